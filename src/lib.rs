@@ -1,0 +1,8 @@
+//! cowbox runs programs from container images, copy-on-write, without a VM and without a daemon.
+//!
+//! The modules, from the bottom up; each imports only what stands below it (`docs/architecture.md` has the table, and
+//! `tests/architecture.rs` keeps it).
+
+pub mod runtime;
+pub mod sys;
+pub mod vfs;

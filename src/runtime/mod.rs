@@ -1,0 +1,36 @@
+//! Runtimes: what turns a bundle (a root file system and a process to run in it) into a running process.
+
+mod error;
+mod spec;
+mod stdio;
+
+pub use error::{Error, ErrorKind, Result};
+pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, Signal, User};
+pub use stdio::{Input, Output, Stdio};
+
+/// A way to run programs. There is one per kind of image: WASI modules, and native programs of the host's system.
+pub trait Runtime: Send + Sync {
+    /// The name that records of containers keep, such as `wasm`.
+    fn name(&self) -> &'static str;
+
+    /// Prepares the process of `bundle`: finds its program and makes it ready to run, without running any of it.
+    fn create(&self, bundle: Bundle) -> Result<Box<dyn Container>>;
+}
+
+/// A prepared process that has not started.
+pub trait Container: Send {
+    /// Starts the process.
+    fn start(self: Box<Self>) -> Result<Box<dyn Running>>;
+}
+
+/// A process that was started.
+pub trait Running: Send + Sync {
+    /// Waits for the end of the process. May be called again, and from several threads.
+    fn wait(&self) -> ExitStatus;
+
+    /// The exit status if the process has ended.
+    fn try_wait(&self) -> Option<ExitStatus>;
+
+    /// Delivers a signal. Every signal whose default action is to end the process ends it, blocked or spinning.
+    fn kill(&self, signal: Signal) -> Result<()>;
+}

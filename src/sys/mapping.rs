@@ -1,0 +1,33 @@
+//! Read-only memory mappings of files.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+
+/// The content of a file, mapped. Empty files map to an empty slice.
+///
+/// A file that is shortened while it is mapped kills the process that reads it: only files that are never shortened or
+/// rewritten in place may be mapped, as are all files of the store.
+pub struct Mapping(Option<memmap2::Mmap>);
+
+impl Mapping {
+    /// Maps the whole of `file`.
+    #[allow(unsafe_code)]
+    pub fn new(file: &File) -> io::Result<Mapping> {
+        if file.metadata()?.len() == 0 {
+            return Ok(Mapping(None));
+        }
+        // SAFETY: the caller maps files of the store only, and those are never written or shortened once they have their
+        // name; that a stranger does so is outside of what any mapping can guard against.
+        let map = unsafe { memmap2::Mmap::map(file)? };
+        Ok(Mapping(Some(map)))
+    }
+}
+
+impl Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or(&[])
+    }
+}

@@ -1,0 +1,11 @@
+//! The operating system: all `unsafe` code and everything that differs between systems.
+//!
+//! What differs is a pair of twin files with the same functions, chosen on their `mod` lines here.
+
+pub mod durable;
+pub mod mapping;
+pub mod random;
+
+#[cfg_attr(unix, path = "directory_unix.rs")]
+#[cfg_attr(windows, path = "directory_windows.rs")]
+mod directory;

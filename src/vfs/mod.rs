@@ -1,0 +1,15 @@
+//! Guest files: the inode contract, what implements it, and the walk from paths to inodes.
+//!
+//! This module knows nothing of images: [`erofs`](crate::erofs) brings a merged image in as one more [`Inode`].
+
+mod attr;
+mod errno;
+mod inode;
+mod path;
+mod resolve;
+
+pub use attr::{Attr, Device, FileKind, FsStat, SetAttr, Timespec};
+pub use errno::{Errno, Result};
+pub use inode::{ContentId, Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode, downcast, same_inode};
+pub use path::{GuestPath, NAME_MAX, Name, NameBuf, PATH_MAX};
+pub use resolve::{Follow, Namespace, Place, Scope, Walked};
