@@ -3,12 +3,14 @@
 //! This module knows nothing of images: [`erofs`](crate::erofs) brings a merged image in as one more [`Inode`].
 
 mod attr;
+mod change;
 mod errno;
 mod inode;
 mod path;
 mod resolve;
 
 pub use attr::{Attr, Device, FileKind, FsStat, SetAttr, Timespec};
+pub use change::{Change, ChangeKind};
 pub use errno::{Errno, Result};
 pub use inode::{ContentId, Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode, downcast, same_inode};
 pub use path::{GuestPath, NAME_MAX, Name, NameBuf, PATH_MAX};
