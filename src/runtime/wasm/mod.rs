@@ -17,6 +17,8 @@ mod preview1;
 mod process;
 mod program;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod timers;
 

@@ -276,6 +276,12 @@ pub(super) fn path_symlink(
         target if target.contains(&0) => return Err(Errno::Inval),
         _ => {}
     }
+    let (from, _) = start::directory(guest, fd)?;
+    // Who holds a directory below `/` alone makes no links out of it (wasi-testsuite symlink_create); who holds `/` can
+    // name everything anyway.
+    if target.starts_with(b"/") && from.preopened.is_none() {
+        return Err(Errno::NotCapable);
+    }
     let walked = walk(guest, fd, memory.slice(path, len)?, Follow::No, Intent::Make)?;
     let (None, Some(name)) = (walked.target(), walked.name()) else { return Err(Errno::Exist) };
     if walked.wants_directory() {
