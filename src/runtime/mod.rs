@@ -3,6 +3,8 @@
 mod error;
 mod spec;
 mod stdio;
+#[cfg(feature = "wasm")]
+pub mod wasm;
 
 pub use error::{Error, ErrorKind, Result};
 pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, Signal, User};

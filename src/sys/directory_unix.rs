@@ -14,3 +14,11 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 pub(super) fn create_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
+
+/// Whether `folder` is a directory of the current user that nobody else can write to.
+pub(super) fn is_private(folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::symlink_metadata(folder)?;
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
+    Ok(metadata.is_dir() && is_own && metadata.mode() & 0o022 == 0)
+}

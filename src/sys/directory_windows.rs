@@ -13,3 +13,8 @@ pub(super) fn sync(_folder: &Path) -> io::Result<()> {
 pub(super) fn create_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
+
+/// Whether `folder` is a directory; who can write to it is decided by the profile folder it lies in.
+pub(super) fn is_private(folder: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(folder)?.is_dir())
+}

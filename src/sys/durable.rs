@@ -16,6 +16,11 @@ pub fn create_private_directory(folder: &Path) -> io::Result<()> {
     directory::create_private(folder)
 }
 
+/// Whether `folder` is a directory that only the current user can write to, as far as the system tells.
+pub fn is_private_directory(folder: &Path) -> io::Result<bool> {
+    directory::is_private(folder)
+}
+
 /// Makes `bytes` the content of `path`, atomically and durably: whoever opens `path` sees the old content or the new.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;

@@ -2,10 +2,20 @@
 //!
 //! What differs is a pair of twin files with the same functions, chosen on their `mod` lines here.
 
+pub mod cpu;
 pub mod durable;
 pub mod mapping;
 pub mod random;
+pub mod stdio;
 
 #[cfg_attr(unix, path = "directory_unix.rs")]
 #[cfg_attr(windows, path = "directory_windows.rs")]
 mod directory;
+
+#[cfg_attr(unix, path = "cpu_unix.rs")]
+#[cfg_attr(windows, path = "cpu_windows.rs")]
+mod cpu_system;
+
+#[cfg_attr(unix, path = "stdio_unix.rs")]
+#[cfg_attr(windows, path = "stdio_windows.rs")]
+mod stdio_system;

@@ -1,5 +1,6 @@
 //! What is known of a file besides its content: kind, mode, owner, times, size.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The kind of a file. It never changes during the life of an inode.
@@ -138,6 +139,12 @@ pub struct Attr {
     pub mtime: Timespec,
     /// Last change of content or attributes.
     pub ctime: Timespec,
+}
+
+/// A number for [`Attr::dev`] that no other file system of this process has.
+pub fn new_dev() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The change that [`Inode::set_attr`](super::Inode::set_attr) makes: only what is given changes.

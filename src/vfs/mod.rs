@@ -3,13 +3,20 @@
 //! This module knows nothing of images: [`erofs`](crate::erofs) brings a merged image in as one more [`Inode`].
 
 mod attr;
+mod change;
+mod chunks;
 mod errno;
 mod inode;
+mod memfs;
 mod path;
 mod resolve;
+mod rules;
+mod xattrs;
 
-pub use attr::{Attr, Device, FileKind, FsStat, SetAttr, Timespec};
+pub use attr::{Attr, Device, FileKind, FsStat, SetAttr, Timespec, new_dev};
+pub use change::{Change, ChangeKind};
 pub use errno::{Errno, Result};
 pub use inode::{ContentId, Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode, downcast, same_inode};
+pub use memfs::{MemFsOptions, memfs};
 pub use path::{GuestPath, NAME_MAX, Name, NameBuf, PATH_MAX};
 pub use resolve::{Follow, Namespace, Place, Scope, Walked};

@@ -333,3 +333,278 @@ impl Rest<'_> {
         self.position == self.text.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vfs::memfs::{MemFsOptions, memfs};
+
+    fn make(dir: &InodeRef, path: &str, kind: NewKind<'_>) -> InodeRef {
+        let mut at = dir.clone();
+        let mut names = path.split('/').peekable();
+        while let Some(part) = names.next() {
+            let name = Name::new(part.as_bytes()).unwrap();
+            at = match at.lookup(name) {
+                Ok(inode) => inode,
+                Err(_) if names.peek().is_some() => at.create(name, &NewInode::new(NewKind::Directory, 0o755)).unwrap(),
+                Err(_) => at.create(name, &NewInode::new(kind, 0o644)).unwrap(),
+            };
+        }
+        at
+    }
+
+    fn tree() -> InodeRef {
+        let root = memfs(&MemFsOptions::default());
+        for file in ["bin/tool", "etc/passwd", "home/ada/notes"] {
+            make(&root, file, NewKind::Regular);
+        }
+        let links = [
+            ("abs", "/home/ada"),
+            ("rel", "home/../home/./ada"),
+            ("home/up", "../etc"),
+            ("chain", "chain2/notes"),
+            ("chain2", "abs"),
+            ("loop", "loop"),
+            ("ping", "pong"),
+            ("pong", "ping"),
+            ("dangling", "home/nothing"),
+            ("slashed", "home/ada/"),
+            ("file-slashed", "etc/passwd/"),
+            ("to-root", "/"),
+            ("beyond", "../../../etc/passwd"),
+            ("new-dir", "home/made/"),
+        ];
+        for (path, target) in links {
+            make(&root, path, NewKind::Symlink(target.as_bytes()));
+        }
+        root
+    }
+
+    /// The file that has the same inode as `path` when looked up name by name, without links.
+    fn plain(root: &InodeRef, path: &str) -> InodeRef {
+        let lookup = |at: InodeRef, part: &str| at.lookup(Name::new(part.as_bytes()).unwrap()).unwrap();
+        path.split('/').filter(|part| !part.is_empty()).fold(root.clone(), lookup)
+    }
+
+    fn place(space: &Namespace, path: &str) -> Arc<Place> {
+        space.walk(space.root(), path.as_bytes(), Follow::Yes, Scope::Namespace).unwrap().place().unwrap()
+    }
+
+    #[test]
+    fn walks_follow_links_and_dots() {
+        let root = tree();
+        let space = Namespace::new(root.clone());
+        for (path, expected) in [
+            ("/", "/"),
+            ("///", "/"),
+            ("/..", "/"),
+            ("/../../etc/passwd", "etc/passwd"),
+            ("bin//tool", "bin/tool"),
+            ("./bin/./tool", "bin/tool"),
+            ("bin/../etc/passwd", "etc/passwd"),
+            ("abs", "home/ada"),
+            ("abs/notes", "home/ada/notes"),
+            ("abs/..", "home"),
+            ("rel/notes", "home/ada/notes"),
+            ("home/up/passwd", "etc/passwd"),
+            ("home/up/../bin/tool", "bin/tool"),
+            ("chain", "home/ada/notes"),
+            ("slashed", "home/ada"),
+            ("slashed/", "home/ada"),
+            ("slashed/notes", "home/ada/notes"),
+            ("to-root", "/"),
+            ("to-root/", "/"),
+            ("to-root/abs/notes", "home/ada/notes"),
+            ("beyond", "etc/passwd"),
+        ] {
+            let walked = space.walk(space.root(), path.as_bytes(), Follow::Yes, Scope::Namespace).unwrap();
+            assert!(same_inode(walked.found().unwrap(), &plain(&root, expected)), "{path}");
+        }
+    }
+
+    #[test]
+    fn walks_fail_as_on_linux() {
+        let space = Namespace::new(tree());
+        let long = "x".repeat(256);
+        for (path, expected) in [
+            ("", Errno::NoEnt),
+            ("nothing/more", Errno::NoEnt),
+            ("dangling/more", Errno::NoEnt),
+            ("etc/passwd/", Errno::NotDir),
+            ("etc/passwd/more", Errno::NotDir),
+            ("etc/passwd/..", Errno::NotDir),
+            ("file-slashed", Errno::NotDir),
+            ("loop", Errno::Loop),
+            ("ping", Errno::Loop),
+            ("ping/x", Errno::Loop),
+            ("a\0b", Errno::Inval),
+            (long.as_str(), Errno::NameTooLong),
+        ] {
+            let walked = space.walk(space.root(), path.as_bytes(), Follow::Yes, Scope::Namespace);
+            assert_eq!(walked.err(), Some(expected), "{path:?}");
+        }
+        let deep = "a/".repeat(2048);
+        assert_eq!(space.find(deep.as_bytes()).err(), Some(Errno::NameTooLong));
+    }
+
+    #[test]
+    fn forty_links_are_followed_and_no_more() {
+        let root = tree();
+        make(&root, "l0", NewKind::Symlink(b"etc"));
+        for n in 1..=40 {
+            make(&root, &format!("l{n}"), NewKind::Symlink(format!("l{}", n - 1).as_bytes()));
+        }
+        let space = Namespace::new(root);
+        assert!(space.find(b"l39/passwd").is_ok());
+        assert_eq!(space.find(b"l40/passwd").err(), Some(Errno::Loop));
+    }
+
+    #[test]
+    fn the_last_link_is_followed_only_on_demand_or_before_a_slash() {
+        let root = tree();
+        let space = Namespace::new(root.clone());
+        let walk = |path: &'static str| space.walk(space.root(), path.as_bytes(), Follow::No, Scope::Namespace);
+        for link in ["abs", "loop", "dangling", "home/up"] {
+            assert!(same_inode(walk(link).unwrap().found().unwrap(), &plain(&root, link)), "{link}");
+        }
+        assert!(same_inode(walk("abs/").unwrap().found().unwrap(), &plain(&root, "home/ada")));
+        assert!(same_inode(walk("chain2/notes").unwrap().found().unwrap(), &plain(&root, "home/ada/notes")));
+        assert_eq!(walk("loop/").err(), Some(Errno::Loop));
+    }
+
+    #[test]
+    fn a_missing_last_component_tells_where_it_would_be() {
+        let root = tree();
+        let space = Namespace::new(root.clone());
+        for (path, dir, name, wants_directory) in [
+            ("new", "/", "new", false),
+            ("home/ada/new", "home/ada", "new", false),
+            ("home/ada/new//", "home/ada", "new", true),
+            ("abs/new", "home/ada", "new", false),
+            ("dangling", "home", "nothing", false),
+            ("new-dir", "home", "made", true),
+            ("home/up/new", "etc", "new", false),
+        ] {
+            let walked = space.walk(space.root(), path.as_bytes(), Follow::Yes, Scope::Namespace).unwrap();
+            assert!(same_inode(walked.dir(), &plain(&root, dir)), "{path}");
+            assert_eq!(walked.name().unwrap().as_bytes(), name.as_bytes(), "{path}");
+            assert_eq!(walked.wants_directory(), wants_directory, "{path}");
+            assert_eq!(walked.found().err(), Some(Errno::NoEnt), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_ends_in_dots_names_no_entry() {
+        let root = tree();
+        let space = Namespace::new(root.clone());
+        for (path, dir) in [("home/.", "home"), ("home/ada/..", "home"), (".", "/"), ("/", "/"), ("abs/./", "home/ada")]
+        {
+            let walked = space.walk(space.root(), path.as_bytes(), Follow::No, Scope::Namespace).unwrap();
+            let expected = plain(&root, dir);
+            if path == "abs/./" || path == "home/." {
+                assert!(same_inode(walked.found().unwrap(), &expected), "{path}");
+            }
+            assert_eq!(walked.name(), None, "{path}");
+            assert!(walked.wants_directory() && same_inode(walked.dir(), &expected), "{path}");
+            assert!(same_inode(walked.place().unwrap().inode(), &expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_place_remembers_the_way_back() {
+        let root = tree();
+        let space = Namespace::new(root.clone());
+        let ada = place(&space, "abs");
+        for (path, expected) in [("..", "home"), ("../..", "/"), ("../../..", "/"), ("../up/passwd", "etc/passwd")] {
+            let walked = space.walk(&ada, path.as_bytes(), Follow::Yes, Scope::Namespace).unwrap();
+            assert!(same_inode(walked.found().unwrap(), &plain(&root, expected)), "{path}");
+        }
+        assert_eq!(
+            space.walk(space.root(), b"etc/passwd", Follow::Yes, Scope::Namespace).unwrap().place().err(),
+            Some(Errno::NotDir)
+        );
+    }
+
+    #[test]
+    fn beneath_holds_the_callers_text_but_not_the_images_links() {
+        let root = tree();
+        let space = Namespace::new(root.clone());
+        let home = place(&space, "home");
+        let walk = |path: &'static str| space.walk(&home, path.as_bytes(), Follow::Yes, Scope::Beneath);
+        for path in ["/etc", "..", "../etc", "ada/../..", "ada/../../home", "./.."] {
+            assert_eq!(walk(path).err(), Some(Errno::NotCapable), "{path}");
+        }
+        for (path, expected) in
+            [("ada/..", "home"), ("ada/../ada/notes", "home/ada/notes"), ("up/passwd", "etc/passwd")]
+        {
+            assert!(same_inode(walk(path).unwrap().found().unwrap(), &plain(&root, expected)), "{path}");
+        }
+        // `up` leads to /etc: from there the way back is that of /etc, and above it the caller's text has no say.
+        assert_eq!(walk("up/../..").err(), Some(Errno::NotCapable));
+    }
+
+    #[test]
+    fn mounts_cover_directories_and_files() {
+        let root = tree();
+        let mut space = Namespace::new(root.clone());
+        let (data, nested, passwd) = (tree(), tree(), make(&tree(), "bin/tool", NewKind::Regular));
+        let at = |path: &str| GuestPath::new(path).unwrap();
+        space.mount(&at("/home/ada"), data.clone()).unwrap();
+        space.mount(&at("/home/ada/etc"), nested.clone()).unwrap();
+        space.mount(&at("/etc/passwd"), passwd.clone()).unwrap();
+        let found = |path: &str| space.find(path.as_bytes()).unwrap();
+        assert!(same_inode(&found("/home/ada"), &data));
+        assert!(same_inode(&found("/abs/bin/tool"), &plain(&data, "bin/tool")));
+        assert!(same_inode(&found("/home/ada/etc"), &nested));
+        assert!(
+            same_inode(&found("/home/ada/etc/../bin"), &plain(&data, "bin")),
+            ".. leaves the mount by its mount point"
+        );
+        assert!(same_inode(&found("/home/ada/.."), &plain(&root, "home")));
+        assert!(same_inode(&found("/home/up/passwd"), &passwd));
+        assert_eq!(space.find(b"/home/ada/notes").err(), Some(Errno::NoEnt), "what is covered is out of reach");
+        let names: Vec<_> = space.mounts().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(names, ["/home/ada", "/home/ada/etc", "/etc/passwd"]);
+    }
+
+    #[test]
+    fn a_second_mount_covers_the_first() {
+        let mut space = Namespace::new(tree());
+        let (first, second) = (tree(), tree());
+        let home = GuestPath::new("/home").unwrap();
+        space.mount(&home, first).unwrap();
+        space.mount(&home, second.clone()).unwrap();
+        assert!(same_inode(&space.find(b"/home").unwrap(), &second));
+        let (third, root) = (tree(), GuestPath::root());
+        space.mount(&root, third.clone()).unwrap();
+        assert!(same_inode(space.root().inode(), &third));
+    }
+
+    #[test]
+    fn mount_points_are_made_where_they_are_missing() {
+        let root = tree();
+        let mut space = Namespace::new(root.clone());
+        let (data, file) = (tree(), make(&tree(), "bin/tool", NewKind::Regular));
+        space.mount(&GuestPath::new("/abs/deep/down").unwrap(), data.clone()).unwrap();
+        space.mount(&GuestPath::new("/run/secrets/key").unwrap(), file.clone()).unwrap();
+        assert!(same_inode(&space.find(b"/home/ada/deep/down").unwrap(), &data), "through the link");
+        assert!(same_inode(&space.find(b"/run/secrets/key").unwrap(), &file));
+        assert_eq!(plain(&root, "run/secrets/key").kind(), FileKind::Regular);
+        let wrong =
+            |path: &str, inode: &InodeRef| Namespace::new(tree()).mount(&GuestPath::new(path).unwrap(), inode.clone());
+        assert_eq!(wrong("/etc/passwd", &data), Err(Errno::NotDir));
+        assert_eq!(wrong("/etc", &file), Err(Errno::IsDir));
+        assert_eq!(wrong("/etc/passwd/below", &data), Err(Errno::NotDir));
+    }
+
+    #[test]
+    fn mount_points_are_known_by_entry() {
+        let root = tree();
+        let mut space = Namespace::new(root.clone());
+        space.mount(&GuestPath::new("/home/ada").unwrap(), tree()).unwrap();
+        let name = |text: &'static str| Name::new(text.as_bytes()).unwrap();
+        assert!(space.is_mount_point(&plain(&root, "home"), name("ada")));
+        assert!(!space.is_mount_point(&root, name("home")));
+        assert!(!space.is_mount_point(&root, name("nothing")));
+    }
+}

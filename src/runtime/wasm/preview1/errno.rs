@@ -1,0 +1,55 @@
+//! The errors of WASI, from those of [`vfs`](crate::vfs).
+
+use crate::vfs::Errno;
+
+/// The number that witx `errno` gives `errno`.
+pub(super) fn number(errno: Errno) -> i32 {
+    match errno {
+        Errno::TooBig => 1,
+        Errno::Access => 2,
+        Errno::Again => 6,
+        Errno::BadF => 8,
+        Errno::Busy => 10,
+        Errno::Canceled => 11,
+        Errno::Child => 12,
+        Errno::Dom => 18,
+        Errno::DQuot => 19,
+        Errno::Exist => 20,
+        Errno::Fault => 21,
+        Errno::FBig => 22,
+        Errno::IlSeq => 25,
+        Errno::Intr => 27,
+        Errno::Inval => 28,
+        Errno::Io => 29,
+        Errno::IsDir => 31,
+        Errno::Loop => 32,
+        Errno::MFile => 33,
+        Errno::MLink => 34,
+        Errno::NameTooLong => 37,
+        Errno::NFile => 41,
+        Errno::NoDev => 43,
+        Errno::NoEnt => 44,
+        Errno::NoExec => 45,
+        Errno::NoMem => 48,
+        Errno::NoSpc => 51,
+        Errno::NoSys => 52,
+        Errno::NotDir => 54,
+        Errno::NotEmpty => 55,
+        Errno::NotSock => 57,
+        Errno::NotSup => 58,
+        Errno::NotTty => 59,
+        Errno::Nxio => 60,
+        Errno::Overflow => 61,
+        Errno::Perm => 63,
+        Errno::Pipe => 64,
+        Errno::Range => 68,
+        Errno::RoFs => 69,
+        Errno::SPipe => 70,
+        Errno::TimedOut => 73,
+        Errno::TxtBsy => 74,
+        Errno::XDev => 75,
+        Errno::NotCapable => 76,
+        // witx has no word for a missing extended attribute, and no call that could return it.
+        Errno::NoData => 29,
+    }
+}

@@ -1,0 +1,1 @@
+//! The calls of WASI preview 1, one family after another.

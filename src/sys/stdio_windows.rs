@@ -1,0 +1,135 @@
+//! The standard streams, on Windows: a thread that reads standard input when it is asked to.
+
+use std::io::{self, Read, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::stdio::Ready;
+
+/// What the reading thread and the waiting ones share. One lock, so no order.
+#[derive(Default)]
+struct Shared {
+    wanted: bool,
+    /// What was read and not yet taken; empty at the end of the input.
+    chunk: Option<io::Result<Vec<u8>>>,
+    started: bool,
+}
+
+static SHARED: OnceLock<(Mutex<Shared>, Condvar)> = OnceLock::new();
+
+fn shared() -> &'static (Mutex<Shared>, Condvar) {
+    SHARED.get_or_init(Default::default)
+}
+
+fn lock() -> MutexGuard<'static, Shared> {
+    shared().0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads one chunk each time it is wanted. It ends with the process: nothing can interrupt a read of a console.
+fn read_when_wanted() {
+    loop {
+        let mut state = lock();
+        while !state.wanted {
+            state = shared().1.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.wanted = false;
+        drop(state);
+        let mut buf = vec![0; 64 << 10];
+        let chunk = io::stdin().lock().read(&mut buf).map(|len| {
+            buf.truncate(len);
+            buf
+        });
+        lock().chunk = Some(chunk);
+        shared().1.notify_all();
+    }
+}
+
+fn ask(state: &mut Shared) {
+    if state.chunk.is_none() && !state.wanted {
+        state.wanted = true;
+        if !state.started {
+            state.started = true;
+            std::thread::spawn(read_when_wanted);
+        }
+        shared().1.notify_all();
+    }
+}
+
+pub(super) struct Waker(Mutex<bool>);
+
+impl Waker {
+    pub(super) fn new() -> io::Result<Waker> {
+        Ok(Waker(Mutex::new(false)))
+    }
+
+    fn is_woken(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake(&self) {
+        let state = lock();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        drop(state);
+        shared().1.notify_all();
+    }
+
+    pub(super) fn wait_for_stdin(&self, timeout: Option<Duration>) -> io::Result<Ready> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = lock();
+        loop {
+            if self.is_woken() {
+                return Ok(Ready::Woken);
+            }
+            if state.chunk.is_some() {
+                return Ok(Ready::Input);
+            }
+            ask(&mut state);
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            state = match left {
+                Some(Duration::ZERO) => return Ok(Ready::TimedOut),
+                Some(left) => shared().1.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => shared().1.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+pub(super) fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
+    let mut state = lock();
+    loop {
+        match state.chunk.take() {
+            Some(Ok(mut chunk)) => {
+                let len = chunk.len().min(buf.len());
+                buf[..len].copy_from_slice(&chunk[..len]);
+                chunk.drain(..len);
+                if !chunk.is_empty() {
+                    state.chunk = Some(Ok(chunk));
+                }
+                return Ok(len);
+            }
+            Some(Err(error)) => return Err(error),
+            None => {
+                ask(&mut state);
+                state = shared().1.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+pub(super) fn stdin_available() -> Option<u64> {
+    match &lock().chunk {
+        Some(Ok(chunk)) => Some(chunk.len() as u64),
+        _ => None,
+    }
+}
+
+pub(super) fn write_stdout(buf: &[u8]) -> io::Result<usize> {
+    let mut stdout = io::stdout().lock();
+    let len = stdout.write(buf)?;
+    stdout.flush()?;
+    Ok(len)
+}
+
+pub(super) fn write_stderr(buf: &[u8]) -> io::Result<usize> {
+    io::stderr().lock().write(buf)
+}
