@@ -25,3 +25,6 @@ pub use layer::write_layer;
 pub use limits::Limits;
 pub use place::Conflict;
 pub use tree::{Written, write_subtree, write_tree};
+
+#[cfg(test)]
+mod tests;

@@ -212,7 +212,10 @@ impl<R: BufRead> Reader<R> {
                 if filled == 0 {
                     return Ok(None);
                 }
-                return Err(Error::Invalid(format!("the archive is cut short at byte {}", self.offset)));
+                return Err(Error::Invalid(match self.offset {
+                    offset if offset < BLOCK as u64 => format!("not a tar archive: it ends after {offset} bytes"),
+                    offset => format!("the archive is cut short at byte {offset}"),
+                }));
             }
             let count = available.len().min(BLOCK - filled);
             block[filled..filled + count].copy_from_slice(&available[..count]);
