@@ -3,6 +3,7 @@
 //! The modules, from the bottom up; each imports only what stands below it (`docs/architecture.md` has the table, and
 //! `tests/architecture.rs` keeps it).
 
+pub mod erofs;
 pub mod oci;
 pub mod runtime;
 pub mod sys;
