@@ -4,6 +4,7 @@
 //! `tests/architecture.rs` keeps it).
 
 pub mod archive;
+pub mod erofs;
 pub mod oci;
 pub mod runtime;
 pub mod sys;
