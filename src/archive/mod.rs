@@ -14,6 +14,7 @@ mod place;
 mod reader;
 mod sparse;
 mod tree;
+mod unpack;
 mod whiteout;
 mod write;
 
@@ -25,6 +26,7 @@ pub use layer::write_layer;
 pub use limits::Limits;
 pub use place::Conflict;
 pub use tree::{Written, write_subtree, write_tree};
+pub use unpack::{LayerSink, Unpacked, unpack};
 
 #[cfg(test)]
 mod tests;

@@ -5,3 +5,4 @@ mod hostile;
 mod layers;
 mod support;
 mod trees;
+mod unpacking;
