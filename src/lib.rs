@@ -3,6 +3,8 @@
 //! The modules, from the bottom up; each imports only what stands below it (`docs/architecture.md` has the table, and
 //! `tests/architecture.rs` keeps it).
 
+pub mod archive;
+pub mod erofs;
 pub mod oci;
 pub mod runtime;
 pub mod sys;

@@ -1,0 +1,146 @@
+//! Inodes copied to another place: `cp` between file systems, a volume's first content.
+
+use std::collections::HashMap;
+
+use super::apply::{Applied, ApplyOptions};
+use super::error::{Error, Result};
+use super::place;
+use super::tree::{sorted_names, xattrs};
+use crate::vfs::{Errno, FileKind, GuestPath, InodeRef, Name, NewInode, NewKind, Timespec};
+
+/// How much is copied at once.
+const BUFFER_SIZE: usize = 1 << 20;
+
+/// Copies `from`, and where it is a directory everything below it, to the entry `name` of `to_dir`, with owners, modes,
+/// times, attributes and hard links. A directory is merged into one that is there. No symbolic link is followed.
+pub fn copy_tree(from: &InodeRef, to_dir: &InodeRef, name: Name<'_>, options: &ApplyOptions) -> Result<Applied> {
+    let mut copier = Copier::new(options);
+    let path = GuestPath::root();
+    let made = copier.inode(from, to_dir, name, &path)?;
+    if from.kind() == FileKind::Directory {
+        copier.children(from, &made)?;
+    }
+    copier.finish()
+}
+
+/// Copies everything below the directory `from` into the directory `to`, as [`copy_tree`] does. The attributes of `to`
+/// stay.
+pub fn copy_children(from: &InodeRef, to: &InodeRef, options: &ApplyOptions) -> Result<Applied> {
+    let mut copier = Copier::new(options);
+    copier.children(from, to)?;
+    copier.finish()
+}
+
+struct Copier<'a> {
+    options: &'a ApplyOptions,
+    /// The copies of inodes with several names.
+    links: HashMap<(u64, u64), InodeRef>,
+    /// Directories whose times are set last, as making files in them moves them.
+    directories: Vec<(InodeRef, Timespec)>,
+    buffer: Vec<u8>,
+    applied: Applied,
+}
+
+impl<'a> Copier<'a> {
+    fn new(options: &'a ApplyOptions) -> Copier<'a> {
+        Copier {
+            options,
+            links: HashMap::new(),
+            directories: Vec::new(),
+            buffer: Vec::new(),
+            applied: Applied::default(),
+        }
+    }
+
+    fn children(&mut self, from: &InodeRef, to: &InodeRef) -> Result<()> {
+        // Directories whose names are being taken; no recursion, as guests nest as they like.
+        let mut path = GuestPath::root();
+        let mut open = vec![(from.clone(), to.clone(), sorted_names(&**from, &path)?.into_iter())];
+        while let Some((from, to, names)) = open.last_mut() {
+            let Some(name) = names.next() else {
+                open.pop();
+                path.pop();
+                continue;
+            };
+            let (from, to) = (from.clone(), to.clone());
+            let inode = match from.lookup(name.as_name()) {
+                Ok(inode) => inode,
+                // Removed since the directory was read.
+                Err(Errno::NoEnt) => continue,
+                Err(errno) => return Err(Error::file("look up", &path, errno)),
+            };
+            path.push(name.as_name()).map_err(|errno| Error::file("copy", &path, errno))?;
+            let made = self.inode(&inode, &to, name.as_name(), &path)?;
+            if inode.kind() == FileKind::Directory {
+                let names = sorted_names(&*inode, &path)?.into_iter();
+                open.push((inode, made, names));
+            } else {
+                path.pop();
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies one inode without what is below it. `path` is for errors.
+    fn inode(&mut self, from: &InodeRef, dir: &InodeRef, name: Name<'_>, path: &GuestPath) -> Result<InodeRef> {
+        let failed = |errno| Error::file("copy", path, errno);
+        let attr = from.attr().map_err(failed)?;
+        let has_more_names = attr.nlink > 1 && attr.kind != FileKind::Directory;
+        self.applied.entries += 1;
+        if has_more_names && let Some(first) = self.links.get(&(attr.dev, attr.ino)) {
+            place::link(dir, name, first, self.options.conflict).map_err(failed)?;
+            return Ok(first.clone());
+        }
+        let target = if attr.kind == FileKind::Symlink { from.read_link().map_err(failed)? } else { Vec::new() };
+        let kind = match attr.kind {
+            FileKind::Regular => NewKind::Regular,
+            FileKind::Directory => NewKind::Directory,
+            FileKind::Symlink => NewKind::Symlink(&target),
+            FileKind::CharDevice => NewKind::CharDevice(attr.rdev),
+            FileKind::BlockDevice => NewKind::BlockDevice(attr.rdev),
+            FileKind::Fifo => NewKind::Fifo,
+            FileKind::Socket => NewKind::Socket,
+        };
+        let (uid, gid) = self.options.owner.unwrap_or((attr.uid, attr.gid));
+        let new = NewInode { kind, mode: attr.mode, uid, gid, mtime: Some(attr.mtime) };
+        let made = place::make(dir, name, &new, self.options.conflict).map_err(failed)?;
+        if attr.kind == FileKind::Regular {
+            self.content(from, &made).map_err(failed)?;
+        }
+        place::settle(&*made, &new).map_err(failed)?;
+        place::set_xattrs(&*made, &xattrs(&**from, path)?).map_err(failed)?;
+        if attr.kind == FileKind::Directory {
+            self.directories.push((made.clone(), attr.mtime));
+        }
+        if has_more_names {
+            self.links.insert((attr.dev, attr.ino), made.clone());
+        }
+        Ok(made)
+    }
+
+    fn content(&mut self, from: &InodeRef, to: &InodeRef) -> crate::vfs::Result<()> {
+        self.buffer.resize(BUFFER_SIZE, 0);
+        let mut offset = 0;
+        loop {
+            match from.read_at(&mut self.buffer, offset) {
+                Ok(0) => break,
+                Ok(count) => {
+                    place::write_all(&**to, &self.buffer[..count], offset)?;
+                    offset += count as u64;
+                }
+                Err(Errno::Intr) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        self.applied.content += offset;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Applied> {
+        for (dir, mtime) in self.directories.iter().rev() {
+            place::set_mtime(&**dir, *mtime)
+                .map_err(|errno| Error::file("set the time of", &GuestPath::root(), errno))?;
+        }
+        Ok(self.applied)
+    }
+}

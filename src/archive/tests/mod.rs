@@ -1,0 +1,8 @@
+//! What the files of `archive` do together: archives of other programs, round trips, hostile input.
+
+mod dialects;
+mod hostile;
+mod layers;
+mod support;
+mod trees;
+mod unpacking;
