@@ -3,6 +3,8 @@
 //! The modules, from the bottom up; each imports only what stands below it (`docs/architecture.md` has the table, and
 //! `tests/architecture.rs` keeps it).
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod oci;
 pub mod runtime;
 pub mod sys;
