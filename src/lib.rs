@@ -4,6 +4,8 @@
 //! `tests/architecture.rs` keeps it).
 
 pub mod archive;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod erofs;
 pub mod oci;
 pub mod runtime;
