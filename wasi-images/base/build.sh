@@ -18,6 +18,10 @@ case $out in /*) ;; *) out=$PWD/$out ;; esac
 work=${WORK:-$images/target/base}
 mkdir -p "$work"
 work=$(cd "$work" && pwd -P)
+if [ -n "${WASI_RUST:-}" ]; then
+    WASI_RUST=$(cd "$WASI_RUST" && pwd -P)
+    export WASI_RUST
+fi
 
 crate=coreutils-0.12.0
 checksum=a179dc3f3af0389cbd0a8d238ea047abbd72b47225bb49cbadb9a3824a44938e
