@@ -6,7 +6,7 @@ use super::dir::{Dirent, Entries};
 use super::error::{Error, Fault};
 use super::image::{Image, RawInode};
 use super::pack::ContentRef;
-use crate::vfs::FileKind;
+use crate::vfs::{FileKind, Name};
 
 /// Every entry of an image below the root, a directory before what is in it. A fault is the last item.
 pub(super) struct Walk<'a> {
@@ -41,6 +41,9 @@ impl<'a> Walk<'a> {
             self.dir = dir;
             self.entries = Entries::new(self.image, dir);
         };
+        if Name::new(dirent.name).is_err() {
+            return Err(Fault("an entry has an impossible name"));
+        }
         let inode = self.image.child(&self.dir, dirent.nid, dirent.kind)?;
         if inode.kind == FileKind::Directory {
             if !self.seen.insert(inode.nid) {

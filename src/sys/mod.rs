@@ -5,6 +5,8 @@
 pub mod cpu;
 pub mod durable;
 pub mod mapping;
+#[cfg(test)]
+pub(crate) mod mount;
 pub mod random;
 pub mod stdio;
 

@@ -105,6 +105,14 @@ impl PackWriter {
         Ok(())
     }
 
+    /// Appends zeros that take no room on disk.
+    #[cfg(test)]
+    pub(in crate::erofs) fn write_hole(&mut self, len: u64) {
+        self.flush().unwrap();
+        self.flushed += len;
+        self.file.seek(SeekFrom::Start(self.flushed)).unwrap();
+    }
+
     /// Ends the open content and says where it lies. If its digest is in the pack already, what was written is rolled back.
     pub fn commit(&mut self, id: ContentId) -> io::Result<ContentRef> {
         let begin = self.open.ok_or_else(|| io::Error::other("no content of a pack is open"))?;

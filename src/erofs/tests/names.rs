@@ -77,8 +77,8 @@ fn paths_of_4_kib_do_not_exhaust_the_stack() {
     let folder = Folder::new();
     let layer = layer(|builder| builder.insert(&deep, empty()).unwrap());
     let work = || {
+        // Not for fsck.erofs, whose own recursion ends in a crash.
         let image = folder.merge("tree", &[&layer, &layer]);
-        fsck(&folder, &image);
         let mut inode = folder.tree(&image);
         let root = inode.clone();
         for name in deep.names() {

@@ -37,13 +37,18 @@ impl Folder {
 
     /// Writes a pack of `contents` and says where they lie.
     pub(super) fn pack(&mut self, contents: &[&[u8]]) -> Vec<ContentRef> {
+        self.pack_with(|writer| contents.iter().map(|content| writer.put(digest(content), content).unwrap()).collect())
+    }
+
+    /// Writes a pack.
+    pub(super) fn pack_with<T>(&mut self, fill: impl FnOnce(&mut PackWriter) -> T) -> T {
         let id = PackId(std::array::from_fn(|_| self.packs.len() as u8 + 1));
         let path = self.path(&id.to_string());
         let mut writer = PackWriter::new(File::create(&path).unwrap(), id);
-        let refs = contents.iter().map(|content| writer.put(digest(content), content).unwrap()).collect();
+        let filled = fill(&mut writer);
         writer.finish().unwrap();
         self.packs.push(Arc::new(Pack::open(&path).unwrap()));
-        refs
+        filled
     }
 
     pub(super) fn pack_path(&self, id: &PackId) -> PathBuf {

@@ -103,3 +103,58 @@ fn the_same_entries_give_the_same_bytes() {
     let write = || everything(&mut Folder::new()).body().to_vec();
     assert!(write() == write());
 }
+
+#[test]
+fn files_beyond_4_gib_are_read_to_their_end() {
+    let mut folder = Folder::new();
+    let len = (5u64 << 30) + 7;
+    let (small, large) = folder.pack_with(|writer| {
+        let small = writer.put(digest(b"small"), b"small").unwrap();
+        writer.begin().unwrap();
+        writer.write(b"begin").unwrap();
+        writer.write_hole(len - 8);
+        writer.write(b"end").unwrap();
+        (small, writer.commit(digest(b"large")).unwrap())
+    });
+    assert_eq!(large.len, len);
+    let layer = layer(|builder| {
+        builder.insert(&path("large"), file(large)).unwrap();
+        builder.insert(&path("small"), file(small)).unwrap();
+    });
+    let image = folder.merge("tree", &[&layer]);
+    let inode = folder.tree(&image).lookup(Name::new(b"large").unwrap()).unwrap();
+    assert_eq!(inode.attr().unwrap().size, len);
+    let mut end = [9; 10];
+    assert_eq!(inode.read_at(&mut end, len - 5), Ok(5));
+    assert_eq!(&end[..6], b"\0\0end\x09");
+    assert_eq!(inode.read_at(&mut end, len), Ok(0));
+    assert_eq!(inode.read_at(&mut end, u64::MAX), Ok(0));
+    assert_eq!(inode.content_id(), Some(digest(b"large")));
+    super::kernel::same_to_the_kernel(&folder, &image);
+}
+
+#[test]
+fn files_that_nobody_holds_are_forgotten_and_held_ones_stay_the_same() {
+    let folder = Folder::new();
+    let layer = layer(|builder| {
+        for number in 0..70_000 {
+            builder.insert(&path(format!("{}/{number}", number % 7)), empty()).unwrap();
+        }
+        builder.insert(&path("0/0"), empty()).unwrap();
+        builder.hard_link(&path("1/link"), &path("0/0")).unwrap();
+    });
+    let root = folder.tree(&folder.merge("tree", &[&layer]));
+    let find = |name: &str| {
+        let (dir, name) = name.split_once('/').unwrap();
+        root.lookup(Name::new(dir.as_bytes()).unwrap()).unwrap().lookup(Name::new(name.as_bytes()).unwrap()).unwrap()
+    };
+    let held = [find("0/0"), find("1/1"), find("2/2")];
+    for _ in 0..3 {
+        for number in 0..70_000 {
+            find(&format!("{}/{number}", number % 7));
+        }
+    }
+    for (inode, name) in held.iter().zip(["1/link", "1/1", "2/2"]) {
+        assert!(same_inode(inode, &find(name)));
+    }
+}

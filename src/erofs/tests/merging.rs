@@ -1,0 +1,364 @@
+//! What layers make together: single rules, and random layers against a naive model.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::*;
+use super::kernel::same_to_the_kernel;
+use super::support::*;
+use crate::vfs::{Device, FileKind, GuestPath, Timespec};
+
+/// The paths of a tree made of these layers, with kinds, modes and link counts.
+fn merged(layers: &[&Image]) -> Vec<String> {
+    let folder = Folder::new();
+    let seen = listing(&folder.tree(&folder.merge("tree", layers)));
+    let line = |(path, seen): (&Vec<u8>, &Seen)| {
+        let end = if seen.kind == FileKind::Directory { "/" } else { "" };
+        format!("{}{end} {:o} {}", String::from_utf8_lossy(path), seen.mode, seen.nlink)
+    };
+    seen.iter().map(line).collect()
+}
+
+fn file_of_mode(mode: u16) -> Node {
+    Node { mode, ..empty() }
+}
+
+#[test]
+fn a_whiteout_hides_what_lower_layers_have_and_nothing_of_its_own_layer() {
+    let lower = layer(|builder| {
+        for name in ["a", "b", "c/x", "d/x", "e/x"] {
+            builder.insert(&path(name), empty()).unwrap();
+        }
+    });
+    let upper = layer(|builder| {
+        builder.whiteout(&path("a")).unwrap();
+        builder.insert(&path("b"), file_of_mode(0o600)).unwrap();
+        builder.whiteout(&path("b")).unwrap();
+        builder.insert(&path("c/y"), empty()).unwrap();
+        builder.whiteout(&path("c")).unwrap();
+        builder.whiteout(&path("d")).unwrap();
+        builder.insert(&path("d/y"), empty()).unwrap();
+        builder.insert(&path("e"), Node::new(NodeKind::CharDevice(Device::default()), 0)).unwrap();
+        builder.whiteout(&path("never/there")).unwrap();
+    });
+    let expected = ["// 755 5", "/b 600 1", "/c/ 755 2", "/c/y 644 1", "/d/ 755 2", "/d/y 644 1", "/never/ 755 2"];
+    assert_eq!(merged(&[&lower, &upper]), expected);
+    assert_eq!(merged(&[&upper, &lower])[1], "/a 644 1");
+}
+
+#[test]
+fn an_opaque_directory_shows_its_own_layer_alone() {
+    let lower = layer(|builder| {
+        builder.insert(&path("dir/old"), empty()).unwrap();
+        builder.insert(&path("dir"), directory(0o700)).unwrap();
+        builder.insert(&path("stays"), empty()).unwrap();
+    });
+    let upper = layer(|builder| {
+        builder.insert(&path("dir/new"), empty()).unwrap();
+        builder.opaque(&path("dir")).unwrap();
+    });
+    assert_eq!(merged(&[&lower, &upper]), ["// 755 3", "/dir/ 755 2", "/dir/new 644 1", "/stays 644 1"]);
+    let root = layer(|builder| builder.opaque(&path("/")).unwrap());
+    assert_eq!(merged(&[&lower, &root]), ["// 755 2"]);
+}
+
+#[test]
+fn an_implied_directory_has_the_attributes_of_the_lower_one() {
+    let described = layer(|builder| builder.insert(&path("a/b"), directory(0o711)).unwrap());
+    let implied = layer(|builder| builder.insert(&path("a/b/c"), empty()).unwrap());
+    let expected = ["// 755 3", "/a/ 755 3", "/a/b/ 711 2", "/a/b/c 644 1"];
+    assert_eq!(merged(&[&described, &implied]), expected);
+    assert_eq!(merged(&[&implied, &described]), expected);
+    let root = layer(|builder| builder.insert(&path("/"), directory(0o700)).unwrap());
+    assert_eq!(merged(&[&root, &implied])[0], "// 700 3");
+}
+
+#[test]
+fn later_entries_replace_earlier_ones_as_extracting_does() {
+    let lower = layer(|builder| builder.insert(&path("x/lower"), empty()).unwrap());
+    let upper = layer(|builder| {
+        // A file takes the place of a directory, then a directory that of the file: nothing from below shows.
+        builder.insert(&path("x/first"), empty()).unwrap();
+        builder.insert(&path("x"), empty()).unwrap();
+        builder.insert(&path("x/second"), empty()).unwrap();
+        builder.insert(&path("y"), file_of_mode(0o600)).unwrap();
+        builder.insert(&path("y"), file_of_mode(0o640)).unwrap();
+        builder.insert(&path("z/kept"), empty()).unwrap();
+        builder.insert(&path("z"), directory(0o700)).unwrap();
+    });
+    let expected = ["// 755 4", "/x/ 755 2", "/x/second 644 1", "/y 640 1", "/z/ 700 2", "/z/kept 644 1"];
+    assert_eq!(merged(&[&lower, &upper]), expected);
+}
+
+#[test]
+fn hard_links_reach_into_lower_layers_and_count_the_names_that_are_left() {
+    let lower = layer(|builder| {
+        builder.insert(&path("one"), file_of_mode(0o600)).unwrap();
+        builder.hard_link(&path("two"), &path("one")).unwrap();
+        builder.hard_link(&path("three"), &path("two")).unwrap();
+    });
+    assert_eq!(merged(&[&lower])[1..], ["/one 600 3", "/three 600 3", "/two 600 3"]);
+    let upper = layer(|builder| {
+        builder.hard_link(&path("four"), &path("one")).unwrap();
+        builder.hard_link(&path("five"), &path("four")).unwrap();
+        // What the layer puts in the place of the target comes too late for the link.
+        builder.insert(&path("one"), file_of_mode(0o640)).unwrap();
+        builder.whiteout(&path("two")).unwrap();
+    });
+    let expected = ["// 755 2", "/five 600 3", "/four 600 3", "/one 640 1", "/three 600 3"];
+    assert_eq!(merged(&[&lower, &upper]), expected);
+
+    let missing = layer(|builder| builder.hard_link(&path("a/b"), &path("nowhere")).unwrap());
+    let error = merge(&[&lower, &missing], &mut Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "/a/b: hard link to /nowhere, which is in no layer");
+    let late = layer(|builder| {
+        builder.hard_link(&path("early"), &path("late")).unwrap();
+        builder.insert(&path("late"), file_of_mode(0o600)).unwrap();
+    });
+    assert_eq!(merged(&[&late])[1..], ["/early 600 2", "/late 600 2"]);
+}
+
+#[test]
+fn impossible_entries_are_refused() {
+    let mut builder = LayerBuilder::new();
+    builder.insert(&path("dir"), directory(0o755)).unwrap();
+    let too_large = NodeKind::BlockDevice(Device { major: 4096, minor: 0 });
+    assert!(builder.insert(&path("/"), empty()).is_err());
+    assert!(builder.insert(&path("a"), Node::new(too_large, 0)).is_err());
+    assert!(builder.insert(&path("a"), Node::new(NodeKind::Symlink(Vec::new()), 0)).is_err());
+    assert!(builder.insert(&path("a"), Node::new(NodeKind::Symlink(vec![b'x'; 4096]), 0)).is_err());
+    assert!(builder.hard_link(&path("a"), &path("dir")).is_err());
+    assert!(builder.hard_link(&path("/"), &path("a")).is_err());
+    assert!(builder.insert(&path("dir"), empty()).is_ok() && builder.len() == 1);
+}
+
+#[test]
+fn a_tree_names_only_the_packs_it_uses_and_no_mark_is_left() {
+    let mut folder = Folder::new();
+    let (first, second) = (folder.pack(&[b"first"]), folder.pack(&[b"second"]));
+    let lower = layer(|builder| {
+        builder.insert(&path("a"), file(first[0])).unwrap();
+        builder.insert(&path("link"), file(first[0])).unwrap();
+    });
+    let upper = layer(|builder| {
+        builder.insert(&path("a"), file(second[0])).unwrap();
+        builder.insert(&path("dir/b"), file(second[0])).unwrap();
+        builder.opaque(&path("dir")).unwrap();
+        builder.hard_link(&path("link"), &path("a")).unwrap();
+        builder.whiteout(&path("link2")).unwrap();
+    });
+    fsck(&folder, &upper);
+    assert_eq!(upper.devices(), [second[0].pack]);
+    let tree = folder.merge("tree", &[&lower, &upper]);
+    assert_eq!(tree.devices(), [second[0].pack]);
+    let seen = listing(&folder.tree(&tree));
+    assert!(seen.values().all(|seen| seen.xattrs.is_empty() && seen.kind != FileKind::CharDevice));
+    let contents: Result<Vec<_>, _> = tree.contents().collect();
+    assert_eq!(contents.unwrap(), [second[0], second[0], second[0]]);
+    assert!(
+        matches!(Tree::open(tree, folder.packs[..1].to_vec()), Err(Error::MissingPack(id)) if id == second[0].pack)
+    );
+}
+
+#[test]
+fn relocating_changes_places_and_nothing_else() {
+    let mut folder = Folder::new();
+    let old = folder.pack(&[b"a", b"b", b"c"]);
+    let new = folder.pack(&[b"c", b"a"]);
+    let marked = layer(|builder| {
+        builder.insert(&path("dir/a"), file(old[0])).unwrap();
+        builder.hard_link(&path("dir/a2"), &path("dir/a")).unwrap();
+        builder.insert(&path("b"), file(old[1])).unwrap();
+        builder.insert(&path("c"), Node { xattrs: vec![(b"user.x".to_vec(), b"y".to_vec())], ..file(old[2]) }).unwrap();
+        builder.opaque(&path("dir")).unwrap();
+        builder.whiteout(&path("gone")).unwrap();
+        builder.hard_link(&path("link"), &path("lower")).unwrap();
+    });
+    let move_to = |content: ContentRef| [(old[0], new[1]), (old[2], new[0])].into_iter().find(|pair| pair.0 == content);
+    let mut moved = Vec::new();
+    relocate(&marked, &|content| Some(move_to(content)?.1), &mut moved).unwrap();
+    let moved = Image::from_bytes(moved, std::path::Path::new("moved")).unwrap();
+    assert_eq!(moved.devices(), [old[0].pack, new[0].pack]);
+    let mut back = Vec::new();
+    let move_back =
+        |content: ContentRef| Some([(old[0], new[1]), (old[2], new[0])].into_iter().find(|pair| pair.1 == content)?.0);
+    relocate(&moved, &move_back, &mut back).unwrap();
+    assert!(back == marked.body());
+    let lower = layer(|builder| builder.insert(&path("lower"), file(old[1])).unwrap());
+    let see = |top: &Image| listing(&folder.tree(&folder.merge("tree", &[&lower, top])));
+    assert_eq!(see(&marked), see(&moved));
+}
+
+/// A naive image: files by path, each a number that stands for its inode.
+#[derive(Clone, Default)]
+struct Model {
+    files: BTreeMap<Vec<u8>, usize>,
+    inodes: Vec<Node>,
+}
+
+impl Model {
+    fn is_directory(&self, path: &[u8]) -> bool {
+        path == b"/" || self.files.get(path).is_some_and(|&inode| self.inodes[inode].kind == NodeKind::Directory)
+    }
+
+    fn remove(&mut self, path: &[u8]) {
+        self.files.remove(path);
+        let below = [path, b"/"].concat();
+        self.files.retain(|other, _| !other.starts_with(&below));
+    }
+
+    fn make_parents(&mut self, path: &GuestPath) {
+        let mut parent = GuestPath::root();
+        for name in path.parent().names() {
+            parent.push(name).unwrap();
+            if !self.is_directory(parent.as_bytes()) {
+                self.remove(parent.as_bytes());
+                self.inodes.push(directory(0o755));
+                self.files.insert(parent.as_bytes().to_vec(), self.inodes.len() - 1);
+            }
+        }
+    }
+
+    fn insert(&mut self, path: &GuestPath, node: Node) {
+        self.make_parents(path);
+        if !(node.kind == NodeKind::Directory && self.is_directory(path.as_bytes())) {
+            self.remove(path.as_bytes());
+        }
+        self.inodes.push(node);
+        self.files.insert(path.as_bytes().to_vec(), self.inodes.len() - 1);
+    }
+
+    fn link(&mut self, path: &GuestPath, target: &GuestPath) {
+        let inode = self.files[target.as_bytes()];
+        self.make_parents(path);
+        self.remove(path.as_bytes());
+        self.files.insert(path.as_bytes().to_vec(), inode);
+    }
+
+    fn listing(&self, folder: &Folder) -> Listing {
+        let mut links: BTreeMap<usize, u32> = BTreeMap::new();
+        self.files.values().for_each(|&inode| *links.entry(inode).or_default() += 1);
+        let mut listing = Listing::new();
+        let root = (b"/".to_vec(), directory(0o755), 1);
+        let files = self.files.iter().map(|(path, &inode)| (path.clone(), self.inodes[inode].clone(), links[&inode]));
+        for (path, node, nlink) in files.chain([root]) {
+            let below = if path == b"/" { path.clone() } else { [&path[..], b"/"].concat() };
+            let is_child = |other: &[u8]| other.strip_prefix(&below[..]).is_some_and(|name| !name.contains(&b'/'));
+            let inner = self.files.keys().filter(|other| is_child(other) && self.is_directory(other)).count() as u32;
+            let (kind, nlink, data) = match &node.kind {
+                NodeKind::Directory => (FileKind::Directory, 2 + inner, Vec::new()),
+                NodeKind::Symlink(target) => (FileKind::Symlink, nlink, target.clone()),
+                NodeKind::Regular(None) => (FileKind::Regular, nlink, Vec::new()),
+                NodeKind::Regular(Some(content)) => {
+                    let pack = folder.packs.iter().find(|pack| pack.id() == content.pack).unwrap();
+                    (FileKind::Regular, nlink, pack.bytes(content.block, content.len).unwrap().to_vec())
+                }
+                _ => (FileKind::Fifo, nlink, Vec::new()),
+            };
+            let (mode, uid, gid, mtime) = (node.mode, node.uid, node.gid, node.mtime);
+            let (size, xattrs) = (data.len() as u64, node.xattrs.clone());
+            listing.insert(path, Seen { kind, mode, uid, gid, nlink, mtime, rdev: (0, 0), size, data, xattrs });
+        }
+        listing
+    }
+}
+
+fn random_path(random: &mut fastrand::Rng) -> GuestPath {
+    let names = ["a", "b", "c", "-", ".x", "long name"];
+    path((0..random.usize(1..=4)).map(|_| names[random.usize(..names.len())]).collect::<Vec<_>>().join("/"))
+}
+
+fn random_node(random: &mut fastrand::Rng, contents: &[ContentRef]) -> Node {
+    let kind = match random.u32(..8) {
+        0..3 => NodeKind::Directory,
+        3 => NodeKind::Symlink(vec![b'l'; random.usize(1..100)]),
+        4 => NodeKind::Fifo,
+        5 => NodeKind::Regular(None),
+        _ => NodeKind::Regular(Some(contents[random.usize(..contents.len())])),
+    };
+    let mut node = Node::new(kind, random.u16(..0o7777));
+    if random.bool() {
+        node.mtime = Timespec { sec: random.i64(..), nsec: random.u32(..1_000_000_000) };
+        node.uid = random.u32(..);
+    }
+    if random.u32(..5) == 0 {
+        node.xattrs = vec![(b"trusted.a".to_vec(), vec![1; random.usize(..200)])];
+    }
+    node
+}
+
+#[test]
+fn random_layers_make_what_a_naive_model_makes() {
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut folder = Folder::new();
+        let packs = [folder.pack(&[b"zero", b"one"]), folder.pack(&[b"two", &[3; 5000]])].concat();
+        let mut model = Model::default();
+        let mut layers = Vec::new();
+        for _ in 0..random.usize(1..=5) {
+            let mut builder = LayerBuilder::new();
+            // Whiteouts come first: they spare entries of their layer wherever they come.
+            for _ in 0..random.usize(..4) {
+                let path = random_path(&mut random);
+                if !model.files.contains_key(path.as_bytes()) {
+                    continue;
+                }
+                if random.bool() && model.is_directory(path.as_bytes()) {
+                    let kept = model.files[path.as_bytes()];
+                    model.remove(path.as_bytes());
+                    model.files.insert(path.as_bytes().to_vec(), kept);
+                    let node = model.inodes[kept].clone();
+                    builder.insert(&path, node).unwrap();
+                    builder.opaque(&path).unwrap();
+                } else {
+                    builder.whiteout(&path).unwrap();
+                    model.remove(path.as_bytes());
+                }
+            }
+            let lower = model.clone();
+            let mut touched: Vec<GuestPath> = Vec::new();
+            for _ in 0..random.usize(..30) {
+                let path = random_path(&mut random);
+                if random.u32(..6) == 0 {
+                    // Links to what this layer has left alone, or has made.
+                    let target = random_path(&mut random);
+                    let is_lower = lower.files.get(target.as_bytes()) == model.files.get(target.as_bytes());
+                    let is_usable =
+                        model.files.contains_key(target.as_bytes()) && !model.is_directory(target.as_bytes());
+                    let is_touched = touched.iter().any(|path| target.starts_with(path) || path.starts_with(&target));
+                    let is_inside = target.starts_with(&path) || path.starts_with(&target);
+                    if is_usable && !is_inside && (!is_lower || !is_touched) {
+                        builder.hard_link(&path, &target).unwrap();
+                        model.link(&path, &target);
+                        touched.push(path);
+                    }
+                    continue;
+                }
+                let node = random_node(&mut random, &packs);
+                builder.insert(&path, node.clone()).unwrap();
+                model.insert(&path, node);
+                touched.push(path);
+            }
+            let mut bytes = Vec::new();
+            builder.write(&mut bytes).unwrap();
+            layers.push(Image::from_bytes(bytes, std::path::Path::new("layer")).unwrap());
+        }
+        let layers: Vec<_> = layers.iter().collect();
+        let image = folder.merge("tree", &layers);
+        let (ours, expected) = (listing(&folder.tree(&image)), model.listing(&folder));
+        for (path, seen) in &expected {
+            let path_text = String::from_utf8_lossy(path);
+            assert_eq!(ours.get(path), Some(seen), "seed {seed}: {path_text}");
+        }
+        assert_eq!(ours.len(), expected.len(), "seed {seed}");
+        if seed % 10 == 0 {
+            fsck(&folder, &image);
+            same_to_the_kernel(&folder, &image);
+        }
+        let again = folder.merge("again", &layers);
+        assert!(again.body() == image.body());
+        let whole = folder.merge("whole", &[&image]);
+        assert!(whole.body() == image.body(), "seed {seed}: a tree merged alone is itself");
+        drop(Arc::new(whole));
+    }
+}
