@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::draft::{Draft, DraftInode, Id, Payload, ROOT, Span};
+use super::draft::{Draft, DraftInode, Id, Payload, ROOT, SYMLINKS_MAX, Span};
 use super::error::Error;
 use super::format::encode_device;
 use super::pack::ContentRef;
@@ -57,11 +57,19 @@ impl Node {
 ///
 /// A later entry replaces an earlier one as extracting a tar would: a directory over a directory changes its attributes,
 /// everything else takes the place of what was there and of all below it. Directories that no entry describes are implied;
-/// when layers are merged they take the attributes that lower layers give them.
+/// when layers are merged they take the attributes that lower layers give them. Where an entry's path leads through a symlink,
+/// of this layer or of lower ones, the entry lies where the symlink leads.
 pub struct LayerBuilder {
     draft: Draft,
     /// The directory of the entry before, which most often is that of the next.
     recent: (GuestPath, Id),
+}
+
+/// Where the way along a path led.
+enum Reached {
+    Directory(Id),
+    /// Up to a symlink: the way goes on along this path.
+    Symlink(GuestPath),
 }
 
 impl Default for LayerBuilder {
@@ -96,8 +104,7 @@ impl LayerBuilder {
             if inode.kind != FileKind::Directory {
                 return Err(Error::Entry { path: path.clone(), reason: "the root must be a directory" });
             }
-            let opaque = self.draft.inode(ROOT).opaque;
-            *self.draft.inode_mut(ROOT) = DraftInode { opaque, ..inode };
+            self.describe(ROOT, inode);
             return Ok(());
         };
         let dir = self.directory(&path.parent())?;
@@ -105,7 +112,7 @@ impl LayerBuilder {
         match old.map(|id| (id, *self.draft.inode(id))) {
             Some((id, old)) if inode.kind == FileKind::Directory => {
                 if old.kind == FileKind::Directory {
-                    *self.draft.inode_mut(id) = DraftInode { opaque: old.opaque, ..inode };
+                    self.describe(id, inode);
                 } else {
                     // What was there hid what lower layers have; the directory must go on hiding it.
                     let id = self.draft.add(DraftInode { opaque: true, ..inode })?;
@@ -185,7 +192,7 @@ impl LayerBuilder {
                 (FileKind::Regular, Payload::Content { pack, block: content.block, len: content.len })
             }
             NodeKind::Regular(_) => (FileKind::Regular, Payload::None),
-            NodeKind::Directory => (FileKind::Directory, Payload::None),
+            NodeKind::Directory => (FileKind::Directory, Payload::Parent(ROOT)),
             NodeKind::Symlink(target) => {
                 if target.is_empty() || target.len() > crate::vfs::PATH_MAX || target.contains(&0) {
                     return Err(entry_error("the target of the symlink is empty, too long or has a NUL"));
@@ -217,26 +224,62 @@ impl LayerBuilder {
         })
     }
 
-    /// The directory `path`; what is missing of it is implied, what is no directory is replaced.
+    /// The directory `path`. A symlink on the way is followed, as extracting would; what is missing is implied, and what
+    /// is no directory is replaced.
     fn directory(&mut self, path: &GuestPath) -> Result<Id, Error> {
         if self.recent.0 == *path {
             return Ok(self.recent.1);
         }
+        let mut real = path.clone();
+        let mut links = 0;
+        let dir = loop {
+            match self.real_directory(&real)? {
+                Reached::Directory(id) => break id,
+                Reached::Symlink(to) => real = to,
+            }
+            links += 1;
+            if links > SYMLINKS_MAX {
+                return Err(Error::Entry { path: path.clone(), reason: "the symlinks on the way have no end" });
+            }
+        };
+        self.recent = (path.clone(), dir);
+        Ok(dir)
+    }
+
+    fn real_directory(&mut self, path: &GuestPath) -> Result<Reached, Error> {
         let mut dir = ROOT;
-        for name in path.names().map(|name| name.as_bytes()) {
-            let old = self.draft.get(dir, name);
-            dir = match old.filter(|&id| self.draft.inode(id).kind == FileKind::Directory) {
-                Some(id) => id,
-                None => {
+        for (depth, name) in path.names().enumerate() {
+            let old = self.draft.get(dir, name.as_bytes());
+            dir = match old.map(|id| (id, self.draft.inode(id).payload)) {
+                Some((id, Payload::Parent(_))) => id,
+                Some((_, Payload::Target(target))) => {
+                    let above: Vec<u8> =
+                        path.names().take(depth).flat_map(|name| [b"/", name.as_bytes()].concat()).collect();
+                    let below: Vec<u8> =
+                        path.names().skip(depth + 1).flat_map(|name| [b"/", name.as_bytes()].concat()).collect();
+                    let target = self.draft.bytes(target);
+                    let above = if target.starts_with(b"/") { &[] } else { &above[..] };
+                    let to = GuestPath::new([above, b"/", target, &below].concat());
+                    return to.map(Reached::Symlink).map_err(|_| Error::Entry {
+                        path: path.clone(),
+                        reason: "a symlink on the way leads to a path that is too long",
+                    });
+                }
+                _ => {
                     let opaque = old.is_some();
                     let id = self.draft.add(DraftInode { opaque, ..DraftInode::implied_directory() })?;
-                    self.replace(dir, name, id)?;
+                    self.replace(dir, name.as_bytes(), id)?;
                     id
                 }
             };
         }
-        self.recent = (path.clone(), dir);
-        Ok(dir)
+        Ok(Reached::Directory(dir))
+    }
+
+    /// Gives a directory new attributes.
+    fn describe(&mut self, id: Id, inode: DraftInode) {
+        let old = self.draft.inode_mut(id);
+        *old = DraftInode { opaque: old.opaque, payload: old.payload, ..inode };
     }
 
     fn replace(&mut self, dir: Id, name: &[u8], id: Id) -> Result<(), Error> {

@@ -4,13 +4,15 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::error::Error;
 use super::pack::PackId;
-use crate::vfs::{FileKind, GuestPath, Timespec};
+use crate::vfs::{FileKind, Follow, GuestPath, Timespec};
 
 /// The number of an inode of a draft.
 pub(super) type Id = u32;
 /// The inode of `/`.
 pub(super) const ROOT: Id = 0;
 const NONE: u32 = u32::MAX;
+/// How many symlinks one path may lead through (Linux `MAXSYMLINKS`).
+pub(super) const SYMLINKS_MAX: u32 = 40;
 
 /// A piece of the arena.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,8 +24,10 @@ pub(super) struct Span {
 /// What an inode is besides its attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
-    /// Nothing: directories, pipes, sockets, empty files.
+    /// Nothing: pipes, sockets, empty files.
     None,
+    /// The directory that a directory lies in; the root lies in itself.
+    Parent(Id),
     /// Content in a pack, by its number in the draft.
     Content { pack: u32, block: u32, len: u64 },
     /// The target of a symlink.
@@ -62,7 +66,7 @@ impl DraftInode {
             uid: 0,
             gid: 0,
             mtime: Timespec::default(),
-            payload: Payload::None,
+            payload: Payload::Parent(ROOT),
             xattrs: Span::default(),
         }
     }
@@ -182,6 +186,9 @@ impl Draft {
 
     /// Makes `name` in `dir` the inode.
     pub(super) fn set(&mut self, dir: Id, name: &[u8], inode: Id) -> Result<(), Error> {
+        if let Payload::Parent(parent) = &mut self.inodes[inode as usize].payload {
+            *parent = dir;
+        }
         let slot = self.slot(dir, name);
         if let Some(entry) = self.entries.get_mut(self.table[slot] as usize) {
             entry.inode = inode;
@@ -220,9 +227,44 @@ impl Draft {
         GuestPath::new(path).unwrap_or_else(|_| GuestPath::root())
     }
 
-    /// What lies at `path`; no symlink is followed.
+    /// What lies at `path`. Symlinks on the way are followed, one at its end is not.
     pub(super) fn find(&self, path: &GuestPath) -> Option<Id> {
-        path.names().try_fold(ROOT, |dir, name| self.get(dir, name.as_bytes()))
+        self.resolve(ROOT, path.as_bytes(), Follow::No)
+    }
+
+    /// What a symlink in `dir` leads to, if that is a directory.
+    pub(super) fn follow(&self, dir: Id, name: &[u8]) -> Option<Id> {
+        self.resolve(dir, name, Follow::Yes).filter(|&id| self.inode(id).kind == FileKind::Directory)
+    }
+
+    fn resolve(&self, mut here: Id, path: &[u8], last: Follow) -> Option<Id> {
+        let mut rest: Vec<&[u8]> = path.rsplit(|&byte| byte == b'/').collect();
+        let mut links = 0;
+        while let Some(name) = rest.pop() {
+            let Payload::Parent(parent) = self.inode(here).payload else { return None };
+            match name {
+                b"" | b"." => continue,
+                b".." => here = parent,
+                _ => {
+                    let found = self.get(here, name)?;
+                    match self.inode(found).payload {
+                        Payload::Target(target) if last == Follow::Yes || !rest.is_empty() => {
+                            links += 1;
+                            let target = self.bytes(target);
+                            if links > SYMLINKS_MAX {
+                                return None;
+                            }
+                            if target.starts_with(b"/") {
+                                here = ROOT;
+                            }
+                            rest.extend(target.rsplit(|&byte| byte == b'/'));
+                        }
+                        _ => here = found,
+                    }
+                }
+            }
+        }
+        Some(here)
     }
 
     /// The name of an entry.

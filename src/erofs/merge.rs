@@ -137,7 +137,12 @@ impl<'a> Applied<'a> {
 
     fn directory(&mut self, dir: Id, name: &[u8], inode: &RawInode) -> Result<(), Error> {
         let said = said(self.layer, inode).map_err(|fault| self.layer.damaged(fault))?;
-        let below = self.draft.get(dir, name).filter(|&id| self.draft.inode(id).kind == FileKind::Directory);
+        let below = match self.draft.get(dir, name).map(|id| (id, self.draft.inode(id).kind)) {
+            Some((id, FileKind::Directory)) => Some(id),
+            // An entry whose path leads through a symlink lies where the symlink leads.
+            Some((_, FileKind::Symlink)) if said.is_implied && !said.is_opaque => self.draft.follow(dir, name),
+            _ => None,
+        };
         let id = match below {
             Some(id) if !said.is_opaque => {
                 self.describe(id, inode, &said)?;
@@ -157,7 +162,8 @@ impl<'a> Applied<'a> {
     /// Gives a directory the attributes that the layer has for it, if it has any.
     fn describe(&mut self, id: Id, inode: &RawInode, said: &Said<'a>) -> Result<(), Error> {
         if !said.is_implied || self.marks == Marks::Keep {
-            *self.draft.inode_mut(id) = self.inode(inode, said)?;
+            let payload = self.draft.inode(id).payload;
+            *self.draft.inode_mut(id) = DraftInode { payload, ..self.inode(inode, said)? };
         }
         Ok(())
     }
@@ -177,7 +183,8 @@ impl<'a> Applied<'a> {
             },
             (FileKind::Symlink, None) => Payload::Target(self.draft.store(layer.target(raw).map_err(damaged)?)?),
             (FileKind::CharDevice | FileKind::BlockDevice, None) => Payload::Device(layer.raw_device(raw)),
-            (FileKind::Directory | FileKind::Fifo | FileKind::Socket, None) => Payload::None,
+            (FileKind::Directory, None) => Payload::Parent(ROOT),
+            (FileKind::Fifo | FileKind::Socket, None) => Payload::None,
         };
         let is_kept = self.marks == Marks::Keep;
         Ok(DraftInode {

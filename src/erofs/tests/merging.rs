@@ -119,6 +119,54 @@ fn hard_links_reach_into_lower_layers_and_count_the_names_that_are_left() {
 }
 
 #[test]
+fn an_entry_lies_where_the_symlinks_on_its_way_lead() {
+    let link = |target: &str| Node::new(NodeKind::Symlink(target.as_bytes().to_vec()), 0o777);
+    let lower = layer(|builder| {
+        builder.insert(&path("usr/lib/old"), empty()).unwrap();
+        builder.insert(&path("usr/lib/gone"), empty()).unwrap();
+        builder.insert(&path("lib"), link("usr/./lib")).unwrap();
+        builder.insert(&path("a/up"), link("../usr")).unwrap();
+        builder.insert(&path("abs"), link("/a/up/lib")).unwrap();
+        builder.insert(&path("broken"), link("nowhere")).unwrap();
+        // Of the same layer: followed at once.
+        builder.insert(&path("lib/same"), empty()).unwrap();
+    });
+    let upper = layer(|builder| {
+        builder.insert(&path("lib/one"), empty()).unwrap();
+        builder.insert(&path("a/up/lib/two"), empty()).unwrap();
+        builder.insert(&path("abs/three"), empty()).unwrap();
+        builder.whiteout(&path("lib/gone")).unwrap();
+        builder.hard_link(&path("link"), &path("abs/old")).unwrap();
+        builder.insert(&path("broken/four"), empty()).unwrap();
+    });
+    let expected = [
+        "// 755 5",
+        "/a/ 755 2",
+        "/a/up 777 1",
+        "/abs 777 1",
+        "/broken/ 755 2",
+        "/broken/four 644 1",
+        "/lib 777 1",
+        "/link 644 2",
+        "/usr/ 755 3",
+        "/usr/lib/ 755 2",
+        "/usr/lib/old 644 2",
+        "/usr/lib/one 644 1",
+        "/usr/lib/same 644 1",
+        "/usr/lib/three 644 1",
+        "/usr/lib/two 644 1",
+    ];
+    assert_eq!(merged(&[&lower, &upper]), expected);
+    let described = layer(|builder| builder.insert(&path("lib"), directory(0o700)).unwrap());
+    assert!(merged(&[&lower, &described]).contains(&"/lib/ 700 2".to_owned()));
+    let mut endless = LayerBuilder::new();
+    endless.insert(&path("x"), link("y")).unwrap();
+    endless.insert(&path("y"), link("x")).unwrap();
+    let error = endless.insert(&path("x/file"), empty()).unwrap_err();
+    assert_eq!(error.to_string(), "/x: the symlinks on the way have no end");
+}
+
+#[test]
 fn impossible_entries_are_refused() {
     let mut builder = LayerBuilder::new();
     builder.insert(&path("dir"), directory(0o755)).unwrap();
@@ -199,6 +247,16 @@ struct Model {
 impl Model {
     fn is_directory(&self, path: &[u8]) -> bool {
         path == b"/" || self.files.get(path).is_some_and(|&inode| self.inodes[inode].kind == NodeKind::Directory)
+    }
+
+    /// Whether the way to `path` leads through a symlink, which this model does not follow.
+    fn is_beyond_symlink(&self, path: &GuestPath) -> bool {
+        let is_symlink = |inode: &usize| matches!(self.inodes[*inode].kind, NodeKind::Symlink(_));
+        let mut above = path.parent();
+        while !above.is_root() && !self.files.get(above.as_bytes()).is_some_and(is_symlink) {
+            above.pop();
+        }
+        !above.is_root()
     }
 
     fn remove(&mut self, path: &[u8]) {
@@ -297,10 +355,12 @@ fn random_layers_make_what_a_naive_model_makes() {
         let mut layers = Vec::new();
         for _ in 0..random.usize(1..=5) {
             let mut builder = LayerBuilder::new();
-            // Whiteouts come first: they spare entries of their layer wherever they come.
+            // Whiteouts come first: they spare entries of their layer wherever they come, and so no whiteout follows an
+            // opaque directory at or below its path.
+            let mut opaque: Vec<GuestPath> = Vec::new();
             for _ in 0..random.usize(..4) {
                 let path = random_path(&mut random);
-                if !model.files.contains_key(path.as_bytes()) {
+                if !model.files.contains_key(path.as_bytes()) || opaque.iter().any(|below| below.starts_with(&path)) {
                     continue;
                 }
                 if random.bool() && model.is_directory(path.as_bytes()) {
@@ -310,6 +370,7 @@ fn random_layers_make_what_a_naive_model_makes() {
                     let node = model.inodes[kept].clone();
                     builder.insert(&path, node).unwrap();
                     builder.opaque(&path).unwrap();
+                    opaque.push(path);
                 } else {
                     builder.whiteout(&path).unwrap();
                     model.remove(path.as_bytes());
@@ -319,6 +380,9 @@ fn random_layers_make_what_a_naive_model_makes() {
             let mut touched: Vec<GuestPath> = Vec::new();
             for _ in 0..random.usize(..30) {
                 let path = random_path(&mut random);
+                if model.is_beyond_symlink(&path) {
+                    continue;
+                }
                 if random.u32(..6) == 0 {
                     // Links to what this layer has left alone, or has made.
                     let target = random_path(&mut random);
