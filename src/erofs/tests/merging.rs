@@ -355,12 +355,12 @@ fn random_layers_make_what_a_naive_model_makes() {
         let mut layers = Vec::new();
         for _ in 0..random.usize(1..=5) {
             let mut builder = LayerBuilder::new();
-            // Whiteouts come first: they spare entries of their layer wherever they come, and so no whiteout follows an
-            // opaque directory at or below its path.
-            let mut opaque: Vec<GuestPath> = Vec::new();
+            // Whiteouts come first, as they spare entries of their layer wherever they come; for the same reason none
+            // lies above another.
+            let mut hidden: Vec<GuestPath> = Vec::new();
             for _ in 0..random.usize(..4) {
                 let path = random_path(&mut random);
-                if !model.files.contains_key(path.as_bytes()) || opaque.iter().any(|below| below.starts_with(&path)) {
+                if !model.files.contains_key(path.as_bytes()) || hidden.iter().any(|below| below.starts_with(&path)) {
                     continue;
                 }
                 if random.bool() && model.is_directory(path.as_bytes()) {
@@ -370,11 +370,11 @@ fn random_layers_make_what_a_naive_model_makes() {
                     let node = model.inodes[kept].clone();
                     builder.insert(&path, node).unwrap();
                     builder.opaque(&path).unwrap();
-                    opaque.push(path);
                 } else {
                     builder.whiteout(&path).unwrap();
                     model.remove(path.as_bytes());
                 }
+                hidden.push(path);
             }
             let lower = model.clone();
             let mut touched: Vec<GuestPath> = Vec::new();
