@@ -136,14 +136,19 @@ impl<R: BufRead> Reader<R> {
 
     /// The next part of the current entry's content, none at its end.
     pub(super) fn piece(&mut self) -> Result<Option<Piece<'_>>> {
+        self.piece_up_to(u64::MAX)
+    }
+
+    /// As [`piece`](Reader::piece), of at most `longest` bytes.
+    pub(super) fn piece_up_to(&mut self, longest: u64) -> Result<Option<Piece<'_>>> {
         self.settle();
-        let mut most = self.data;
+        let mut most = self.data.min(longest);
         if let Some(cursor) = &mut self.sparse {
             let extent = cursor.map.extents.get(cursor.next).copied();
             let begin = extent.map_or(cursor.map.size, |extent| extent.offset);
             if cursor.position < begin {
-                let hole = begin - cursor.position;
-                cursor.position = begin;
+                let hole = longest.min(begin - cursor.position);
+                cursor.position += hole;
                 return Ok(Some(Piece::Hole(hole)));
             }
             let end = extent.map_or(begin, |extent| extent.offset + extent.length);
