@@ -51,7 +51,8 @@ pub struct Unpacked {
 /// followed on the way to an entry, with `/` as their root, as Docker and containerd do. A hard link may lead to a file of
 /// a lower layer. An empty stream is an empty layer.
 ///
-/// After an error the sink holds a part of the layer and is to be thrown away.
+/// After an error the sink holds a part of the layer and is to be thrown away. A caller that wants out earlier ends the
+/// stream: a read that blocks is waited for.
 pub fn unpack(stream: impl Read + Send, sink: &mut LayerSink<'_>, limits: &Limits) -> Result<Unpacked> {
     let streamed = pipeline::run(stream, limits, |chunks| {
         let mut reader = Reader::new(chunks, limits);

@@ -1,12 +1,14 @@
 //! Hand-made archives, listings of trees, and other programs to compare with.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
 use crate::archive::header::BLOCK;
+use crate::archive::tree::sorted_names;
 use crate::archive::{ApplyOptions, Error, apply, pax};
-use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Name, NewInode, NewKind, SetAttr, Timespec, memfs};
+use crate::vfs::{
+    FileKind, GuestPath, InodeRef, MemFsOptions, Name, NameBuf, NewInode, NewKind, SetAttr, Timespec, memfs,
+};
 
 /// An archive in the making.
 #[derive(Clone, Default)]
@@ -95,14 +97,7 @@ pub(in crate::archive) fn listing(root: &InodeRef) -> Vec<String> {
 }
 
 fn list(dir: &InodeRef, path: &GuestPath, lines: &mut Vec<String>) {
-    let mut names = Vec::new();
-    dir.read_dir(0, &mut |entry| {
-        names.push(Name::to_owned(entry.name));
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    names.sort();
-    for name in names {
+    for name in names_of(dir) {
         let inode = dir.lookup(name.as_name()).unwrap();
         let path = path.join(name.as_name()).unwrap();
         lines.push(describe(&inode, &path));
@@ -112,7 +107,13 @@ fn list(dir: &InodeRef, path: &GuestPath, lines: &mut Vec<String>) {
     }
 }
 
-fn describe(inode: &InodeRef, path: &GuestPath) -> String {
+/// The names in a directory, in order.
+pub(in crate::archive) fn names_of(dir: &InodeRef) -> Vec<NameBuf> {
+    sorted_names(&**dir, &GuestPath::root()).unwrap()
+}
+
+/// All that is known of the file at `path`.
+pub(in crate::archive) fn describe(inode: &InodeRef, path: &GuestPath) -> String {
     let attr = inode.attr().unwrap();
     let what = match attr.kind {
         FileKind::Regular => {
