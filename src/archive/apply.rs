@@ -70,7 +70,7 @@ struct Target<'a> {
     /// The directory of the last entry, as neighbours stand together in archives.
     parent: Option<(GuestPath, InodeRef)>,
     /// Directories whose times are set last, as making files in them moves them.
-    directories: Vec<(InodeRef, Timespec)>,
+    directories: Vec<(GuestPath, InodeRef, Timespec)>,
     applied: Applied,
 }
 
@@ -108,7 +108,7 @@ impl Target<'_> {
         place::settle(&*inode, &new).map_err(failed)?;
         place::set_xattrs(&*inode, &entry.xattrs).map_err(failed)?;
         match entry.kind {
-            EntryKind::Directory => self.directories.push((inode, entry.mtime)),
+            EntryKind::Directory => self.directories.push((path, inode, entry.mtime)),
             // It may stand where the directory remembered was.
             _ if self.parent.as_ref().is_some_and(|(parent, _)| parent.starts_with(&path)) => self.parent = None,
             _ => {}
@@ -208,9 +208,8 @@ impl Target<'_> {
     }
 
     fn finish(self) -> Result<Applied> {
-        for (dir, mtime) in self.directories.iter().rev() {
-            place::set_mtime(&**dir, *mtime)
-                .map_err(|errno| Error::file("set the time of", &GuestPath::root(), errno))?;
+        for (path, dir, mtime) in self.directories.iter().rev() {
+            place::set_mtime(&**dir, *mtime).map_err(|errno| Error::file("set the time of", path, errno))?;
         }
         Ok(self.applied)
     }

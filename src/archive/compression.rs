@@ -15,6 +15,12 @@ const MAGIC_SIZE: usize = 10;
 /// The largest window of a zstd frame, as a power of two: 128 MiB, what `zstd -d` takes without being asked for more.
 const WINDOW_LOG_MAX: u32 = 27;
 
+/// Measured on a layer of 265 MB of JavaScript, one core: level 1 337 MB/s to 26.9 %, 2 183 to 21.2, 3 156 to 19.4, 4 90 to
+/// 18.6, 6 61 to 18.0.
+const GZIP_LEVEL: u32 = 3;
+/// The same: level 1 392 MB/s to 17.8 %, 2 359 to 16.5, 3 270 to 15.3.
+const ZSTD_LEVEL: i32 = 3;
+
 /// How a layer's tar is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compression {
@@ -318,9 +324,6 @@ impl<W: Write> Encoder<W> {
         }
     }
 }
-
-const GZIP_LEVEL: u32 = 3;
-const ZSTD_LEVEL: i32 = 3;
 
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {

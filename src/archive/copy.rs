@@ -36,7 +36,7 @@ struct Copier<'a> {
     /// The copies of inodes with several names.
     links: HashMap<(u64, u64), InodeRef>,
     /// Directories whose times are set last, as making files in them moves them.
-    directories: Vec<(InodeRef, Timespec)>,
+    directories: Vec<(GuestPath, InodeRef, Timespec)>,
     buffer: Vec<u8>,
     applied: Applied,
 }
@@ -110,7 +110,7 @@ impl<'a> Copier<'a> {
         place::settle(&*made, &new).map_err(failed)?;
         place::set_xattrs(&*made, &xattrs(&**from, path)?).map_err(failed)?;
         if attr.kind == FileKind::Directory {
-            self.directories.push((made.clone(), attr.mtime));
+            self.directories.push((path.clone(), made.clone(), attr.mtime));
         }
         if has_more_names {
             self.links.insert((attr.dev, attr.ino), made.clone());
@@ -137,9 +137,8 @@ impl<'a> Copier<'a> {
     }
 
     fn finish(self) -> Result<Applied> {
-        for (dir, mtime) in self.directories.iter().rev() {
-            place::set_mtime(&**dir, *mtime)
-                .map_err(|errno| Error::file("set the time of", &GuestPath::root(), errno))?;
+        for (path, dir, mtime) in self.directories.iter().rev() {
+            place::set_mtime(&**dir, *mtime).map_err(|errno| Error::file("set the time of", path, errno))?;
         }
         Ok(self.applied)
     }

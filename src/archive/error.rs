@@ -1,5 +1,6 @@
 //! `Error`: what is wrong with an archive, and where.
 
+use std::fmt::Display;
 use std::io;
 
 use crate::vfs::{Errno, GuestPath};
@@ -52,6 +53,11 @@ impl Error {
     /// Of the entry called `name`.
     pub(super) fn entry(name: &[u8], fault: impl Into<String>) -> Error {
         Error::Entry { name: printable(name), fault: fault.into() }
+    }
+
+    /// Of a limit that the entry called `name` goes beyond.
+    pub(super) fn limit(name: &[u8], fault: impl Display) -> Error {
+        Error::Limit(format!("entry {}: {fault}", printable(name)))
     }
 
     /// Of the operation `action` on the guest file `path`.

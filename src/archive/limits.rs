@@ -14,6 +14,8 @@ pub struct Limits {
     pub holes: u64,
     /// Bytes of one extended header (PAX records, GNU long names, sparse maps). Go's reader stops at the same 1 MiB.
     pub header: u64,
+    /// Bytes of names, link targets and attributes of all entries.
+    pub metadata: u64,
     /// Bytes of the names and values of one entry's extended attributes.
     pub xattrs: usize,
     /// Components of one path.
@@ -28,11 +30,12 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            entries: 10_000_000,
+            entries: 5_000_000,
             stream: 1 << 40,
             ratio: 2_000,
-            holes: 64 << 30,
+            holes: 16 << 30,
             header: 1 << 20,
+            metadata: 1 << 30,
             xattrs: 256 << 10,
             depth: 1_000,
         }

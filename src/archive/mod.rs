@@ -11,6 +11,7 @@ mod location;
 mod pax;
 mod pipeline;
 mod place;
+mod plain;
 mod reader;
 mod sparse;
 mod tree;
@@ -25,6 +26,7 @@ pub use error::{Error, Result};
 pub use layer::write_layer;
 pub use limits::Limits;
 pub use place::Conflict;
+pub use plain::{ArchiveReader, ArchiveWriter, Member, MemberKind};
 pub use tree::{Written, write_subtree, write_tree};
 pub use unpack::{LayerSink, Unpacked, unpack};
 

@@ -61,6 +61,7 @@ pub(super) struct Reader<R> {
     offset: u64,
     entries: u64,
     holes: u64,
+    metadata: u64,
     /// Of the current entry: bytes of data not yet read, then of padding.
     data: u64,
     padding: u64,
@@ -94,6 +95,7 @@ impl<R: BufRead> Reader<R> {
             offset: 0,
             entries: 0,
             holes: 0,
+            metadata: 0,
             data: 0,
             padding: 0,
             pending: 0,
@@ -134,14 +136,19 @@ impl<R: BufRead> Reader<R> {
 
     /// The next part of the current entry's content, none at its end.
     pub(super) fn piece(&mut self) -> Result<Option<Piece<'_>>> {
+        self.piece_up_to(u64::MAX)
+    }
+
+    /// As [`piece`](Reader::piece), of at most `longest` bytes.
+    pub(super) fn piece_up_to(&mut self, longest: u64) -> Result<Option<Piece<'_>>> {
         self.settle();
-        let mut most = self.data;
+        let mut most = self.data.min(longest);
         if let Some(cursor) = &mut self.sparse {
             let extent = cursor.map.extents.get(cursor.next).copied();
             let begin = extent.map_or(cursor.map.size, |extent| extent.offset);
             if cursor.position < begin {
-                let hole = begin - cursor.position;
-                cursor.position = begin;
+                let hole = longest.min(begin - cursor.position);
+                cursor.position += hole;
                 return Ok(Some(Piece::Hole(hole)));
             }
             let end = extent.map_or(begin, |extent| extent.offset + extent.length);
@@ -289,6 +296,14 @@ impl<R: BufRead> Reader<R> {
         if self.entries > self.limits.entries {
             return Err(Error::Limit(format!("the archive has more than {} entries", self.limits.entries)));
         }
+        let xattrs: usize = records.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if xattrs > self.limits.xattrs {
+            return Err(Error::limit(&name, format!("{xattrs} bytes of attributes")));
+        }
+        self.metadata += (name.len() + link.len() + xattrs) as u64;
+        if self.metadata > self.limits.metadata {
+            return Err(Error::limit(&name, format!("names and attributes beyond {} bytes", self.limits.metadata)));
+        }
         let kind = entry_kind(&header, &name)?;
         let id = |record: Option<i64>, field: Option<i64>, what| {
             record.or(field).and_then(|id| u32::try_from(id).ok()).ok_or_else(|| bad_field(&name, what))
@@ -305,7 +320,7 @@ impl<R: BufRead> Reader<R> {
             link,
             name,
         };
-        self.check_xattrs(&mut entry)?;
+        sort_xattrs(&mut entry)?;
         match kind {
             EntryKind::Regular => self.begin_content(&header, records, &mut entry)?,
             EntryKind::CharDevice | EntryKind::BlockDevice => entry.device = device(&header, &records, &entry.name)?,
@@ -315,38 +330,13 @@ impl<R: BufRead> Reader<R> {
         Ok(entry)
     }
 
-    /// Sorts the attributes; of two with one name the last counts.
-    fn check_xattrs(&self, entry: &mut Entry) -> Result<()> {
-        if entry.xattrs.is_empty() {
-            return Ok(());
-        }
-        let sum: usize = entry.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if sum > self.limits.xattrs {
-            return Err(Error::Limit(format!(
-                "entry {}: {sum} bytes of attributes",
-                String::from_utf8_lossy(&entry.name)
-            )));
-        }
-        for (name, value) in &entry.xattrs {
-            // Linux: XATTR_NAME_MAX, XATTR_SIZE_MAX.
-            if name.is_empty() || name.len() > 255 || name.contains(&0) || value.len() > 1 << 16 {
-                return Err(Error::entry(&entry.name, "an attribute with a bad name or a value beyond 64 KiB"));
-            }
-        }
-        entry.xattrs.reverse();
-        entry.xattrs.sort_by(|a, b| a.0.cmp(&b.0));
-        entry.xattrs.dedup_by(|later, first| later.0 == first.0);
-        Ok(())
-    }
-
     fn begin_content(&mut self, header: &Header, records: Records, entry: &mut Entry) -> Result<()> {
         let stored = records.size.or(header.size()).ok_or_else(|| bad_field(&entry.name, "size"))?;
         if stored > self.limits.stream {
-            return Err(Error::Limit(format!(
-                "entry {}: {stored} bytes are more than the {} allowed",
-                String::from_utf8_lossy(&entry.name),
-                self.limits.stream
-            )));
+            return Err(Error::limit(
+                &entry.name,
+                format!("{stored} bytes are more than the {} allowed", self.limits.stream),
+            ));
         }
         self.data = stored;
         self.padding = padding(stored);
@@ -362,11 +352,7 @@ impl<R: BufRead> Reader<R> {
         let map = SparseMap::new(extents, size.ok_or_else(bad_map)?, self.data).ok_or_else(bad_map)?;
         self.holes = self.holes.saturating_add(map.holes());
         if self.holes > self.limits.holes {
-            return Err(Error::Limit(format!(
-                "entry {}: holes of sparse files beyond {} bytes",
-                String::from_utf8_lossy(&entry.name),
-                self.limits.holes
-            )));
+            return Err(Error::limit(&entry.name, format!("holes of sparse files beyond {} bytes", self.limits.holes)));
         }
         entry.size = map.size;
         self.sparse = Some(Cursor { map, next: 0, position: 0 });
@@ -388,10 +374,7 @@ impl<R: BufRead> Reader<R> {
             sparse::old_gnu_extents(&block[..504], 21, &mut extents).ok_or_else(bad)?;
             goes_on = sparse::old_gnu_goes_on(&block);
             if extents.len() as u64 * 24 > self.limits.header {
-                return Err(Error::Limit(format!(
-                    "entry {}: a sparse map of too many parts",
-                    String::from_utf8_lossy(&name)
-                )));
+                return Err(Error::limit(&name, "a sparse map of too many parts"));
             }
         }
         Ok(extents)
@@ -427,6 +410,23 @@ impl<R: BufRead> Reader<R> {
             }
         }
     }
+}
+
+/// Sorts the attributes; of two with one name the last counts.
+fn sort_xattrs(entry: &mut Entry) -> Result<()> {
+    if entry.xattrs.is_empty() {
+        return Ok(());
+    }
+    for (name, value) in &entry.xattrs {
+        // Linux: XATTR_NAME_MAX, XATTR_SIZE_MAX.
+        if name.is_empty() || name.len() > 255 || name.contains(&0) || value.len() > 1 << 16 {
+            return Err(Error::entry(&entry.name, "an attribute with a bad name or a value beyond 64 KiB"));
+        }
+    }
+    entry.xattrs.reverse();
+    entry.xattrs.sort_by(|a, b| a.0.cmp(&b.0));
+    entry.xattrs.dedup_by(|later, first| later.0 == first.0);
+    Ok(())
 }
 
 fn entry_kind(header: &Header, name: &[u8]) -> Result<EntryKind> {

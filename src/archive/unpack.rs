@@ -46,11 +46,13 @@ pub struct Unpacked {
 /// Reads the layer `stream`, a tar that may be compressed, to its end. Decompressing and the diff id each run on a thread
 /// of their own, the rest on the caller's.
 ///
-/// Names are taken as [`location`](super::location) says: nothing leads out of the root. Symbolic links of this layer are
+/// A slash in front of a name means nothing, `a/../b` is `b`, and a name that climbs above the root is refused, as for
+/// Docker: nothing leads out of the root, behind which there is no host file anyway. Symbolic links of this layer are
 /// followed on the way to an entry, with `/` as their root, as Docker and containerd do. A hard link may lead to a file of
 /// a lower layer. An empty stream is an empty layer.
 ///
-/// After an error the sink holds a part of the layer and is to be thrown away.
+/// After an error the sink holds a part of the layer and is to be thrown away. A caller that wants out earlier ends the
+/// stream: a read that blocks is waited for.
 pub fn unpack(stream: impl Read + Send, sink: &mut LayerSink<'_>, limits: &Limits) -> Result<Unpacked> {
     let streamed = pipeline::run(stream, limits, |chunks| {
         let mut reader = Reader::new(chunks, limits);

@@ -2,10 +2,11 @@
 //!
 //! The same files give the same bytes: no user names, no access times, no process ids.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use tar::{EntryType, Header};
 
+use super::compression::read_some;
 use super::error::{Error, Result};
 use super::header::BLOCK;
 use super::pax;
@@ -35,6 +36,20 @@ pub(super) struct Meta<'a> {
     pub(super) xattrs: &'a [(Vec<u8>, Vec<u8>)],
 }
 
+impl<'a> Meta<'a> {
+    /// Of a file that is nothing but its attributes.
+    pub(super) fn plain(name: &'a [u8], attr: &'a Attr) -> Meta<'a> {
+        Meta { name, attr, link: b"", is_hard_link: false, xattrs: &[] }
+    }
+}
+
+/// The attributes of a file that is no guest's: root's, of 1970.
+pub(super) fn plain_attr(kind: FileKind, mode: u16, size: u64) -> Attr {
+    let time = Timespec::default();
+    let rdev = Device::default();
+    Attr { dev: 0, ino: 0, kind, mode, nlink: 1, uid: 0, gid: 0, rdev, size, atime: time, mtime: time, ctime: time }
+}
+
 impl<W: Write> TarWriter<W> {
     pub(super) fn new(out: W) -> TarWriter<W> {
         TarWriter { out, buffer: vec![0; BUFFER_SIZE].into(), filled: 0 }
@@ -55,22 +70,7 @@ impl<W: Write> TarWriter<W> {
 
     /// Writes an empty file that is no file: a whiteout.
     pub(super) fn marker(&mut self, name: &[u8]) -> Result<()> {
-        let zero = Timespec::default();
-        let attr = Attr {
-            dev: 0,
-            ino: 0,
-            kind: FileKind::Regular,
-            mode: 0,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: Default::default(),
-            size: 0,
-            atime: zero,
-            mtime: zero,
-            ctime: zero,
-        };
-        self.entry(&Meta { name, attr: &attr, link: b"", is_hard_link: false, xattrs: &[] })
+        self.entry(&Meta::plain(name, &plain_attr(FileKind::Regular, 0, 0)))
     }
 
     /// Writes a regular file with its content, which is read straight into what is written next. A file that shrinks while
@@ -97,6 +97,28 @@ impl<W: Write> TarWriter<W> {
             };
             self.filled += count;
             offset += count as u64;
+        }
+        self.pad(size)
+    }
+
+    /// Writes a regular file whose content is read from `content`, which has to hold as much as the header says.
+    pub(super) fn stream(&mut self, meta: &Meta<'_>, content: &mut impl Read) -> Result<()> {
+        let size = meta.attr.size;
+        self.header(meta, size)?;
+        let mut left = size;
+        while left > 0 {
+            if self.filled == BUFFER_SIZE {
+                self.flush()?;
+            }
+            let room = &mut self.buffer[self.filled..];
+            let wanted = room.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            match read_some(content, &mut room[..wanted]).map_err(Error::Read)? {
+                0 => return Err(Error::entry(meta.name, format!("its content is {left} bytes shorter than promised"))),
+                count => {
+                    self.filled += count;
+                    left -= count as u64;
+                }
+            }
         }
         self.pad(size)
     }

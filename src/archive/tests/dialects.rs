@@ -29,6 +29,10 @@ fn gnu_tar(arguments: &[&str], with_long_names: bool) -> Option<Vec<u8>> {
     let root = root.to_str().unwrap();
     let mut all = vec!["-C", root, "--owner=1000", "--group=1001", "--numeric-owner", "--sort=name", "-cf", "-"];
     all.extend_from_slice(arguments);
+    if arguments.contains(&"--format=v7") {
+        // It has no such type.
+        all.push("--exclude=d/fifo");
+    }
     all.push("d");
     output("tar", &all, b"")
 }
@@ -67,15 +71,20 @@ fn every_format_of_gnu_tar_is_read() {
         let arguments = [&format_argument[..], "--mtime=@1700000000.123456789"];
         let Some(archive) = gnu_tar(&arguments, with_long_names) else { return };
         let mtime = if matches!(format, "pax" | "posix") { "1700000000.123456789" } else { "1700000000.0" };
-        let expected: Vec<_> =
+        let mut expected: Vec<_> =
             expected(mtime, with_long_names).into_iter().map(|line| line.replace("8b70d5f7ed8e", &big)).collect();
+        expected.retain(|line| format != "v7" || !line.contains("/fifo"));
         assert_eq!(listing(&applied(&archive).unwrap()), expected, "{format}");
     }
 }
 
 #[test]
 fn compressed_archives_of_gnu_tar_are_read() {
-    for compression in ["--gzip", "--zstd"] {
+    for compression in ["gzip", "zstd"] {
+        if output(compression, &["--version"], b"").is_none() {
+            continue;
+        }
+        let compression = &format!("--{compression}")[..];
         let Some(archive) = gnu_tar(&[compression, "--mtime=@5", "--format=gnu"], true) else { continue };
         assert_eq!(listing(&applied(&archive).unwrap()).len(), expected("", true).len(), "{compression}");
     }
@@ -199,6 +208,27 @@ fn bsdtar_s_archives_are_read() {
         let mut found = listing(&applied(&archive).unwrap());
         found.retain(|line| format != "v7" || !line.contains("/fifo"));
         assert_eq!(found, expected, "{format}");
+    }
+}
+
+#[test]
+fn attributes_and_times_written_by_other_programs_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    fs::write(folder.path().join("f"), "x").unwrap();
+    let script = "import os, sys\nos.chmod(sys.argv[1], 0o4711)\nos.setxattr(sys.argv[1], 'user.raw', b'\\0a=\\n')\n\
+        os.setxattr(sys.argv[1], 'user.text', b'y')\nos.utime(sys.argv[1], ns=(1, 2500000000))";
+    let file = folder.path().join("f");
+    let Some(_) = output("python3", &["-c", script, file.to_str().unwrap()], b"") else { return };
+    let owner = ["--owner=5", "--group=6", "--numeric-owner"];
+    let gnu =
+        [&["-C", root, "--xattrs", "--xattrs-include=*", "--format=posix"][..], &owner, &["-cf", "-", "f"]].concat();
+    let owner = ["--uid=5", "--gid=6", "--numeric-owner"];
+    let bsd = [&["-C", root, "--xattrs", "--format=pax"][..], &owner, &["-cf", "-", "f"]].concat();
+    for (program, arguments) in [("tar", gnu), ("bsdtar", bsd)] {
+        let Some(archive) = output(program, &arguments, b"") else { continue };
+        let expected = ["/f =x 4711 5:6 2.500000000 n1 user.raw=\\x00a=\\n user.text=y"];
+        assert_eq!(listing(&applied(&archive).unwrap()), expected, "{program}");
     }
 }
 

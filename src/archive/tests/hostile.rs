@@ -116,7 +116,7 @@ fn lying_sparse_maps_are_refused() {
     }
     let holes: [(&str, &[u8]); 2] = [("GNU.sparse.map", b""), ("GNU.sparse.size", b"1099511627776")];
     let message = error_of(&Tar::default().pax(&holes).file("s", "").end());
-    assert_eq!(message, "entry s: holes of sparse files beyond 68719476736 bytes");
+    assert_eq!(message, "entry s: holes of sparse files beyond 17179869184 bytes");
 }
 
 #[test]
@@ -126,6 +126,8 @@ fn limits_are_kept() {
     assert_eq!(with_limits(&many, limits), "the archive has more than 19 entries");
     let limits = Limits { stream: 2000, ..Limits::default() };
     assert_eq!(with_limits(&many, limits), "the archive is larger than 2000 bytes");
+    let limits = Limits { metadata: 29, ..Limits::default() };
+    assert_eq!(with_limits(&many, limits), "entry 19: names and attributes beyond 29 bytes");
     let deep = Tar::default().file(&"d/".repeat(40), "").end();
     let limits = Limits { depth: 39, ..Limits::default() };
     assert!(with_limits(&deep, limits).ends_with("its path has more than 39 components"));

@@ -3,6 +3,6 @@
 mod dialects;
 mod hostile;
 mod layers;
-mod support;
+pub(super) mod support;
 mod trees;
 mod unpacking;

@@ -1,20 +1,28 @@
 //! Hand-made archives, listings of trees, and other programs to compare with.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
 use crate::archive::header::BLOCK;
+use crate::archive::tree::sorted_names;
 use crate::archive::{ApplyOptions, Error, apply, pax};
-use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Name, NewInode, NewKind, SetAttr, Timespec, memfs};
+use crate::vfs::{
+    FileKind, GuestPath, InodeRef, MemFsOptions, Name, NameBuf, NewInode, NewKind, SetAttr, Timespec, memfs,
+};
 
 /// An archive in the making.
 #[derive(Clone, Default)]
-pub(super) struct Tar(pub Vec<u8>);
+pub(in crate::archive) struct Tar(pub Vec<u8>);
 
 impl Tar {
     /// A header as `edit` leaves it, with a good checksum.
-    pub(super) fn header(mut self, name: &str, flag: u8, size: u64, edit: impl FnOnce(&mut [u8; BLOCK])) -> Tar {
+    pub(in crate::archive) fn header(
+        mut self,
+        name: &str,
+        flag: u8,
+        size: u64,
+        edit: impl FnOnce(&mut [u8; BLOCK]),
+    ) -> Tar {
         let mut header = [0; BLOCK];
         header[..name.len()].copy_from_slice(name.as_bytes());
         header[100..108].copy_from_slice(b"0000644\0");
@@ -33,29 +41,29 @@ impl Tar {
     }
 
     /// Data with its padding.
-    pub(super) fn data(mut self, data: &[u8]) -> Tar {
+    pub(in crate::archive) fn data(mut self, data: &[u8]) -> Tar {
         self.0.extend_from_slice(data);
         self.0.resize(self.0.len().next_multiple_of(BLOCK), 0);
         self
     }
 
     /// A regular file.
-    pub(super) fn file(self, name: &str, content: &str) -> Tar {
+    pub(in crate::archive) fn file(self, name: &str, content: &str) -> Tar {
         self.header(name, b'0', content.len() as u64, |_| ()).data(content.as_bytes())
     }
 
     /// A directory.
-    pub(super) fn dir(self, name: &str) -> Tar {
+    pub(in crate::archive) fn dir(self, name: &str) -> Tar {
         self.header(name, b'5', 0, |_| ())
     }
 
     /// A symbolic or hard link.
-    pub(super) fn link(self, name: &str, flag: u8, target: &str) -> Tar {
+    pub(in crate::archive) fn link(self, name: &str, flag: u8, target: &str) -> Tar {
         self.header(name, flag, 0, |header| header[157..157 + target.len()].copy_from_slice(target.as_bytes()))
     }
 
     /// An extended header.
-    pub(super) fn pax(self, records: &[(&str, &[u8])]) -> Tar {
+    pub(in crate::archive) fn pax(self, records: &[(&str, &[u8])]) -> Tar {
         let mut data = Vec::new();
         for (key, value) in records {
             pax::append(&mut data, key.as_bytes(), value);
@@ -64,39 +72,32 @@ impl Tar {
     }
 
     /// The whole archive.
-    pub(super) fn end(self) -> Vec<u8> {
+    pub(in crate::archive) fn end(self) -> Vec<u8> {
         self.data(&[0; 2 * BLOCK]).0
     }
 }
 
 /// An empty file system.
-pub(super) fn empty() -> InodeRef {
+pub(in crate::archive) fn empty() -> InodeRef {
     memfs(&MemFsOptions { limit_bytes: 1 << 30, limit_inodes: 100_000, mode: 0o755, uid: 0, gid: 0 })
 }
 
 /// What `archive` makes in an empty file system.
-pub(super) fn applied(archive: &[u8]) -> Result<InodeRef, Error> {
+pub(in crate::archive) fn applied(archive: &[u8]) -> Result<InodeRef, Error> {
     let root = empty();
     apply(archive, &root, &ApplyOptions::default())?;
     Ok(root)
 }
 
 /// One line for each file below `root`, with all that is known of it.
-pub(super) fn listing(root: &InodeRef) -> Vec<String> {
+pub(in crate::archive) fn listing(root: &InodeRef) -> Vec<String> {
     let mut lines = Vec::new();
     list(root, &GuestPath::root(), &mut lines);
     lines
 }
 
 fn list(dir: &InodeRef, path: &GuestPath, lines: &mut Vec<String>) {
-    let mut names = Vec::new();
-    dir.read_dir(0, &mut |entry| {
-        names.push(Name::to_owned(entry.name));
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    names.sort();
-    for name in names {
+    for name in names_of(dir) {
         let inode = dir.lookup(name.as_name()).unwrap();
         let path = path.join(name.as_name()).unwrap();
         lines.push(describe(&inode, &path));
@@ -106,7 +107,13 @@ fn list(dir: &InodeRef, path: &GuestPath, lines: &mut Vec<String>) {
     }
 }
 
-fn describe(inode: &InodeRef, path: &GuestPath) -> String {
+/// The names in a directory, in order.
+pub(in crate::archive) fn names_of(dir: &InodeRef) -> Vec<NameBuf> {
+    sorted_names(&**dir, &GuestPath::root()).unwrap()
+}
+
+/// All that is known of the file at `path`.
+pub(in crate::archive) fn describe(inode: &InodeRef, path: &GuestPath) -> String {
     let attr = inode.attr().unwrap();
     let what = match attr.kind {
         FileKind::Regular => {
@@ -136,7 +143,7 @@ fn describe(inode: &InodeRef, path: &GuestPath) -> String {
 }
 
 /// The whole content of a file.
-pub(super) fn content(inode: &InodeRef) -> Vec<u8> {
+pub(in crate::archive) fn content(inode: &InodeRef) -> Vec<u8> {
     let mut content = vec![0; inode.attr().unwrap().size as usize];
     let mut filled = 0;
     while filled < content.len() {
@@ -148,13 +155,13 @@ pub(super) fn content(inode: &InodeRef) -> Vec<u8> {
 }
 
 /// Makes a file in `dir`.
-pub(super) fn make(dir: &InodeRef, name: &str, kind: NewKind<'_>, mode: u16) -> InodeRef {
+pub(in crate::archive) fn make(dir: &InodeRef, name: &str, kind: NewKind<'_>, mode: u16) -> InodeRef {
     let mtime = Some(Timespec { sec: 1_600_000_000, nsec: 5 });
     dir.create(Name::new(name.as_bytes()).unwrap(), &NewInode { kind, mode, uid: 10, gid: 20, mtime }).unwrap()
 }
 
 /// Makes a regular file with content in `dir`.
-pub(super) fn make_file(dir: &InodeRef, name: &str, content: &[u8]) -> InodeRef {
+pub(in crate::archive) fn make_file(dir: &InodeRef, name: &str, content: &[u8]) -> InodeRef {
     let file = make(dir, name, NewKind::Regular, 0o644);
     let mut written = 0;
     while written < content.len() {
@@ -165,14 +172,15 @@ pub(super) fn make_file(dir: &InodeRef, name: &str, content: &[u8]) -> InodeRef 
 }
 
 /// Sets the modification time.
-pub(super) fn touch(inode: &InodeRef, sec: i64) {
+pub(in crate::archive) fn touch(inode: &InodeRef, sec: i64) {
     let mtime = Some(Timespec { sec, nsec: 0 });
     inode.set_attr(&SetAttr { mtime, ..SetAttr::default() }).unwrap();
 }
 
-/// The output of `program` fed with `input`; none, with the reason printed, where it cannot be run here.
+/// The output of `program` fed with `input`; none, with the reason printed, where it is not there or the machine does not
+/// support what it does (extended attributes).
 #[allow(clippy::disallowed_macros)]
-pub(super) fn output(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::archive) fn output(program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = match command.spawn() {
@@ -190,9 +198,11 @@ pub(super) fn output(program: &str, arguments: &[&str], input: &[u8]) -> Option<
         });
         child.wait_with_output().unwrap()
     });
-    if !output.status.success() {
-        println!("skipped: {program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if complaint.contains("not supported") {
+        println!("skipped: {program} {arguments:?}: {complaint}");
         return None;
     }
+    assert!(output.status.success(), "{program} {arguments:?}: {complaint}");
     Some(output.stdout)
 }

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::support::{Tar, applied, content, listing};
-use crate::archive::{Compression, Encoder, Error, LayerSink, Limits, Unpacked, unpack, write_tree};
+use super::support::{Tar, applied, content, describe, empty, listing, names_of, touch};
+use crate::archive::{Compression, Encoder, Error, LayerSink, Limits, Unpacked, unpack, write_layer, write_tree};
 use crate::erofs::{ContentRef, Image, LayerBuilder, Pack, PackId, PackStats, PackWriter, Tree, merge};
 use crate::oci::Digest;
-use crate::vfs::{ContentId, InodeRef, Name};
+use crate::vfs::{Change, ChangeKind, ContentId, FileKind, GuestPath, InodeRef, Name, NewInode, NewKind};
 
 /// Layers in a temporary folder, the lowest first.
 struct Layers {
@@ -45,6 +45,95 @@ impl Layers {
         let mut tree = Vec::new();
         merge(&self.images.iter().collect::<Vec<_>>(), &mut tree).unwrap();
         Tree::open(Arc::new(Image::from_bytes(tree, Path::new("tree")).unwrap()), self.packs.clone()).unwrap()
+    }
+}
+
+/// Changes a tree at random, times included.
+fn change_at_random(root: &InodeRef, random: &mut fastrand::Rng) {
+    let mut dirs = vec![root.clone()];
+    for step in 0..random.i64(5..60) {
+        let dir = dirs[random.usize(..dirs.len())].clone();
+        let text = format!("{}", random.u8(0..6));
+        let name = Name::new(text.as_bytes()).unwrap();
+        let kind = match random.u8(0..8) {
+            0..=2 => NewKind::Directory,
+            3..=4 => NewKind::Regular,
+            5 => NewKind::Symlink(b"../x"),
+            6 => NewKind::Fifo,
+            _ => {
+                // Of directories, empty ones alone.
+                let _ = dir.unlink(name).or_else(|_| dir.rmdir(name));
+                continue;
+            }
+        };
+        if kind.file_kind() != FileKind::Directory {
+            let _ = dir.unlink(name);
+        }
+        let new = NewInode { kind, mode: random.u16(..0o1000), uid: 1, gid: 2, mtime: None };
+        let Ok(made) = dir.create(name, &new).or_else(|_| dir.lookup(name)) else { continue };
+        match made.kind() {
+            FileKind::Directory => dirs.push(made),
+            FileKind::Regular => {
+                made.write_at(&[random.u8(..); 5], 0).unwrap();
+                touch(&made, step);
+            }
+            _ => touch(&made, step),
+        }
+    }
+    // Directories that were removed are changed in vain.
+    for dir in dirs {
+        touch(&dir, 1000);
+    }
+}
+
+/// What turns the tree `old` into the tree `new`, as a container's upper would report it: parents first, directories above
+/// a change as changed.
+fn difference(old: Option<&InodeRef>, new: &InodeRef, path: &GuestPath, random: &mut fastrand::Rng) -> Vec<Change> {
+    let old_dir = old.filter(|old| old.kind() == FileKind::Directory);
+    let is_dir = new.kind() == FileKind::Directory;
+    // A directory may have been removed and made again: all in it is new then.
+    let opaque = is_dir && old_dir.is_some() && random.u8(0..5) == 0;
+    let mut below = Vec::new();
+    if is_dir {
+        let shown = if opaque { None } else { old_dir };
+        let mut names = shown.map_or(Vec::new(), names_of);
+        names.extend(names_of(new));
+        names.sort();
+        names.dedup();
+        for name in names {
+            let path = path.join(name.as_name()).unwrap();
+            let old = shown.and_then(|dir| dir.lookup(name.as_name()).ok());
+            match new.lookup(name.as_name()) {
+                Ok(new) => below.extend(difference(old.as_ref(), &new, &path, random)),
+                Err(_) => below.push(Change { path, kind: ChangeKind::Deleted, inode: None, opaque: false }),
+            }
+        }
+    }
+    let is_same = old.is_some_and(|old| describe(old, path) == describe(new, path));
+    if is_same && !opaque && below.is_empty() {
+        return below;
+    }
+    let kind = if old.is_some() { ChangeKind::Modified } else { ChangeKind::Added };
+    below.insert(0, Change { path: path.clone(), kind, inode: Some(new.clone()), opaque });
+    below
+}
+
+#[test]
+fn a_layer_of_changes_over_the_old_tree_is_the_new_tree() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for round in 0..200 {
+        let tree = empty();
+        change_at_random(&tree, &mut random);
+        let mut layers = Layers::new();
+        layers.push(&write_tree(&tree, Vec::new()).unwrap().0).unwrap();
+        for _ in 0..3 {
+            let old = layers.root();
+            change_at_random(&tree, &mut random);
+            let changes = difference(Some(&old), &tree, &GuestPath::root(), &mut random);
+            let (archive, _) = write_layer(changes, Vec::new()).unwrap();
+            layers.push(&archive).unwrap();
+            assert_eq!(listing(&layers.root()), listing(&tree), "round {round}");
+        }
     }
 }
 
