@@ -9,3 +9,7 @@ pub mod random;
 #[cfg_attr(unix, path = "directory_unix.rs")]
 #[cfg_attr(windows, path = "directory_windows.rs")]
 mod directory;
+
+#[cfg_attr(unix, path = "positional_unix.rs")]
+#[cfg_attr(windows, path = "positional_windows.rs")]
+pub mod positional;
