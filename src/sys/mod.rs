@@ -21,3 +21,7 @@ mod cpu_system;
 #[cfg_attr(unix, path = "stdio_unix.rs")]
 #[cfg_attr(windows, path = "stdio_windows.rs")]
 mod stdio_system;
+
+#[cfg_attr(unix, path = "positional_unix.rs")]
+#[cfg_attr(windows, path = "positional_windows.rs")]
+pub mod positional;

@@ -5,12 +5,15 @@
 mod attr;
 mod change;
 mod chunks;
+#[cfg(test)]
+pub(crate) mod contract;
 mod errno;
 mod inode;
 mod memfs;
 mod path;
 mod resolve;
 mod rules;
+mod upper;
 mod xattrs;
 
 pub use attr::{Attr, Device, FileKind, FsStat, SetAttr, Timespec, new_dev};
@@ -20,3 +23,4 @@ pub use inode::{ContentId, Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind,
 pub use memfs::{MemFsOptions, memfs};
 pub use path::{GuestPath, NAME_MAX, Name, NameBuf, PATH_MAX};
 pub use resolve::{Follow, Namespace, Place, Scope, Walked};
+pub use upper::{Upper, UpperCause, UpperError, UpperOptions};

@@ -352,6 +352,7 @@ impl Drop for MemInode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vfs::contract;
 
     fn name(text: &str) -> Name<'_> {
         Name::new(text.as_bytes()).unwrap()
@@ -359,6 +360,11 @@ mod tests {
 
     fn file(dir: &InodeRef, text: &str) -> Result<InodeRef> {
         dir.create(name(text), &NewInode::new(NewKind::Regular, 0o644))
+    }
+
+    #[test]
+    fn it_keeps_the_contract() {
+        contract::check(contract::Lacks::default(), &|| memfs(&MemFsOptions::default()));
     }
 
     #[test]
