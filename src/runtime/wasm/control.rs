@@ -172,6 +172,8 @@ impl Control {
     pub(super) fn finish(&self, status: ExitStatus) {
         let mut state = self.lock();
         state.status.get_or_insert(status);
+        // Woken under the lock, the waiting threads would at once wait for it.
+        drop(state);
         self.changed.notify_all();
     }
 
