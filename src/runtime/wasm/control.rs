@@ -49,6 +49,8 @@ pub(super) struct Control {
 struct State {
     stop: Option<Stop>,
     paused: bool,
+    /// The guest's thread waits because it is paused.
+    holds: bool,
     /// The guest's thread is in a call of the host that nothing can break off.
     out_of_reach: bool,
     status: Option<ExitStatus>,
@@ -88,6 +90,12 @@ impl Control {
         }
     }
 
+    /// Whether there is an order that the guest has not followed yet.
+    pub(super) fn has_orders(&self) -> bool {
+        let state = self.lock();
+        state.status.is_none() && (state.stop.is_some() || state.paused && !state.holds)
+    }
+
     /// Why the guest has to stop, if it has to. Waits while it is paused.
     pub(super) fn check(&self) -> Option<Stop> {
         if !self.attention.load(Ordering::Acquire) {
@@ -95,8 +103,10 @@ impl Control {
         }
         let mut state = self.lock();
         while state.paused {
+            state.holds = true;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.holds = false;
         state.stop
     }
 
@@ -162,6 +172,8 @@ impl Control {
     pub(super) fn finish(&self, status: ExitStatus) {
         let mut state = self.lock();
         state.status.get_or_insert(status);
+        // Woken under the lock, the waiting threads would at once wait for it.
+        drop(state);
         self.changed.notify_all();
     }
 

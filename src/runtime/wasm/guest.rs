@@ -98,7 +98,7 @@ impl Guest {
 /// Runs the program on the calling thread until it ends.
 pub(super) fn run(engine: &Engine, program: &Program, mut guest: Guest) -> ExitStatus {
     let control = guest.control.clone();
-    guest.cpu.start = (Instant::now(), if guest.cpu.is_limited() { cpu::thread_time() } else { Duration::ZERO });
+    guest.cpu.start = (Instant::now(), cpu::thread_time());
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limits);
     store.set_epoch_deadline(1);

@@ -100,12 +100,11 @@ fn open_at_start(namespace: &Namespace, cwd: Option<Arc<Place>>, stdio: Stdio, l
 impl Container for WasmContainer {
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
         let WasmContainer { shared, program, guest, wall_time } = *self;
-        let failed = |error: std::io::Error| Error::new(ErrorKind::Runtime, format!("start of a thread: {error}"));
         let control = guest.control.clone();
-        let timer = shared.timers.start(&control, wall_time, guest.cpu.is_limited()).map_err(failed)?;
-        let (engine, ending) = (shared.engine.clone(), control.clone());
+        let timer = shared.timers.start(&control, wall_time, guest.cpu.is_limited()).map_err(no_thread)?;
+        let (running, ending) = (shared.clone(), control.clone());
         let job = move || {
-            let run = catch_unwind(AssertUnwindSafe(|| guest::run(&engine, &program, guest)));
+            let run = catch_unwind(AssertUnwindSafe(|| guest::run(&running.engine, &program, guest)));
             let status = run.unwrap_or_else(|_| ExitStatus {
                 code: 125,
                 reason: ExitReason::Trapped,
@@ -114,9 +113,13 @@ impl Container for WasmContainer {
             drop(timer);
             ending.finish(status);
         };
-        shared.threads.run(Box::new(job)).map_err(failed)?;
+        shared.threads.run(Box::new(job)).map_err(no_thread)?;
         Ok(Box::new(WasmProcess { shared, control }))
     }
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Runtime, format!("start of a thread: {error}"))
 }
 
 impl Running for WasmProcess {
@@ -129,16 +132,14 @@ impl Running for WasmProcess {
     }
 
     fn kill(&self, signal: Signal) -> Result<()> {
+        let order = |order: &dyn Fn(&Control)| self.shared.timers.order(&self.control, order).map_err(no_thread);
         match signal.0 {
-            0 => {}
-            SIGCONT => self.control.pause(false),
-            number if IGNORED.contains(&number) => {}
-            number if STOPPING.contains(&number) => self.control.pause(true),
-            1..=SIGNAL_MAX => self.control.stop(Stop::Signal(signal)),
-            number => return Err(Error::new(ErrorKind::Runtime, format!("there is no signal {number}"))),
+            0 => Ok(()),
+            SIGCONT => order(&|control| control.pause(false)),
+            number if IGNORED.contains(&number) => Ok(()),
+            number if STOPPING.contains(&number) => order(&|control| control.pause(true)),
+            1..=SIGNAL_MAX => order(&|control| control.stop(Stop::Signal(signal))),
+            number => Err(Error::new(ErrorKind::Runtime, format!("there is no signal {number}"))),
         }
-        // A spinning guest looks at its orders when the epoch moves.
-        self.shared.engine.increment_epoch();
-        Ok(())
     }
 }

@@ -129,7 +129,7 @@ pub(super) fn read(found: &Found) -> Result<Vec<u8>> {
 }
 
 fn each_chunk(found: &Found, mut sink: impl FnMut(&[u8])) -> Result<()> {
-    let mut chunk = vec![0; 256 << 10];
+    let mut chunk = vec![0; 64 << 10];
     let mut offset = 0;
     loop {
         let len = found.file.read_at(&mut chunk, offset).map_err(|errno| unreadable(found, errno))?;

@@ -44,6 +44,8 @@ impl Threads {
         let mut state = self.0.lock();
         if state.idle > state.jobs.len() {
             state.jobs.push_back(job);
+            // Woken under the lock, the thread would at once wait for it.
+            drop(state);
             self.0.changed.notify_one();
             return Ok(());
         }

@@ -1,6 +1,8 @@
-//! `Timers`: the thread that ends guests whose wall time is over and ticks while guests have limits on CPU.
+//! `Timers`: the thread that ends guests whose wall time is over, and that ticks while guests have limits on CPU or have
+//! orders to follow.
 //!
-//! One lock. The thread starts with the first timer and ends when the `Timers` are dropped.
+//! Lock order: the state here, then that of a guest's [`Control`]. The thread starts when it is first needed and ends when
+//! the `Timers` are dropped.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,6 +33,9 @@ struct State {
     deadlines: BTreeMap<(Instant, u64), (Arc<Control>, Duration)>,
     next_id: u64,
     ticking: usize,
+    /// Guests with orders that they have not followed yet. One tick is not enough: it may pass between a guest's look at its
+    /// orders and its waiting for the next tick.
+    ordered: Vec<Arc<Control>>,
     ended: bool,
 }
 
@@ -72,6 +77,16 @@ impl Timers {
         Ok(Some(Timer { shared: self.shared.clone(), deadline, is_ticking: ticking }))
     }
 
+    /// Gives an order to a guest, spinning or waiting, and sees to it that it is followed.
+    pub(super) fn order(&self, control: &Arc<Control>, order: impl FnOnce(&Control)) -> std::io::Result<()> {
+        self.ensure_thread()?;
+        let mut state = self.shared.lock();
+        state.order(control.clone(), order);
+        self.shared.engine.increment_epoch();
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
     fn ensure_thread(&self) -> std::io::Result<()> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {
@@ -103,6 +118,15 @@ impl Drop for Timer {
     }
 }
 
+impl State {
+    fn order(&mut self, control: Arc<Control>, order: impl FnOnce(&Control)) {
+        order(&control);
+        if control.has_orders() {
+            self.ordered.push(control);
+        }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -114,15 +138,13 @@ impl Shared {
             let now = Instant::now();
             while let Some(entry) = state.deadlines.first_entry().filter(|entry| entry.key().0 <= now) {
                 let (control, limit) = entry.remove();
-                control.stop(Stop::WallTime(limit));
-                self.engine.increment_epoch();
+                state.order(control, |control| control.stop(Stop::WallTime(limit)));
             }
+            state.ordered.retain(|control| control.has_orders());
+            let is_ticking = state.ticking > 0 || !state.ordered.is_empty();
             let next = state.deadlines.keys().next().map(|key| key.0.saturating_duration_since(now));
-            let wait = match (state.ticking > 0, next) {
-                (true, next) => Some(next.unwrap_or(TICK).min(TICK)),
-                (false, next) => next,
-            };
-            if state.ticking > 0 {
+            let wait = if is_ticking { Some(next.unwrap_or(TICK).min(TICK)) } else { next };
+            if is_ticking {
                 self.engine.increment_epoch();
             }
             state = match wait {

@@ -5,7 +5,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::runtime::wasm::guest::Guest;
 use crate::runtime::wasm::memory::GuestMemory;
-use crate::sys::cpu;
 use crate::vfs::{Errno, Result};
 
 /// witx `clockid`.
@@ -32,8 +31,7 @@ impl Clock {
         let time = match self {
             Clock::Realtime => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             Clock::Monotonic => origin().elapsed(),
-            Clock::CpuTime if guest.cpu.is_limited() => guest.cpu.used(),
-            Clock::CpuTime => cpu::thread_time(),
+            Clock::CpuTime => guest.cpu.used(),
         };
         u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
     }

@@ -57,7 +57,6 @@ pub(super) fn path_filestat_get(
     memory.write(stat, found.bytes())
 }
 
-#[allow(clippy::too_many_arguments)] // The arguments are those of witx.
 pub(super) fn path_filestat_set_times(
     guest: &mut Guest,
     memory: &mut GuestMemory<'_>,
@@ -74,7 +73,6 @@ pub(super) fn path_filestat_set_times(
     walked.found()?.set_attr(&change).map(drop)
 }
 
-#[allow(clippy::too_many_arguments)] // The arguments are those of witx.
 pub(super) fn path_link(
     guest: &mut Guest,
     memory: &mut GuestMemory<'_>,
@@ -108,7 +106,6 @@ pub(super) fn path_link(
     made.dir().link(made.name().ok_or(Errno::Exist)?, target)
 }
 
-#[allow(clippy::too_many_arguments)] // The arguments are those of witx.
 pub(super) fn path_open(
     guest: &mut Guest,
     memory: &mut GuestMemory<'_>,

@@ -58,7 +58,6 @@ pub(super) fn sock_accept(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32, _
     no_socket(guest, fd)
 }
 
-#[allow(clippy::too_many_arguments)] // The arguments are those of witx.
 pub(super) fn sock_recv(
     guest: &mut Guest,
     _: &mut GuestMemory<'_>,
@@ -72,7 +71,6 @@ pub(super) fn sock_recv(
     no_socket(guest, fd)
 }
 
-#[allow(clippy::too_many_arguments)] // The arguments are those of witx.
 pub(super) fn sock_send(
     guest: &mut Guest,
     _: &mut GuestMemory<'_>,

@@ -1,7 +1,10 @@
 //! Guests written as text, run on files in memory.
 
 mod calls;
+mod compiled;
 mod ends;
+mod files;
+mod programs;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,12 +13,9 @@ use super::{Wasm, WasmOptions};
 use crate::runtime::{Bundle, ExitStatus, Input, Limits, Output, Process, Result, Rootfs, Running, Runtime, Stdio};
 use crate::vfs::{Follow, GuestPath, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, Scope, memfs};
 
-/// The imports that guests here use, and the memory they show.
-const PRELUDE: &str = r#"
-    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-    (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-    (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
-"#;
+/// All imports under their own names, a memory of one page, and `$expect`, which ends the guest with the number of what
+/// was not as expected.
+const PRELUDE: &str = include_str!("preview1.wat");
 
 /// One runtime for all tests: modules are compiled on two cores at most.
 fn wasm() -> &'static Wasm {
@@ -36,7 +36,6 @@ struct World {
 struct Ended {
     status: ExitStatus,
     stdout: String,
-    stderr: String,
 }
 
 /// A writer that keeps what is written, and how many calls it took.
@@ -63,7 +62,7 @@ impl Sink {
 }
 
 impl World {
-    /// A world whose program `/main` is this module, the prelude and a memory of one page added.
+    /// A world whose program `/main` is the prelude and this.
     fn new(body: &str) -> World {
         World::with_module(&wat::parse_str(format!("(module {PRELUDE} {body})")).unwrap())
     }
@@ -99,18 +98,23 @@ impl World {
         }
     }
 
-    fn start(self) -> Result<Box<dyn Running>> {
-        wasm().create(self.bundle(Output::Null, Output::Null))?.start()
+    fn start_with(self, stdout: Output) -> Box<dyn Running> {
+        wasm().create(self.bundle(stdout, Output::Null)).unwrap().start().unwrap()
     }
 
     fn run(self) -> Ended {
         self.run_in(wasm()).unwrap()
     }
 
+    /// The exit code alone.
+    fn code(self) -> i32 {
+        self.run().status.code
+    }
+
     fn run_in(self, wasm: &Wasm) -> Result<Ended> {
-        let (stdout, stderr) = (Sink::default(), Sink::default());
-        let bundle = self.bundle(Output::Writer(Box::new(stdout.clone())), Output::Writer(Box::new(stderr.clone())));
+        let stdout = Sink::default();
+        let bundle = self.bundle(Output::Writer(Box::new(stdout.clone())), Output::Null);
         let status = wasm.create(bundle)?.start()?.wait();
-        Ok(Ended { status, stdout: stdout.text(), stderr: stderr.text() })
+        Ok(Ended { status, stdout: stdout.text() })
     }
 }
