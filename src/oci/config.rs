@@ -285,6 +285,12 @@ mod tests {
     }
 
     #[test]
+    fn what_buildah_writes_is_read_and_written_the_same() {
+        let text = r#"{"created":"2026-11-22T15:41:00.795670428Z","architecture":"wasm","os":"wasi","config":{"User":"1:2","ExposedPorts":{"80/tcp":{}},"Env":["X=y"],"Entrypoint":["/f.wasm"],"Volumes":{"/v":{}},"WorkingDir":"/w","Labels":{"a":"b","io.buildah.version":"1.28.2"},"StopSignal":"SIGINT"},"rootfs":{"type":"layers","diff_ids":["sha256:9da06b71f01b9c9d34a5147bf2a93a43bb3700b766e5a2d0b562b20267a988e5"]},"history":[{"created":"2026-11-22T15:41:00.796783648Z","created_by":"/bin/sh"}]}"#;
+        assert_eq!(serde_json::to_string(&parse(text).unwrap()).unwrap(), text);
+    }
+
+    #[test]
     fn a_root_of_another_kind_is_refused() {
         let text = r#"{"rootfs":{"type":"layers+base","diff_ids":["sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]}}"#;
         assert_eq!(

@@ -128,7 +128,7 @@ impl<'t, 'd> Run<'t, 'd> {
                 }
                 Node::Break => return Ok(Flow::Break),
                 Node::Continue => return Ok(Flow::Continue),
-                Node::Call { name, argument, span } => self.call(name, argument.as_ref(), span, dot)?,
+                Node::Call { name, argument, at, span } => self.call(name, argument.as_ref(), (*at, span), dot)?,
             }
         }
         Ok(Flow::Next)
@@ -156,6 +156,11 @@ impl<'t, 'd> Run<'t, 'd> {
     fn range(&mut self, branch: &'t Branch, dot: &Item<'d>) -> Result<Flow> {
         let scope = self.variables.len();
         let item = self.pipeline(&branch.condition, dot)?;
+        if item.value().is_number() && branch.condition.variables.len() > 1 {
+            let span = branch.condition.commands.last().map_or(&branch.condition.span, |command| &command.span);
+            let why = format!("can't use {} to iterate over more than one variable", item.value());
+            return self.fail(span.start, span, why);
+        }
         let entries = self.entries(&item, &branch.condition.span)?;
         let mut empty = true;
         for (key, value) in entries {
@@ -220,13 +225,20 @@ impl<'t, 'd> Run<'t, 'd> {
         }
     }
 
-    fn call(&mut self, name: &str, argument: Option<&'t Pipeline>, span: &Span, dot: &Item<'d>) -> Result<()> {
+    fn call(
+        &mut self,
+        name: &str,
+        argument: Option<&'t Pipeline>,
+        place: (usize, &Span),
+        dot: &Item<'d>,
+    ) -> Result<()> {
+        let (at, span) = place;
         let template = self.template;
         let Some(nodes) = template.named.get(name) else {
-            return self.fail(span.start, span, format!("template {name:?} not defined"));
+            return self.fail(at, span, format!("template {name:?} not defined"));
         };
         if self.calls == MAX_CALLS {
-            return self.fail(span.start, span, format!("exceeded maximum template depth ({MAX_CALLS})"));
+            return self.fail(at, span, format!("exceeded maximum template depth ({MAX_CALLS})"));
         }
         self.step(span)?;
         let dot = match argument {
@@ -268,6 +280,9 @@ impl<'t, 'd> Run<'t, 'd> {
             return self.function(name, command, operands, dot, last);
         }
         if operands.is_empty() && last.is_none() {
+            if matches!(first.kind, Kind::Nil) {
+                return self.fail(first.at, &first.span, "nil is not a command");
+            }
             return self.operand(first, dot, &[]);
         }
         match &first.kind {
@@ -276,8 +291,12 @@ impl<'t, 'd> Run<'t, 'd> {
                 self.operand(first, dot, &arguments)
             }
             _ => {
-                let text = self.template.source.get(first.span.clone()).unwrap_or_default();
-                self.fail(first.at, &first.span, format!("can't give argument to non-function {text}"))
+                let (span, whole) = match &first.kind {
+                    Kind::Pipeline(inner) => (&inner.span, &command.span),
+                    _ => (&first.span, &first.span),
+                };
+                let text = self.template.source.get(span.clone()).unwrap_or_default();
+                self.fail(first.at, whole, format!("can't give argument to non-function {text}"))
             }
         }
     }
@@ -302,6 +321,7 @@ impl<'t, 'd> Run<'t, 'd> {
         if matches!(name, "and" | "or") {
             return self.and_or(name == "or", command, operands, dot, last);
         }
+        let word = command.operands.first().map_or(&command.span, |operand| &operand.span);
         let arguments = self.arguments(operands, dot, last)?;
         if self.data.header
             && functions::is_silent_in_header(name)
@@ -315,7 +335,7 @@ impl<'t, 'd> Run<'t, 'd> {
                 self.made += size(&value);
                 Ok(Item::made(value))
             }
-            Err(CallError::Count(why)) => self.fail(command.span.start, &command.span, why),
+            Err(CallError::Count(why)) => self.fail(word.start, word, why),
             Err(CallError::Failed(why)) => {
                 self.fail(command.span.start, &command.span, format!("error calling {name}: {why}"))
             }

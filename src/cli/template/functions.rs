@@ -191,6 +191,9 @@ fn slice(item: &Value, bounds: &[&Value]) -> Result<Value, String> {
     };
     let mut places = Vec::new();
     for bound in bounds {
+        if !bound.is_i64() && !bound.is_u64() {
+            return Err(format!("cannot index slice/array with type {}", type_name(bound)));
+        }
         let place = bound.as_u64().filter(|place| *place <= length as u64);
         let place = place.ok_or_else(|| format!("index out of range: {bound}"))?;
         places.push(place as usize);

@@ -2,7 +2,7 @@
 
 use super::error::TemplateError;
 use super::node::Span;
-use crate::cli::output::text::quote;
+use crate::cli::output::text::{code_point, quote};
 
 /// One word.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,7 +158,7 @@ impl<'s> Lexer<'s> {
                 return self.fail(self.at, &format!("unexpected {} in operand", quote(&c.to_string())));
             }
             c => {
-                let why = format!("unrecognized character in action: U+{:04X} '{}'", u32::from(c), c.escape_debug());
+                let why = format!("unrecognized character in action: {}", code_point(c));
                 return self.fail(self.at, &why);
             }
         };
@@ -168,7 +168,7 @@ impl<'s> Lexer<'s> {
             && !is_space(next)
             && !matches!(next, '.' | ',' | '|' | ':' | ')' | '(' | '}' | '=')
         {
-            let why = format!("bad character U+{:04X} '{}'", u32::from(next), next.escape_debug());
+            let why = format!("bad character {}", code_point(next));
             return self.fail(self.at, &why);
         }
         Ok(kind)

@@ -1,6 +1,6 @@
 //! Go's template language (`text/template`) as `--format` takes it, with the functions Docker adds.
 //!
-//! A template is read by [`lexer`] and [`parser`] into [`node`]s and run by [`eval`] over JSON values. [`format`] is
+//! A template is read by `lexer` and `parser` into `node`s and run by `eval` over JSON values. [`mod@format`] is
 //! what commands use: `table`, `json`, or a template for each row. Everything is bounded, so that no template and no
 //! data hangs or fills the memory.
 

@@ -30,7 +30,9 @@ pub enum Node {
         name: String,
         /// Its dot.
         argument: Option<Pipeline>,
-        /// Where the call stands.
+        /// Where its name stands.
+        at: usize,
+        /// The whole action.
         span: Span,
     },
 }

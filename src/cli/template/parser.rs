@@ -12,6 +12,9 @@ use crate::cli::output::text::quote;
 
 const MAX_DEPTH: usize = 100;
 
+/// The words that are no functions.
+const KEYWORDS: &[&str] = &["block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"];
+
 type Result<T> = std::result::Result<T, TemplateError>;
 
 /// Reads a whole template.
@@ -93,7 +96,11 @@ impl Parser<'_> {
         match self.tokens.get(self.next) {
             Some(token) => {
                 let text = &self.source[token.span.clone()];
-                self.fail(token.span.start, format!("unexpected {} in {context}", quote(text)))
+                let shown = match &token.kind {
+                    TokenKind::Word(word) if KEYWORDS.contains(&word.as_str()) => format!("<{word}>"),
+                    _ => quote(text),
+                };
+                self.fail(token.span.start, format!("unexpected {shown} in {context}"))
             }
             None => self.fail(self.source.len(), "unexpected EOF"),
         }
@@ -227,14 +234,21 @@ impl Parser<'_> {
     }
 
     fn call(&mut self) -> Result<Node> {
-        let start = self.at();
+        let start = self.action_start();
         self.next += 1;
+        let at = self.at();
         let name = self.string("template clause")?;
-        let argument =
-            if self.peek() == Some(&TokenKind::Close) { None } else { Some(self.pipeline("template clause", false)?) };
-        let span = start..self.end();
+        let argument = match self.peek() {
+            Some(TokenKind::Close) => None,
+            _ => Some(self.pipeline("template clause", false)?),
+        };
         self.close("template clause")?;
-        Ok(Node::Call { name, argument, span })
+        Ok(Node::Call { name, argument, at, span: start..self.end() })
+    }
+
+    /// Where the action began whose first word is next.
+    fn action_start(&self) -> usize {
+        self.next.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |token| token.span.start)
     }
 
     fn define(&mut self) -> Result<()> {
@@ -245,14 +259,15 @@ impl Parser<'_> {
     }
 
     fn block(&mut self) -> Result<Node> {
-        let start = self.at();
+        let start = self.action_start();
         self.next += 1;
+        let at = self.at();
         let name = self.string("block clause")?;
         let argument = Some(self.pipeline("block clause", false)?);
-        let span = start..self.end();
         self.close("block clause")?;
+        let span = start..self.end();
         self.body(name.clone())?;
-        Ok(Node::Call { name, argument, span })
+        Ok(Node::Call { name, argument, at, span })
     }
 
     /// The nodes of a named template, which sees no variables but `$`.
@@ -273,7 +288,7 @@ impl Parser<'_> {
 
     fn pipeline(&mut self, context: &str, is_range: bool) -> Result<Pipeline> {
         let start = self.at();
-        let (variables, assigns) = self.declaration(is_range)?;
+        let (variables, assigns) = self.declaration(context, is_range)?;
         let mut commands = Vec::new();
         loop {
             match self.peek() {
@@ -297,9 +312,6 @@ impl Parser<'_> {
                 break;
             }
             self.next += 1;
-            if matches!(self.peek(), Some(TokenKind::Close | TokenKind::RightParen)) {
-                return self.fail(self.at(), format!("missing value for {context}"));
-            }
         }
         if commands.is_empty() {
             return self.fail(start, format!("missing value for {context}"));
@@ -309,7 +321,7 @@ impl Parser<'_> {
     }
 
     /// `$x :=`, `$x =`, and in a range `$x, $y :=`.
-    fn declaration(&mut self, is_range: bool) -> Result<(Vec<String>, bool)> {
+    fn declaration(&mut self, context: &str, is_range: bool) -> Result<(Vec<String>, bool)> {
         let start = self.next;
         let mut variables = Vec::new();
         while let Some(TokenKind::Variable(name)) = self.peek() {
@@ -328,7 +340,7 @@ impl Parser<'_> {
                     return Ok((variables, true));
                 }
                 Some(TokenKind::Comma) if is_range && variables.len() == 1 => self.next += 1,
-                Some(TokenKind::Comma) => return self.fail(self.at(), "too many declarations in command"),
+                Some(TokenKind::Comma) => return self.fail(self.at(), format!("too many declarations in {context}")),
                 _ => break,
             }
         }
@@ -347,14 +359,14 @@ impl Parser<'_> {
                 break;
             }
             let glued = !operands.is_empty() && !self.tokens.get(self.next).is_some_and(|token| token.spaced);
-            if glued && !matches!(kind, TokenKind::LeftParen) {
+            if glued {
                 return self.unexpected("operand");
             }
             let operand = self.operand(context)?;
             operands.push(operand);
         }
         if operands.is_empty() {
-            return self.fail(start, "empty command");
+            return self.unexpected(context);
         }
         Ok(Command { operands, span: start..self.end() })
     }
@@ -375,13 +387,25 @@ impl Parser<'_> {
             TokenKind::String(text) => Kind::Literal(Value::String(text)),
             TokenKind::Char(c) => Kind::Literal(Value::from(u32::from(c))),
             TokenKind::Number(text) => match number(&text) {
+                Some(number) if number.is_f64() && !text.contains(['.', 'e', 'E']) => {
+                    return self.fail(at, format!("integer overflow: {}", quote(&text)));
+                }
                 Some(number) => Kind::Literal(number),
-                None => return self.fail(at, format!("bad number syntax: {}", quote(&text))),
+                None => {
+                    let digits = ["0x", "0o", "0b"].iter().find_map(|radix| text.strip_prefix(radix)).unwrap_or(&text);
+                    let is_shaped = digits.bytes().all(|byte| byte.is_ascii_digit() || b"_.eE+-".contains(&byte));
+                    let word = if is_shaped { "illegal" } else { "bad" };
+                    return self.fail(at, format!("{word} number syntax: {}", quote(&text)));
+                }
             },
             TokenKind::Word(word) => match word.as_str() {
                 "true" => Kind::Literal(Value::Bool(true)),
                 "false" => Kind::Literal(Value::Bool(false)),
                 "nil" => Kind::Nil,
+                name if KEYWORDS.contains(&name) => {
+                    self.next -= 1;
+                    return self.unexpected(context);
+                }
                 name if functions::exists(name) => Kind::Function(word),
                 name => return self.fail(at, format!("function {} not defined", quote(name))),
             },

@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 use super::MAX_OUTPUT;
 use super::value::{sorted, type_name};
 use crate::cli::output::float;
-use crate::cli::output::text::{push_escaped, quote};
+use crate::cli::output::text::{code_point, push_escaped, quote};
 
 /// The largest width and precision, as in Go.
 const MAX_WIDTH: usize = 1_000_000;
@@ -97,8 +97,8 @@ impl<'p> Printer<'p> {
             self.argument_index();
             if self.eat('*') {
                 match self.star() {
-                    Some(precision) => spec.precision = usize::try_from(precision).ok(),
-                    None => out.push_str("%!(BADPREC)"),
+                    Some(precision @ 0..) => spec.precision = usize::try_from(precision).ok(),
+                    _ => out.push_str("%!(BADPREC)"),
                 }
             } else {
                 spec.precision = Some(self.number().unwrap_or(0));
@@ -113,6 +113,8 @@ impl<'p> Printer<'p> {
         if self.bad_index {
             return out.push_str(&format!("%!{verb}(BADINDEX)"));
         }
+        // `%+v` is about the fields of structs.
+        spec.plus &= verb != 'v';
         match self.arguments.get(self.next) {
             Some(argument) => {
                 self.next += 1;
@@ -161,10 +163,14 @@ fn with_type(out: &mut String, spec: &Spec, value: &Value) {
 }
 
 fn write(out: &mut String, spec: &Spec, verb: char, value: &Value) {
+    let mut spec = spec.clone();
+    // A precision rules out zeros before whole numbers.
+    spec.zero &= spec.precision.is_none() || !value.is_i64() && !value.is_u64();
+    let spec = &spec;
     match (verb, value) {
         ('T', _) => return pad(out, spec, type_name(value)),
         ('v', Value::Null) => return pad(out, spec, "<nil>"),
-        ('v' | 's' | 'd' | 'q' | 'x' | 'X' | 't' | 'f' | 'g' | 'e', Value::Array(list)) => {
+        (_, Value::Array(list)) => {
             out.push('[');
             for (at, item) in list.iter().enumerate() {
                 if at > 0 {
@@ -174,7 +180,7 @@ fn write(out: &mut String, spec: &Spec, verb: char, value: &Value) {
             }
             return out.push(']');
         }
-        ('v' | 's' | 'd' | 'q' | 'x' | 'X' | 't' | 'f' | 'g' | 'e', Value::Object(map)) => {
+        (_, Value::Object(map)) => {
             out.push_str("map[");
             for (at, (key, item)) in sorted(map).into_iter().enumerate() {
                 if at > 0 {
@@ -196,9 +202,6 @@ fn write(out: &mut String, spec: &Spec, verb: char, value: &Value) {
         _ => None,
     };
     match text {
-        Some(text) if spec.zero && !spec.minus && value.is_number() && !matches!(verb, 'c' | 'q' | 'U') => {
-            pad_zeros(out, spec, &text);
-        }
         Some(text) => pad(out, spec, &text),
         None => {
             out.push_str(&format!("%!{verb}("));
@@ -241,7 +244,7 @@ fn whole(spec: &Spec, verb: char, number: &Number) -> Option<String> {
     let (prefix, digits) = match verb {
         'v' | 'd' => ("", size.to_string()),
         'b' => (if spec.sharp { "0b" } else { "" }, format!("{size:b}")),
-        'o' => (if spec.sharp { "0" } else { "" }, format!("{size:o}")),
+        'o' => (if spec.sharp && size != 0 { "0" } else { "" }, format!("{size:o}")),
         'O' => ("0o", format!("{size:o}")),
         'x' => (if spec.sharp { "0x" } else { "" }, format!("{size:x}")),
         'X' => (if spec.sharp { "0X" } else { "" }, format!("{size:X}")),
@@ -251,7 +254,10 @@ fn whole(spec: &Spec, verb: char, number: &Number) -> Option<String> {
             push_escaped(&mut quoted, character, '\'');
             return Some(quoted + "'");
         }
-        'U' => return Some(format!("U+{size:04X}")),
+        'U' if spec.sharp && u32::try_from(value).is_ok_and(|code| char::from_u32(code).is_some()) => {
+            return Some(code_point(character));
+        }
+        'U' => return Some(format!("U+{:04X}", value as u64)),
         _ => return None,
     };
     let least = spec.precision.unwrap_or(0);
@@ -288,29 +294,19 @@ fn missing_width(spec: &Spec, text: &str) -> usize {
     spec.width.unwrap_or(0).saturating_sub(text.chars().count())
 }
 
+/// Adds `text` in the width of the directive; zeros go behind a sign.
 fn pad(out: &mut String, spec: &Spec, text: &str) {
-    let spaces = std::iter::repeat_n(' ', missing_width(spec, text));
+    let missing = missing_width(spec, text);
     if spec.minus {
         out.push_str(text);
-        out.extend(spaces);
+        out.extend(std::iter::repeat_n(' ', missing));
+    } else if spec.zero {
+        let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
+        out.push_str(sign);
+        out.extend(std::iter::repeat_n('0', missing));
+        out.push_str(digits);
     } else {
-        out.extend(spaces);
+        out.extend(std::iter::repeat_n(' ', missing));
         out.push_str(text);
     }
-}
-
-fn pad_zeros(out: &mut String, spec: &Spec, text: &str) {
-    let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-', ' '])));
-    let fill =
-        if digits.starts_with(|c: char| c.is_ascii_hexdigit()) && spec.precision.is_none_or(|_| text.contains('.')) {
-            '0'
-        } else {
-            ' '
-        };
-    if fill == ' ' {
-        return pad(out, spec, text);
-    }
-    out.push_str(sign);
-    out.extend(std::iter::repeat_n(fill, missing_width(spec, text)));
-    out.push_str(digits);
 }

@@ -80,8 +80,30 @@ pub fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
 
 /// As `{{json}}` writes it.
 pub fn json(value: &Value) -> String {
-    // Go escapes these two although JSON need not.
-    value.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    // Go writes 1.0 as 1, and escapes two characters that JSON need not.
+    let text = if has_round_float(value) { rounded(value).to_string() } else { value.to_string() };
+    text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn as_round(value: &Value) -> Option<i64> {
+    let number = value.as_f64().filter(|number| value.is_f64() && number.fract() == 0.0 && number.abs() < 1e15)?;
+    Some(number as i64)
+}
+
+fn has_round_float(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(has_round_float),
+        Value::Object(map) => map.values().any(has_round_float),
+        value => as_round(value).is_some(),
+    }
+}
+
+fn rounded(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => list.iter().map(rounded).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), rounded(value))).collect(),
+        value => as_round(value).map_or_else(|| value.clone(), Value::from),
+    }
 }
 
 /// `eq`.
@@ -94,8 +116,9 @@ pub fn equal(a: &Value, b: &Value) -> Result<bool, String> {
         (Value::Number(a), Value::Number(b)) if a.is_f64() == b.is_f64() => {
             Ok(order_numbers(a, b) == Some(Ordering::Equal))
         }
-        (Value::Array(_) | Value::Object(_), _) => Err(format!("non-comparable type {}", type_name(a))),
-        (_, Value::Array(_) | Value::Object(_)) => Err(format!("non-comparable type {}", type_name(b))),
+        (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
+            Err(format!("non-comparable type {}", type_name(a)))
+        }
         _ => Err("incompatible types for comparison".to_owned()),
     }
 }
@@ -105,10 +128,10 @@ pub fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, String> {
     match (a, b) {
         (Value::String(a), Value::String(b)) => Ok(Some(a.cmp(b))),
         (Value::Number(a), Value::Number(b)) if a.is_f64() == b.is_f64() => Ok(order_numbers(a, b)),
-        (Value::String(_) | Value::Number(_), Value::String(_) | Value::Number(_)) => {
-            Err("incompatible types for comparison".to_owned())
-        }
-        _ => Err("invalid type for comparison".to_owned()),
+        (Value::Null | Value::Array(_) | Value::Object(_), _)
+        | (_, Value::Null | Value::Array(_) | Value::Object(_)) => Err("invalid type for comparison".to_owned()),
+        (Value::Bool(_), Value::Bool(_)) => Err("invalid type for comparison".to_owned()),
+        _ => Err("incompatible types for comparison".to_owned()),
     }
 }
 
