@@ -10,7 +10,7 @@ use super::Platform;
 use super::digest::{Digest, Hasher, InvalidDigest};
 use super::history::HistoryEntry;
 use super::json::{Extra, NameSet, is_default, nullable, words};
-use super::manifest::MAX_LAYERS;
+use super::manifest::{MAX_LAYERS, Manifest};
 use super::raw::{Document, DocumentError};
 
 /// The digest of a layer's plain tar (image-spec config.md "Layer DiffID").
@@ -127,6 +127,16 @@ impl ImageConfig {
     /// When it was made; `None` where that is not said, or is no time.
     pub fn created_time(&self) -> Option<jiff::Timestamp> {
         self.created.as_deref()?.parse().ok()
+    }
+
+    /// Checks that the config speaks of as many layers as the manifest of the same image.
+    pub fn check_layers(&self, manifest: &Manifest) -> Result<(), DocumentError> {
+        let (own, listed) = (self.rootfs.diff_ids.len(), manifest.layers.len());
+        if own == listed {
+            return Ok(());
+        }
+        let why = format!("{own} layers, but the manifest has {listed}");
+        Err(DocumentError::Field { kind: Self::KIND, field: "rootfs.diff_ids".to_owned(), why })
     }
 
     /// The name of the whole stack of layers; `None` for an image without layers.
@@ -254,7 +264,7 @@ pub struct Healthcheck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::{MAX_DOCUMENT, Raw};
+    use crate::oci::{Descriptor, MAX_DOCUMENT, MediaType, Raw};
 
     fn parse(text: &str) -> Result<ImageConfig, String> {
         Raw::parse(text.as_bytes(), MAX_DOCUMENT).map(|raw| raw.view).map_err(|error| error.to_string())
@@ -297,6 +307,14 @@ mod tests {
             parse(text).unwrap_err(),
             "image config: rootfs.type: \"layers+base\" is not supported (only \"layers\" is)"
         );
+    }
+
+    #[test]
+    fn a_config_and_its_manifest_have_the_same_layers() {
+        let config = Descriptor::of(MediaType::Config, b"{}");
+        let manifest = Manifest::new(config.clone(), vec![config]);
+        let error = ImageConfig::default().check_layers(&manifest).unwrap_err();
+        assert_eq!(error.to_string(), "image config: rootfs.diff_ids: 0 layers, but the manifest has 1");
     }
 
     #[test]
