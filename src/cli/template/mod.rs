@@ -9,6 +9,7 @@ mod eval;
 pub mod format;
 mod functions;
 mod lexer;
+pub mod listings;
 mod node;
 mod parser;
 mod printf;
