@@ -3,3 +3,4 @@
 pub mod filter;
 pub mod output;
 pub mod pattern;
+pub mod template;

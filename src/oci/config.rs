@@ -10,7 +10,7 @@ use super::Platform;
 use super::digest::{Digest, Hasher, InvalidDigest};
 use super::history::HistoryEntry;
 use super::json::{Extra, NameSet, is_default, nullable, words};
-use super::manifest::MAX_LAYERS;
+use super::manifest::{MAX_LAYERS, Manifest};
 use super::raw::{Document, DocumentError};
 
 /// The digest of a layer's plain tar (image-spec config.md "Layer DiffID").
@@ -127,6 +127,16 @@ impl ImageConfig {
     /// When it was made; `None` where that is not said, or is no time.
     pub fn created_time(&self) -> Option<jiff::Timestamp> {
         self.created.as_deref()?.parse().ok()
+    }
+
+    /// Checks that the config speaks of as many layers as the manifest of the same image.
+    pub fn check_layers(&self, manifest: &Manifest) -> Result<(), DocumentError> {
+        let (own, listed) = (self.rootfs.diff_ids.len(), manifest.layers.len());
+        if own == listed {
+            return Ok(());
+        }
+        let why = format!("{own} layers, but the manifest has {listed}");
+        Err(DocumentError::Field { kind: Self::KIND, field: "rootfs.diff_ids".to_owned(), why })
     }
 
     /// The name of the whole stack of layers; `None` for an image without layers.
@@ -254,7 +264,7 @@ pub struct Healthcheck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::{MAX_DOCUMENT, Raw};
+    use crate::oci::{Descriptor, MAX_DOCUMENT, MediaType, Raw};
 
     fn parse(text: &str) -> Result<ImageConfig, String> {
         Raw::parse(text.as_bytes(), MAX_DOCUMENT).map(|raw| raw.view).map_err(|error| error.to_string())
@@ -285,12 +295,26 @@ mod tests {
     }
 
     #[test]
+    fn what_buildah_writes_is_read_and_written_the_same() {
+        let text = r#"{"created":"2026-11-22T15:41:00.795670428Z","architecture":"wasm","os":"wasi","config":{"User":"1:2","ExposedPorts":{"80/tcp":{}},"Env":["X=y"],"Entrypoint":["/f.wasm"],"Volumes":{"/v":{}},"WorkingDir":"/w","Labels":{"a":"b","io.buildah.version":"1.28.2"},"StopSignal":"SIGINT"},"rootfs":{"type":"layers","diff_ids":["sha256:9da06b71f01b9c9d34a5147bf2a93a43bb3700b766e5a2d0b562b20267a988e5"]},"history":[{"created":"2026-11-22T15:41:00.796783648Z","created_by":"/bin/sh"}]}"#;
+        assert_eq!(serde_json::to_string(&parse(text).unwrap()).unwrap(), text);
+    }
+
+    #[test]
     fn a_root_of_another_kind_is_refused() {
         let text = r#"{"rootfs":{"type":"layers+base","diff_ids":["sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]}}"#;
         assert_eq!(
             parse(text).unwrap_err(),
             "image config: rootfs.type: \"layers+base\" is not supported (only \"layers\" is)"
         );
+    }
+
+    #[test]
+    fn a_config_and_its_manifest_have_the_same_layers() {
+        let config = Descriptor::of(MediaType::Config, b"{}");
+        let manifest = Manifest::new(config.clone(), vec![config]);
+        let error = ImageConfig::default().check_layers(&manifest).unwrap_err();
+        assert_eq!(error.to_string(), "image config: rootfs.diff_ids: 0 layers, but the manifest has 1");
     }
 
     #[test]

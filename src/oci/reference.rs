@@ -53,14 +53,11 @@ impl Reference {
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(invalid(": the tag is not valid"));
         }
+        let is_short = domain == HUB && !path.is_empty() && !path.contains('/');
+        let path = if is_short { format!("{OFFICIAL}{path}") } else { path.to_owned() };
         if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(InvalidReference(format!("repository name ({}) must be lowercase", clip(path))));
+            return Err(InvalidReference(format!("repository name ({}) must be lowercase", clip(&path))));
         }
-        let path = if domain == HUB && !path.contains('/') && !path.is_empty() {
-            format!("{OFFICIAL}{path}")
-        } else {
-            path.to_owned()
-        };
         if !is_domain(domain) || !path.split('/').all(is_component) {
             return Err(invalid(""));
         }

@@ -147,6 +147,12 @@ pub fn push_escaped(out: &mut String, c: char, mark: char) {
     }
 }
 
+/// A character as Go's `%#U` writes it: `U+0041 'A'`.
+pub fn code_point(c: char) -> String {
+    let code = u32::from(c);
+    if is_print(c) { format!("U+{code:04X} '{c}'") } else { format!("U+{code:04X}") }
+}
+
 /// Whether `c` can be seen. What the standard library escapes is what Go escapes, and marks, which Go does not.
 fn is_print(c: char) -> bool {
     match c {
