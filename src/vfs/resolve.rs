@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::attr::FileKind;
 use super::errno::{Errno, Result};
 use super::inode::{InodeRef, NewInode, NewKind, same_inode};
-use super::path::{GuestPath, Name, PATH_MAX};
+use super::path::{GuestPath, Name, NameBuf, PATH_MAX};
 
 /// How many symbolic links one walk follows (Linux `MAXSYMLINKS`).
 const SYMLINKS_MAX: u32 = 40;
@@ -56,8 +56,16 @@ pub enum Scope {
 /// A mounted file system.
 struct Mount {
     path: GuestPath,
-    covered: InodeRef,
+    point: Point,
     root: InodeRef,
+}
+
+/// Where a file system is mounted.
+enum Point {
+    /// On an inode, which it covers.
+    Inode(InodeRef),
+    /// At a name of a directory that has no such entry: listings do not show it.
+    Name { dir: InodeRef, name: NameBuf },
 }
 
 /// The root file system with everything mounted on it. Mounts are made before the first guest runs; look-ups take no lock.
@@ -154,7 +162,26 @@ impl Namespace {
             (false, true) => return Err(Errno::NotDir),
             _ => {}
         }
-        self.mounts.push(Mount { path: path.clone(), covered, root });
+        self.mounts.push(Mount { path: path.clone(), point: Point::Inode(covered), root });
+        Ok(())
+    }
+
+    /// Mounts `root` at `path` without making anything: where the entry is missing, `root` can be reached by its name all
+    /// the same. Nothing is mounted where the directory of the entry is missing, or where a directory would cover a file or
+    /// the other way round: the image then has its own idea of the place.
+    pub fn mount_hidden(&mut self, path: &GuestPath, root: InodeRef) -> Result<()> {
+        let walked = match self.walk(&self.root, path.as_bytes(), Follow::Yes, Scope::Namespace) {
+            Ok(walked) => walked,
+            Err(Errno::NoEnt | Errno::NotDir | Errno::Loop) => return Ok(()),
+            Err(errno) => return Err(errno),
+        };
+        let is_directory = |inode: &InodeRef| inode.kind() == FileKind::Directory;
+        let point = match (walked.target(), walked.name()) {
+            (Some(covered), _) if is_directory(covered) == is_directory(&root) => Point::Inode(covered.clone()),
+            (Some(_), _) | (None, None) => return Ok(()),
+            (None, Some(name)) => Point::Name { dir: walked.dir().clone(), name: name.to_owned() },
+        };
+        self.mounts.push(Mount { path: path.clone(), point, root });
         Ok(())
     }
 
@@ -166,7 +193,7 @@ impl Namespace {
     /// Whether a file system is mounted on the entry `name` of `dir`: such an entry can be neither removed nor renamed.
     pub fn is_mount_point(&self, dir: &InodeRef, name: Name<'_>) -> bool {
         !self.mounts.is_empty()
-            && dir.lookup(name).is_ok_and(|inode| self.mounts.iter().any(|mount| same_inode(&mount.covered, &inode)))
+            && (self.mounted_at(dir, name).is_some() || dir.lookup(name).is_ok_and(|inode| self.mounted_on(&inode).is_some()))
     }
 
     /// The inode at an absolute path, links followed.
@@ -220,7 +247,11 @@ impl Namespace {
             let name = Name::new(&component.text)?;
             let target = match walked.dir().lookup(name) {
                 Ok(inode) => Some(self.cross(inode)),
-                Err(Errno::NoEnt) if is_last => None,
+                Err(Errno::NoEnt) => match self.mounted_at(walked.dir(), name) {
+                    Some(root) => Some(self.cross(root.clone())),
+                    None if is_last => None,
+                    None => return Err(Errno::NoEnt),
+                },
                 Err(errno) => return Err(errno),
             };
             let kind = target.as_ref().map(|inode| inode.kind());
@@ -256,10 +287,25 @@ impl Namespace {
 
     /// The root of what is mounted on `inode`, or `inode`.
     fn cross(&self, mut inode: InodeRef) -> InodeRef {
-        while let Some(mount) = self.mounts.iter().rev().find(|mount| same_inode(&mount.covered, &inode)) {
-            inode = mount.root.clone();
+        while let Some(root) = self.mounted_on(&inode) {
+            inode = root.clone();
         }
         inode
+    }
+
+    /// The root of the last file system that was mounted on `inode`.
+    fn mounted_on(&self, inode: &InodeRef) -> Option<&InodeRef> {
+        let covers = |point: &Point| matches!(point, Point::Inode(covered) if same_inode(covered, inode));
+        self.mounts.iter().rev().find(|mount| covers(&mount.point)).map(|mount| &mount.root)
+    }
+
+    /// The root of the file system that was mounted at a name of `dir` that has no entry.
+    fn mounted_at(&self, dir: &InodeRef, name: Name<'_>) -> Option<&InodeRef> {
+        let is_here = |point: &Point| match point {
+            Point::Name { dir: of, name: at } => at.as_name() == name && same_inode(of, dir),
+            Point::Inode(_) => false,
+        };
+        self.mounts.iter().rev().find(|mount| is_here(&mount.point)).map(|mount| &mount.root)
     }
 
     /// The inode at `path`, made with its parents where it is missing.
@@ -595,6 +641,20 @@ mod tests {
         assert_eq!(wrong("/etc/passwd", &data), Err(Errno::NotDir));
         assert_eq!(wrong("/etc", &file), Err(Errno::IsDir));
         assert_eq!(wrong("/etc/passwd/below", &data), Err(Errno::NotDir));
+    }
+
+    #[test]
+    fn a_hidden_mount_needs_no_entry_but_a_directory() {
+        let root = tree();
+        let mut space = Namespace::new(root.clone());
+        let device = memfs(&MemFsOptions::default());
+        space.mount_hidden(&GuestPath::new("/dev").unwrap(), device.clone()).unwrap();
+        space.mount_hidden(&GuestPath::new("/no/such/place").unwrap(), device.clone()).unwrap();
+        assert!(same_inode(&space.find(b"/dev").unwrap(), &device));
+        assert!(same_inode(&space.find(b"/dev/../dev/.").unwrap(), &device));
+        assert!(root.lookup(name("dev")).is_err(), "nothing was made");
+        assert!(space.find(b"/no/such/place").is_err());
+        assert!(space.is_mount_point(&root, name("dev")));
     }
 
     #[test]
