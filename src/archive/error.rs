@@ -50,6 +50,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether whoever was to read what is written has gone.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Error::Write { source, .. } | Error::Read(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// Of the entry called `name`.
     pub(super) fn entry(name: &[u8], fault: impl Into<String>) -> Error {
         Error::Entry { name: printable(name), fault: fault.into() }
