@@ -18,6 +18,14 @@ mod directory;
 #[cfg_attr(windows, path = "cpu_windows.rs")]
 mod cpu_system;
 
+#[cfg_attr(unix, path = "process_unix.rs")]
+#[cfg_attr(windows, path = "process_windows.rs")]
+pub mod process;
+
+#[cfg_attr(unix, path = "signals_unix.rs")]
+#[cfg_attr(windows, path = "signals_windows.rs")]
+pub mod signals;
+
 #[cfg_attr(unix, path = "stdio_unix.rs")]
 #[cfg_attr(windows, path = "stdio_windows.rs")]
 mod stdio_system;

@@ -1,0 +1,12 @@
+//! Other processes, on Unix.
+
+use std::io;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Sends the signal of this number.
+pub fn signal(pid: u32, number: u8) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    let signal = Signal::from_named_raw(number.into()).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(kill_process(pid, signal)?)
+}
