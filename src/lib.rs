@@ -9,5 +9,6 @@ pub mod cli;
 pub mod erofs;
 pub mod oci;
 pub mod runtime;
+pub mod store;
 pub mod sys;
 pub mod vfs;

@@ -164,6 +164,11 @@ impl<W: Write> HashWriter<W> {
     pub fn finish(self) -> (W, Digest, u64) {
         (self.inner, self.hasher.digest(), self.written)
     }
+
+    /// As [`finish`](HashWriter::finish), with the bare SHA-256.
+    pub fn finish_sha256(self) -> (W, [u8; 32], u64) {
+        (self.inner, self.hasher.finish(), self.written)
+    }
 }
 
 impl<W: Write> Write for HashWriter<W> {

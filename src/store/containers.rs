@@ -1,0 +1,411 @@
+//! Records of containers: what was asked for, how it goes, and the locks that tell whether they run.
+//!
+//! A container runs exactly while somebody holds the lock in its folder; a state that says otherwise is out of date.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use super::error::{Context, Error, Result};
+use super::layout::{escape, unescape};
+use super::lock::{self, Lock};
+use crate::oci::{Digest, hex};
+use crate::sys::random;
+
+/// The id of a container: 64 lower-case hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContainerId(String);
+
+impl ContainerId {
+    /// A new id.
+    pub fn random() -> io::Result<ContainerId> {
+        let mut bytes = [0; 32];
+        random::fill(&mut bytes)?;
+        Ok(ContainerId(hex(&bytes)))
+    }
+
+    /// All 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 12 digits, as people see them.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+
+    fn parse(text: &str) -> Option<ContainerId> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(digit)).then(|| ContainerId(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a container was created with. It never changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ContainerRecord {
+    /// The id.
+    pub id: ContainerId,
+    /// When it was created, RFC 3339.
+    pub created: String,
+    /// The image, as it was asked for.
+    pub image: String,
+    /// The digest of the image's config.
+    pub image_id: Digest,
+    /// The digest of the image's manifest.
+    pub manifest: Digest,
+    /// The runtime, such as `wasm`.
+    pub runtime: String,
+    /// The platform of the image, such as `wasi/wasm`.
+    pub platform: String,
+    /// The command line.
+    pub args: Vec<String>,
+    /// How many of `args` come from the entry point.
+    pub entrypoint_len: usize,
+    /// The environment, as `KEY=VALUE`.
+    pub env: Vec<String>,
+    /// The working directory.
+    pub working_dir: String,
+    /// The user as it was asked for; empty for root.
+    #[serde(default)]
+    pub user: String,
+    /// The host name.
+    pub hostname: String,
+    /// Labels of the image and of the container.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Everything mounted besides the root.
+    #[serde(default)]
+    pub mounts: Vec<MountRecord>,
+    /// Whether the root file system cannot be written to.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Whether the container goes when it ends.
+    #[serde(default)]
+    pub auto_remove: bool,
+    /// Whether its standard input is kept open.
+    #[serde(default)]
+    pub open_stdin: bool,
+    /// What it may use.
+    #[serde(default)]
+    pub limits: LimitsRecord,
+}
+
+/// One mount of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountRecord {
+    /// What is mounted.
+    #[serde(flatten)]
+    pub source: MountSource,
+    /// Where, in the container.
+    pub target: String,
+    /// Whether it cannot be written to.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// What a mount shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum MountSource {
+    /// A directory or file of the host.
+    Bind {
+        /// Its path on the host.
+        path: PathBuf,
+    },
+    /// A volume.
+    Volume {
+        /// Its name.
+        name: String,
+        /// Whether it was made for this container and goes with it.
+        #[serde(default)]
+        anonymous: bool,
+    },
+    /// A file system in memory.
+    Tmpfs {
+        /// The most it may hold, in bytes.
+        #[serde(default)]
+        size: Option<u64>,
+        /// The mode of its root.
+        #[serde(default)]
+        mode: Option<u16>,
+    },
+}
+
+/// The limits of a container. `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LimitsRecord {
+    /// Memory in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// CPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<f64>,
+    /// Seconds from start to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    /// Seconds of CPU time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_time: Option<f64>,
+    /// Open files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u32>,
+    /// Bytes written to the container's file system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
+}
+
+/// What became of a container so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Never started.
+    #[default]
+    Created,
+    /// Its process runs.
+    Running,
+    /// Its process has ended.
+    Exited,
+}
+
+/// How a container goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerState {
+    /// What became of it.
+    pub status: Status,
+    /// The host's process that runs it.
+    #[serde(default)]
+    pub pid: u32,
+    /// When it was started last, RFC 3339; empty before.
+    #[serde(default)]
+    pub started: String,
+    /// When it ended last, RFC 3339; empty before.
+    #[serde(default)]
+    pub finished: String,
+    /// The exit code.
+    #[serde(default)]
+    pub exit_code: i32,
+    /// Whether its memory limit ended it.
+    #[serde(default)]
+    pub oom_killed: bool,
+    /// Why it could not start, or was ended.
+    #[serde(default)]
+    pub error: String,
+}
+
+/// A container as the store knows it.
+#[derive(Clone, Debug)]
+pub struct StoredContainer {
+    /// What it was created with.
+    pub record: ContainerRecord,
+    /// Its name.
+    pub name: String,
+    /// How it goes.
+    pub state: ContainerState,
+}
+
+/// The exit code of a container whose process was ended together with the process that ran it.
+const KILLED: i32 = 137;
+
+impl Store {
+    fn container_folder(&self, id: &ContainerId) -> PathBuf {
+        self.layout.containers().join(id.as_str())
+    }
+
+    /// The folder of a container's copy-on-write layer.
+    pub fn upper_folder(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join("upper")
+    }
+
+    /// The file of a container's log.
+    pub fn log_path(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join("log")
+    }
+
+    fn name_path(&self, name: &str) -> PathBuf {
+        self.layout.names().join(escape(name))
+    }
+
+    /// Writes down a new container. [`Error::Conflict`] where the name is taken.
+    pub fn add_container(&self, record: &ContainerRecord, name: &str) -> Result<()> {
+        let _lease = self.lease()?;
+        self.reserve_name(name, &record.id)?;
+        let write = || {
+            let folder = self.container_folder(&record.id);
+            fs::create_dir(&folder).context("create", &folder)?;
+            let config = StoredConfig { name: name.to_owned(), record: record.clone() };
+            self.write_json(&folder, "config.json", &config)
+        };
+        write().inspect_err(|_| {
+            // The name would otherwise stay taken by nobody; that it cannot be given back is no second error.
+            let _ = fs::remove_file(self.name_path(name));
+        })
+    }
+
+    fn reserve_name(&self, name: &str, id: &ContainerId) -> Result<()> {
+        let path = self.name_path(name);
+        for _ in 0..2 {
+            match fs::File::create_new(&path) {
+                Ok(mut file) => return file.write_all(id.as_str().as_bytes()).context("write", &path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).context("create", &path),
+            }
+            let holder = fs::read_to_string(&path).unwrap_or_default();
+            if let Some(holder) = ContainerId::parse(&holder).filter(|holder| self.container_folder(holder).exists()) {
+                return Err(Error::Conflict(format!(
+                    "the container name {name:?} is already in use by container {}: remove that container \
+                     to be able to reuse that name",
+                    holder.short()
+                )));
+            }
+            fs::remove_file(&path).context("remove", &path)?;
+        }
+        Err(Error::Conflict(format!("the container name {name:?} is being taken by another process")))
+    }
+
+    /// Writes a file of a container's folder; readers see the old content or the new.
+    fn write_json(&self, folder: &std::path::Path, file: &str, value: &impl Serialize) -> Result<()> {
+        let path = folder.join(file);
+        let bytes = serde_json::to_vec(value).expect("records serialise");
+        let temporary = folder.join(format!("{file}.new"));
+        fs::write(&temporary, bytes).context("write", &temporary)?;
+        fs::rename(&temporary, &path).context("write", &path)
+    }
+
+    /// Writes down how a container goes.
+    pub fn set_container_state(&self, id: &ContainerId, state: &ContainerState) -> Result<()> {
+        self.write_json(&self.container_folder(id), "state.json", state)
+    }
+
+    /// All containers, in no order. Folders without a readable record are left out: `fsck` names them.
+    pub fn containers(&self) -> Result<Vec<StoredContainer>> {
+        let folder = self.layout.containers();
+        let mut containers = Vec::new();
+        for entry in fs::read_dir(&folder).context("list", &folder)? {
+            let entry = entry.context("list", &folder)?;
+            let Some(id) = entry.file_name().to_str().and_then(ContainerId::parse) else { continue };
+            if let Ok(container) = self.container(&id) {
+                containers.push(container);
+            }
+        }
+        Ok(containers)
+    }
+
+    /// The container of this id.
+    pub fn container(&self, id: &ContainerId) -> Result<StoredContainer> {
+        let folder = self.container_folder(id);
+        let path = folder.join("config.json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::NotFound(format!("container {}", id.short())));
+            }
+            Err(error) => return Err(error).context("read", &path),
+        };
+        let config: StoredConfig = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::damaged(format!("the record of container {}", id.short()), error))?;
+        let mut state: ContainerState = match fs::read(folder.join("state.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| Error::damaged(format!("the state of container {}", id.short()), error))?,
+            Err(_) => ContainerState::default(),
+        };
+        if state.status == Status::Running && !self.is_container_locked(id) {
+            state.status = Status::Exited;
+            state.exit_code = KILLED;
+            state.error = "its process was killed together with the process that ran it".into();
+        }
+        Ok(StoredContainer { record: config.record, name: config.name, state })
+    }
+
+    /// The container of a name, an id, or the beginning of an id.
+    pub fn find_container(&self, key: &str) -> Result<StoredContainer> {
+        if let Some(id) = ContainerId::parse(key).filter(|id| self.container_folder(id).exists()) {
+            return self.container(&id);
+        }
+        if let Ok(text) = fs::read_to_string(self.name_path(key))
+            && let Some(id) = ContainerId::parse(&text)
+            && self.container_folder(&id).exists()
+        {
+            return self.container(&id);
+        }
+        let missing = || Error::NotFound(format!("container {key}"));
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(missing());
+        }
+        let mut found = None;
+        let folder = self.layout.containers();
+        for entry in fs::read_dir(&folder).context("list", &folder)? {
+            let entry = entry.context("list", &folder)?;
+            let Some(id) = entry.file_name().to_str().and_then(ContainerId::parse) else { continue };
+            if id.as_str().starts_with(key) && found.replace(id).is_some() {
+                return Err(Error::Conflict(format!("multiple containers have an id that starts with {key}")));
+            }
+        }
+        self.container(&found.ok_or_else(missing)?)
+    }
+
+    /// Takes the lock of a container: who holds it runs the container, or changes it while it is stopped. None where
+    /// somebody else does.
+    pub fn lock_container(&self, id: &ContainerId) -> Result<Option<Lock>> {
+        lock::try_exclusive(&self.container_folder(id).join("lock"))
+    }
+
+    fn is_container_locked(&self, id: &ContainerId) -> bool {
+        lock::is_held(&self.container_folder(id).join("lock"))
+    }
+
+    /// Waits until nobody runs the container.
+    pub fn wait_container(&self, id: &ContainerId) -> Result<()> {
+        lock::wait(&self.container_folder(id).join("lock"))
+    }
+
+    /// Removes a container with all it wrote. Its volumes stay.
+    pub fn remove_container(&self, id: &ContainerId) -> Result<()> {
+        let name = self.container(id).map(|container| container.name);
+        let folder = self.container_folder(id);
+        // Without its record it is no container any more, whatever becomes of the rest.
+        match fs::remove_file(folder.join("config.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("remove", &folder),
+            _ => {}
+        }
+        if let Ok(name) = name {
+            let path = self.name_path(&name);
+            if fs::read_to_string(&path).is_ok_and(|holder| holder == id.as_str()) {
+                fs::remove_file(&path).context("remove", &path)?;
+            }
+        }
+        fs::remove_dir_all(&folder).context("remove", &folder)
+    }
+
+    /// Names of containers that stand for nothing any more.
+    pub(super) fn stale_names(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.layout.names()) else { return Vec::new() };
+        let is_stale = |path: &PathBuf| {
+            let held = fs::read_to_string(path).ok().and_then(|text| ContainerId::parse(&text));
+            !held.is_some_and(|id| self.container_folder(&id).join("config.json").exists())
+        };
+        entries
+            .filter_map(|entry| entry.ok())
+            .filter(|entry| entry.file_name().to_str().and_then(unescape).is_some())
+            .map(|entry| entry.path())
+            .filter(is_stale)
+            .collect()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredConfig {
+    name: String,
+    #[serde(flatten)]
+    record: ContainerRecord,
+}
