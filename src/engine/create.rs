@@ -1,0 +1,287 @@
+//! `create`: what an image and options make of a container, before anything runs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::error::{About, Error, ErrorKind, Result};
+use super::images::Image;
+use super::names::{is_valid_name, random_name};
+use super::{Engine, change::set_env};
+use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
+use crate::store::{self, ContainerId, ContainerRecord, LimitsRecord, MountRecord, MountSource, Volume};
+use crate::sys::random;
+use crate::vfs::{GuestPath, Namespace};
+
+/// The search path of a container whose image gives none (Docker's).
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// One mount that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeOption {
+    /// The mount.
+    pub mount: MountRecord,
+    /// Whether a folder of the host that is missing is made, as `-v` does.
+    pub create_source: bool,
+}
+
+/// What a container is created with.
+#[derive(Clone, Debug, Default)]
+pub struct CreateOptions {
+    /// The image: a name, an id, or a digest.
+    pub image: String,
+    /// The arguments, which replace the image's.
+    pub args: Vec<String>,
+    /// The container's name; one is made up where none is given.
+    pub name: Option<String>,
+    /// The entry point, which replaces the image's and its arguments; an empty text is no entry point.
+    pub entrypoint: Option<String>,
+    /// Variables, as `KEY=VALUE`, or `KEY` to remove one of the image's.
+    pub env: Vec<String>,
+    /// The working directory.
+    pub working_dir: Option<String>,
+    /// Who runs the process: `USER[:GROUP]`.
+    pub user: Option<String>,
+    /// The host name; the short id where none is given.
+    pub hostname: Option<String>,
+    /// Labels beside those of the image.
+    pub labels: BTreeMap<String, String>,
+    /// Everything to mount.
+    pub volumes: Vec<VolumeOption>,
+    /// Whether the root file system cannot be written to.
+    pub read_only: bool,
+    /// Whether the container goes when it ends.
+    pub auto_remove: bool,
+    /// Whether standard input stays open.
+    pub open_stdin: bool,
+    /// What the container may use.
+    pub limits: LimitsRecord,
+    /// The platform the image must have.
+    pub platform: Option<Platform>,
+}
+
+impl CreateOptions {
+    /// A container of `image` with these arguments and nothing else special.
+    pub fn new<A: Into<String>>(image: impl Into<String>, args: impl IntoIterator<Item = A>) -> CreateOptions {
+        CreateOptions {
+            image: image.into(),
+            args: args.into_iter().map(Into::into).collect(),
+            ..CreateOptions::default()
+        }
+    }
+}
+
+impl Engine {
+    /// Creates a container, which does not run yet.
+    pub fn create(&self, options: &CreateOptions) -> Result<ContainerId> {
+        let mut record = self.plan(options)?;
+        if let Some(name) = options.name.as_deref().filter(|name| !is_valid_name(name)) {
+            return Err(Error::invalid(format!(
+                "invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+            )));
+        }
+        self.make_volumes(&mut record, options)?;
+        let added = match &options.name {
+            Some(name) => self.store.add_container(&record, name).map_err(Error::from),
+            None => self.add_with_random_name(&record),
+        };
+        added.inspect_err(|_| self.remove_anonymous_volumes(&record))?;
+        Ok(record.id)
+    }
+
+    fn add_with_random_name(&self, record: &ContainerRecord) -> Result<()> {
+        let mut attempt = 0;
+        loop {
+            match self.store.add_container(record, &random_name(attempt)?) {
+                Err(store::Error::Conflict(_)) if attempt < 20 => attempt += 1,
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// The record of a container, of which nothing is stored yet.
+    pub(super) fn plan(&self, options: &CreateOptions) -> Result<ContainerRecord> {
+        let image = self.image(&options.image)?;
+        let platform = image.platform();
+        if let Some(wanted) = options.platform.as_ref().filter(|wanted| !platform.matches(wanted)) {
+            return Err(Error::not_found(format!(
+                "image {} is for {platform}, and {wanted} was asked for",
+                options.image
+            )));
+        }
+        let config = &image.config.view.config;
+        let (entrypoint, args) = match &options.entrypoint {
+            Some(entrypoint) if entrypoint.is_empty() => (Vec::new(), options.args.clone()),
+            Some(entrypoint) => (vec![entrypoint.clone()], options.args.clone()),
+            None if options.args.is_empty() => (config.entrypoint.clone(), config.cmd.clone()),
+            None => (config.entrypoint.clone(), options.args.clone()),
+        };
+        let entrypoint_len = entrypoint.len();
+        let args = [entrypoint, args].concat();
+        if args.first().is_none_or(String::is_empty) {
+            return Err(Error::invalid("no command specified")
+                .hint(format!("name one: `cowbox run {} COMMAND`; the image has none of its own", options.image)));
+        }
+        let id = ContainerId::random()?;
+        let hostname = options.hostname.clone().unwrap_or_else(|| id.short().to_owned());
+        let working_dir = options.working_dir.clone().unwrap_or_else(|| config.working_dir.clone());
+        if !working_dir.is_empty() && !working_dir.starts_with('/') {
+            return Err(Error::invalid(format!(
+                "the working directory '{working_dir}' is invalid, it needs to be an absolute path"
+            )));
+        }
+        let record = ContainerRecord {
+            created: jiff::Timestamp::now().to_string(),
+            image: options.image.clone(),
+            image_id: image.id,
+            manifest: image.manifest.digest(),
+            runtime: self.runtime_for(&image, &args[0])?,
+            platform: platform.to_string(),
+            env: environment(&config.env, &options.env, &hostname),
+            args,
+            entrypoint_len,
+            working_dir: if working_dir.is_empty() { "/".into() } else { working_dir },
+            user: options.user.clone().unwrap_or_else(|| config.user.clone()),
+            hostname,
+            labels: config.labels.iter().chain(&options.labels).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            mounts: all_mounts(config.volumes.0.iter(), &options.volumes)?,
+            read_only: options.read_only,
+            auto_remove: options.auto_remove,
+            open_stdin: options.open_stdin,
+            limits: options.limits.clone(),
+            id,
+        };
+        Ok(record)
+    }
+
+    /// The runtime that the image asks for: wasm for wasm platforms and for wasm programs in images of other platforms.
+    fn runtime_for(&self, image: &Image, program: &str) -> Result<String> {
+        let platform = image.platform();
+        let shape = wasm_shape(&image.manifest.view, Some(&image.config.view), None)?;
+        let wants_wasm = platform.is_wasm()
+            || matches!(shape, Some(WasmShape::Image(WasmEvidence::Annotation | WasmEvidence::Platform)))
+            || self.is_wasm_program(image, program);
+        let name = if wants_wasm { "wasm" } else { "native" };
+        if self.runtimes.iter().any(|runtime| runtime.name() == name) {
+            return Ok(name.into());
+        }
+        let error = match wants_wasm {
+            true => Error::new(ErrorKind::ProgramNotExecutable, format!("image {} is for {platform}", image.display_name()))
+                .hint("this build of cowbox has no wasm runtime: build it with the feature `wasm`"),
+            false => Error::new(
+                ErrorKind::ProgramNotExecutable,
+                format!("image {} is for {platform}, and cowbox runs WASI programs only", image.display_name()),
+            )
+            .hint("Docker or Podman on a Linux host runs it; `cowbox images` shows what runs here"),
+        };
+        Err(error)
+    }
+
+    /// Whether the program is a WASI module by its first bytes.
+    fn is_wasm_program(&self, image: &Image, program: &str) -> bool {
+        let Ok(tree) = self.store.tree(&image.config.view.rootfs.diff_ids) else { return false };
+        let mut magic = [0; 4];
+        let read = Namespace::new(tree).find(format!("/{program}").as_bytes()).and_then(|inode| inode.read_at(&mut magic, 0));
+        read == Ok(4) && &magic == b"\0asm"
+    }
+
+    /// Makes the volumes that do not exist yet, gives anonymous ones their names, and makes paths of the host absolute.
+    fn make_volumes(&self, record: &mut ContainerRecord, options: &CreateOptions) -> Result<()> {
+        for mount in &mut record.mounts {
+            match &mut mount.source {
+                MountSource::Bind { path } => {
+                    let create = options.volumes.iter().any(|volume| volume.create_source && volume.mount.target == mount.target);
+                    *path = bind_source(path, create)?;
+                }
+                MountSource::Volume { name, anonymous } => {
+                    if *anonymous {
+                        let mut bytes = [0; 32];
+                        random::fill(&mut bytes)?;
+                        *name = hex(&bytes);
+                    }
+                    self.store.add_volume(&Volume {
+                        name: name.clone(),
+                        created: record.created.clone(),
+                        labels: BTreeMap::new(),
+                        anonymous: *anonymous,
+                    })?;
+                }
+                MountSource::Tmpfs { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bind_source(path: &PathBuf, create: bool) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path).about(|| path.display().to_string())?;
+    if !absolute.exists() {
+        if !create {
+            return Err(Error::invalid(format!(
+                "invalid mount config for type \"bind\": bind source path does not exist: {}",
+                absolute.display()
+            )));
+        }
+        fs::create_dir_all(&absolute).about(|| format!("create {}", absolute.display()))?;
+    }
+    Ok(absolute)
+}
+
+/// The mounts that were asked for, and a volume for each of the image's that none of them covers.
+fn all_mounts<'a>(of_image: impl Iterator<Item = &'a String>, asked: &[VolumeOption]) -> Result<Vec<MountRecord>> {
+    let mut mounts: Vec<MountRecord> = Vec::new();
+    for volume in asked {
+        if mounts.iter().any(|mount| mount.target == volume.mount.target) {
+            return Err(Error::invalid(format!("duplicate mount point: {}", volume.mount.target)));
+        }
+        mounts.push(volume.mount.clone());
+    }
+    for path in of_image {
+        let target = GuestPath::new(path).about(|| format!("volume {path} of the image"))?.to_string();
+        if target != "/" && mounts.iter().all(|mount| mount.target != target) {
+            let source = MountSource::Volume { name: String::new(), anonymous: true };
+            mounts.push(MountRecord { source, target, read_only: false });
+        }
+    }
+    // What lies higher is mounted first.
+    mounts.sort_by_key(|mount| mount.target.matches('/').count());
+    Ok(mounts)
+}
+
+/// The image's variables, changed as asked, with those that every container has.
+fn environment(of_image: &[String], asked: &[String], hostname: &str) -> Vec<String> {
+    let mut env = Vec::new();
+    if !of_image.iter().any(|line| line.starts_with("PATH=")) {
+        set_env(&mut env, "PATH", DEFAULT_PATH);
+    }
+    set_env(&mut env, "HOSTNAME", hostname);
+    for line in of_image.iter().chain(asked) {
+        match line.split_once('=') {
+            Some((key, value)) => set_env(&mut env, key, value),
+            None => env.retain(|old| old.split('=').next() != Some(line)),
+        }
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_replaced_in_place_and_removed() {
+        let image = ["PATH=/bin".to_owned(), "A=1".into(), "B=2".into()];
+        let asked = ["A=x=y".to_owned(), "B".into(), "C=".into()];
+        assert_eq!(environment(&image, &asked, "h"), ["HOSTNAME=h", "PATH=/bin", "A=x=y", "C="]);
+        assert_eq!(environment(&[], &[], "h")[0], format!("PATH={DEFAULT_PATH}"));
+    }
+
+    #[test]
+    fn a_mount_covers_the_images_volume_and_parents_come_first() {
+        let asked = [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("v:/data").unwrap()];
+        let image = ["/data".to_owned(), "/log/".into()];
+        let mounts = all_mounts(image.iter(), &asked).unwrap();
+        let targets = mounts.iter().map(|mount| mount.target.as_str()).collect::<Vec<_>>();
+        assert_eq!(targets, ["/data", "/log", "/data/deep"]);
+    }
+}

@@ -1,0 +1,119 @@
+//! The engine: every verb of cowbox as one method. The command line and programs that embed cowbox are equal users of it.
+//!
+//! ```no_run
+//! use cowbox::engine::{CreateOptions, Engine, EngineOptions, RunStdio};
+//!
+//! # fn main() -> cowbox::engine::Result<()> {
+//! let engine = Engine::open(EngineOptions::new("/tmp/boxes"))?;
+//! let id = engine.create(&CreateOptions::new("base", ["ls", "-l", "/"]))?;
+//! let status = engine.start(&id, RunStdio::inherit())?.wait()?;
+//! assert_eq!(status.code, 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod builtin;
+mod change;
+mod commit;
+mod containers;
+mod copy;
+mod create;
+mod error;
+mod images;
+mod inspect;
+mod load;
+mod logs;
+mod mounts;
+mod names;
+mod rootfs;
+mod run;
+mod save;
+mod system;
+mod user;
+mod volumes;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use change::Change;
+pub use commit::CommitOptions;
+pub use containers::{Container, DiffLine};
+pub use copy::CopyEnd;
+pub use create::{CreateOptions, VolumeOption};
+pub use error::{Error, ErrorKind, Result};
+pub use images::{HistoryLine, Image, Removed};
+pub use inspect::status_word;
+pub use load::{ImportOptions, ImportSource, LoadSource, Loaded};
+pub use logs::LogLine;
+pub use run::{RunStdio, RunningContainer, Sandbox, SandboxRun};
+pub use system::{DiskUsage, DiskUsageRow, Pruned, SystemInfo};
+
+use crate::runtime::Runtime;
+use crate::store::Store;
+
+/// What an engine tells while it works on something that takes long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A layer is being unpacked.
+    Layer {
+        /// Its digest.
+        digest: String,
+        /// Bytes of the blob.
+        size: u64,
+    },
+    /// A module is being compiled, because there is no compiled code of it yet.
+    Compiling {
+        /// The program.
+        program: String,
+        /// Bytes of the module.
+        size: u64,
+    },
+    /// A thing is being checked.
+    Checking(String),
+}
+
+/// Who is told of [`Progress`].
+pub type ProgressFn = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// How an engine is opened.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// The folder of the store.
+    pub root: PathBuf,
+    /// Who is told of long work.
+    pub progress: Option<ProgressFn>,
+}
+
+impl EngineOptions {
+    /// An engine on the store in `root` that tells nobody of its progress.
+    pub fn new(root: impl Into<PathBuf>) -> EngineOptions {
+        EngineOptions { root: root.into(), progress: None }
+    }
+}
+
+/// A store with the runtimes for its images.
+pub struct Engine {
+    store: Store,
+    runtimes: Vec<Arc<dyn Runtime>>,
+    progress: ProgressFn,
+}
+
+impl Engine {
+    /// Opens the store, which is made where it does not exist, and makes the runtimes ready that this build has.
+    pub fn open(options: EngineOptions) -> Result<Engine> {
+        let store = Store::open(&options.root)?;
+        let progress = options.progress.unwrap_or_else(|| Arc::new(|_| {}));
+        let runtimes = run::runtimes(&store, &progress);
+        Ok(Engine { store, runtimes, progress })
+    }
+
+    /// The store, for what has no verb of its own.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn tell(&self, progress: Progress) {
+        (self.progress)(progress);
+    }
+}

@@ -1,0 +1,104 @@
+//! What a container sees: its copy-on-write layer over the image, with everything mounted on it.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::error::{About, Error, Result};
+use crate::store::{ContainerRecord, MountRecord, MountSource};
+use crate::vfs::{
+    DevFs, Errno, Etc, FileKind, GuestPath, HostDir, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, ProcInfo, Upper,
+    UpperOptions, memfs, procfs,
+};
+
+/// The size of a tmpfs that names none: half of the memory is Linux's choice, this is ours.
+const TMPFS_SIZE: u64 = 1 << 30;
+
+pub(super) fn upper_options(record: &ContainerRecord) -> UpperOptions {
+    UpperOptions { limit_bytes: record.limits.disk.unwrap_or(u64::MAX), read_only: record.read_only }
+}
+
+impl Engine {
+    /// The merged tree of a container's image.
+    pub(super) fn tree_of(&self, record: &ContainerRecord) -> Result<InodeRef> {
+        let image = self.store.image(&record.manifest)?;
+        Ok(self.store.tree(&image.config.view.rootfs.diff_ids)?)
+    }
+
+    /// The copy-on-write layer of a container, over its image. Who opens it holds the container's lock.
+    pub(super) fn open_upper(&self, record: &ContainerRecord) -> Result<Arc<Upper>> {
+        let tree = self.tree_of(record)?;
+        let folder = self.store.upper_folder(&record.id);
+        let upper = Upper::open(&folder, tree, &upper_options(record));
+        Ok(Arc::new(upper.about(|| format!("container {}", record.id.short()))?))
+    }
+
+    /// The namespace of a container, and the volumes in it: they can be written to for as long as they are kept.
+    pub(super) fn namespace(
+        &self,
+        record: &ContainerRecord,
+        upper: &Arc<Upper>,
+    ) -> Result<(Arc<Namespace>, Vec<Arc<Upper>>)> {
+        let mut namespace = Namespace::new(upper.root());
+        let etc = Etc { hostname: &record.hostname };
+        let system = [
+            ("/dev", DevFs::root()),
+            ("/proc", procfs(&ProcInfo { hostname: record.hostname.clone(), args: record.args.clone() })),
+            ("/etc/hostname", etc.hostname()),
+            ("/etc/hosts", etc.hosts()),
+            ("/etc/resolv.conf", etc.resolv_conf()),
+        ];
+        for (path, inode) in system {
+            let path = GuestPath::new(path).expect("it is a path");
+            namespace.mount_hidden(&path, inode).about(|| format!("mount {path}"))?;
+        }
+        let mut volumes = Vec::new();
+        for mount in &record.mounts {
+            let volume = self.mount(&mut namespace, mount).about(|| format!("mount {}", mount.target))?;
+            volumes.extend(volume);
+        }
+        make_working_dir(&namespace, &record.working_dir).about(|| format!("working directory {}", record.working_dir))?;
+        Ok((Arc::new(namespace), volumes))
+    }
+
+    fn mount(&self, namespace: &mut Namespace, mount: &MountRecord) -> Result<Option<Arc<Upper>>> {
+        let target = GuestPath::new(&mount.target)?;
+        let mut volume = None;
+        let root = match &mount.source {
+            MountSource::Bind { path } => HostDir::open(path, mount.read_only).about(|| path.display().to_string())?,
+            MountSource::Volume { name, .. } => {
+                let upper = self.open_volume(name, mount.read_only, namespace, &target)?;
+                volume.insert(upper).root()
+            }
+            MountSource::Tmpfs { size, mode } => memfs(&MemFsOptions {
+                limit_bytes: size.unwrap_or(TMPFS_SIZE),
+                mode: mode.unwrap_or(0o1777),
+                ..MemFsOptions::default()
+            }),
+        };
+        match namespace.mount(&target, root.clone()) {
+            // A mount point cannot be made in a root that is read-only.
+            Err(Errno::RoFs) => namespace.mount_hidden(&target, root)?,
+            result => result?,
+        }
+        Ok(volume)
+    }
+}
+
+/// The working directory, made with its parents where it is missing, as Docker does.
+fn make_working_dir(namespace: &Namespace, path: &str) -> Result<()> {
+    let path = GuestPath::new(path)?;
+    match namespace.find(path.as_bytes()) {
+        Ok(inode) if inode.kind() == FileKind::Directory => return Ok(()),
+        Ok(_) => return Err(Error::invalid("not a directory")),
+        Err(_) => {}
+    }
+    let mut made = GuestPath::root();
+    for name in path.names() {
+        let parent = namespace.find(made.as_bytes())?;
+        made.push(name)?;
+        if namespace.find(made.as_bytes()).is_err() {
+            parent.create(name, &NewInode::new(NewKind::Directory, 0o755))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Running containers: `start`, `wait`, and sandboxes that leave nothing behind.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::create::CreateOptions;
+use super::error::{About, Error, Result};
+use super::logs::{Log, LogTee};
+use super::rootfs;
+use super::{Engine, Progress, ProgressFn, user};
+use crate::oci::Platform;
+use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Runtime, Stdio};
+use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status, Store};
+use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
+
+/// The standard streams of a run, and whether they are logged.
+pub struct RunStdio {
+    /// The streams.
+    pub stdio: Stdio,
+    /// Whether output is also kept for `logs`.
+    pub log: bool,
+}
+
+impl RunStdio {
+    /// The streams of this process, not logged.
+    pub fn inherit() -> RunStdio {
+        RunStdio { stdio: Stdio::inherit(), log: false }
+    }
+
+    /// No input, and output that goes nowhere but into the log.
+    pub fn logged() -> RunStdio {
+        RunStdio { stdio: Stdio::null(), log: true }
+    }
+}
+
+/// A container that runs. Dropping it leaves the process alone: [`wait`](RunningContainer::wait) ends the bookkeeping.
+pub struct RunningContainer<'e> {
+    engine: &'e Engine,
+    record: ContainerRecord,
+    state: ContainerState,
+    running: Arc<dyn Running>,
+    files: Files,
+    lock: Lock,
+}
+
+/// The file systems of a container that can be written to.
+struct Files {
+    upper: Arc<Upper>,
+    volumes: Vec<Arc<Upper>>,
+}
+
+impl Files {
+    fn flush(&self) -> Result<()> {
+        for upper in self.volumes.iter().chain([&self.upper]) {
+            upper.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl RunningContainer<'_> {
+    /// The process, to signal it from another thread.
+    pub fn process(&self) -> Arc<dyn Running> {
+        self.running.clone()
+    }
+
+    /// Waits for the end of the process, writes down how it ended, and removes the container if it was created so.
+    pub fn wait(self) -> Result<ExitStatus> {
+        let status = self.running.wait();
+        let state = ContainerState {
+            status: Status::Exited,
+            finished: jiff::Timestamp::now().to_string(),
+            exit_code: status.code,
+            oom_killed: status.reason == ExitReason::OutOfMemory,
+            error: String::new(),
+            ..self.state
+        };
+        drop(self.running);
+        if self.record.auto_remove {
+            match Arc::try_unwrap(self.files.upper) {
+                Ok(upper) => upper.discard(),
+                Err(shared) => drop(shared),
+            }
+            drop((self.files.volumes, self.lock));
+            self.engine.remove_stored(&self.record)?;
+            return Ok(status);
+        }
+        let flushed = self.files.flush();
+        self.engine.store.set_container_state(&self.record.id, &state)?;
+        drop((self.files, self.lock));
+        flushed.about(|| format!("save the files of container {}", self.record.id.short()))?;
+        Ok(status)
+    }
+}
+
+/// A container that lives in memory alone: it is made of an image in microseconds, and leaves nothing behind.
+pub struct Sandbox<'e> {
+    engine: &'e Engine,
+    record: ContainerRecord,
+    tree: InodeRef,
+}
+
+impl Sandbox<'_> {
+    /// Runs the container's process once, on a fresh copy of the image, and waits for its end.
+    pub fn run(&self, stdio: Stdio) -> Result<ExitStatus> {
+        Ok(self.start(stdio)?.process.wait())
+    }
+
+    /// Starts the container's process on a fresh copy of the image.
+    pub fn start(&self, stdio: Stdio) -> Result<SandboxRun> {
+        let options = rootfs::upper_options(&self.record);
+        let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
+        let (namespace, _) = self.engine.namespace(&self.record, &upper)?;
+        let process = self.engine.start_process(&self.record, namespace, stdio)?;
+        Ok(SandboxRun { process, upper })
+    }
+}
+
+/// One run of a [`Sandbox`]. Its files are gone when it is dropped.
+pub struct SandboxRun {
+    /// The process.
+    pub process: Arc<dyn Running>,
+    /// Its files: what it sees, and what it changed.
+    pub upper: Arc<Upper>,
+}
+
+impl Engine {
+    /// Starts a container that does not run. What it wrote before is there again.
+    pub fn start(&self, id: &ContainerId, stdio: RunStdio) -> Result<RunningContainer<'_>> {
+        let record = self.store.container(id)?.record;
+        let lock = self
+            .store
+            .lock_container(id)?
+            .ok_or_else(|| Error::conflict(format!("container {} is already running", id.short())))?;
+        match self.start_locked(&record, stdio) {
+            Ok((running, files, state)) => Ok(RunningContainer { engine: self, record, state, running, files, lock }),
+            Err(error) => {
+                drop(lock);
+                self.note_failed_start(&record, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn start_locked(
+        &self,
+        record: &ContainerRecord,
+        stdio: RunStdio,
+    ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
+        let upper = self.open_upper(record)?;
+        let (namespace, volumes) = self.namespace(record, &upper)?;
+        let stdio = match stdio.log {
+            true => logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))),
+            false => stdio.stdio,
+        };
+        let state = ContainerState {
+            status: Status::Running,
+            pid: std::process::id(),
+            started: jiff::Timestamp::now().to_string(),
+            ..ContainerState::default()
+        };
+        let running = self.start_process(record, namespace, stdio)?;
+        self.store.set_container_state(&record.id, &state)?;
+        Ok((running, Files { upper, volumes }, state))
+    }
+
+    /// A container that could not start says why in `ps` and `inspect`, or goes if it was created so.
+    fn note_failed_start(&self, record: &ContainerRecord, error: &Error) {
+        let state = ContainerState {
+            exit_code: error.exit_code(),
+            error: error.message.clone(),
+            ..ContainerState::default()
+        };
+        // The error that is on its way to the caller matters more than one of writing it down.
+        let _ = match record.auto_remove {
+            true => self.remove_stored(record),
+            false => self.store.set_container_state(&record.id, &state).map_err(Error::from),
+        };
+    }
+
+    /// A container that lives in memory alone. Neither named volumes nor anonymous ones can be part of it.
+    pub fn sandbox(&self, options: &CreateOptions) -> Result<Sandbox<'_>> {
+        let record = self.plan(options)?;
+        let is_volume = |source: &_| matches!(source, crate::store::MountSource::Volume { .. });
+        if let Some(mount) = record.mounts.iter().find(|mount| is_volume(&mount.source)) {
+            return Err(Error::invalid(format!("a sandbox cannot have a volume ({})", mount.target)));
+        }
+        let tree = self.tree_of(&record)?;
+        Ok(Sandbox { engine: self, record, tree })
+    }
+
+    fn start_process(
+        &self,
+        record: &ContainerRecord,
+        namespace: Arc<Namespace>,
+        stdio: Stdio,
+    ) -> Result<Arc<dyn Running>> {
+        let runtime = self.runtimes.iter().find(|runtime| runtime.name() == record.runtime);
+        let runtime =
+            runtime.ok_or_else(|| Error::invalid(format!("this build of cowbox has no {} runtime", record.runtime)))?;
+        let user = user::resolve(&namespace, &record.user)?;
+        let mut env = record.env.clone();
+        if !env.iter().any(|line| line.starts_with("HOME=")) {
+            env.push(format!("HOME={}", user::home(&namespace, &user)));
+        }
+        let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
+        let bundle = Bundle {
+            name: record.id.short().to_owned(),
+            process: Process { args: record.args.clone(), env, cwd: Some(cwd), user },
+            rootfs: Rootfs { namespace },
+            limits: limits(&record.limits),
+            stdio,
+        };
+        Ok(Arc::from(runtime.create(bundle)?.start()?))
+    }
+
+    /// The platforms that the runtimes here run, the best first.
+    pub(super) fn platforms(&self) -> Vec<Platform> {
+        Platform::wasi_preview1()
+    }
+}
+
+fn limits(record: &LimitsRecord) -> Limits {
+    let default = Limits::default();
+    let seconds = |seconds: Option<f64>| seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Limits {
+        memory: record.memory,
+        cpus: record.cpus,
+        wall_time: seconds(record.timeout),
+        cpu_time: seconds(record.cpu_time),
+        open_files: record.open_files.unwrap_or(default.open_files),
+        disk: record.disk,
+    }
+}
+
+/// The streams with a log beside them.
+fn logged(stdio: Stdio, log: &Arc<Log>) -> Stdio {
+    let tee = |output: Output, stream: &'static str| -> Output {
+        let out: Box<dyn Write + Send> = match output {
+            Output::Null => Box::new(io::sink()),
+            Output::HostStdout => Box::new(io::stdout()),
+            Output::HostStderr => Box::new(io::stderr()),
+            Output::Writer(writer) => writer,
+        };
+        Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))
+    };
+    Stdio { stdin: stdio.stdin, stdout: tee(stdio.stdout, "stdout"), stderr: tee(stdio.stderr, "stderr") }
+}
+
+/// The runtimes that this build has.
+#[cfg(feature = "wasm")]
+pub(super) fn runtimes(store: &Store, progress: &ProgressFn) -> Vec<Arc<dyn Runtime>> {
+    use crate::runtime::wasm::{self, Wasm, WasmOptions};
+    let tell = progress.clone();
+    let cache = (!store.is_read_only()).then(|| store.compiled_folder());
+    let options = WasmOptions {
+        cache,
+        progress: Some(Arc::new(move |event| {
+            if let wasm::Progress::Compiling { program, bytes } = event {
+                tell(Progress::Compiling { program: program.to_owned(), size: bytes });
+            }
+        })),
+    };
+    Wasm::new(options).map(|wasm| Arc::new(wasm) as Arc<dyn Runtime>).into_iter().collect()
+}
+
+#[cfg(not(feature = "wasm"))]
+pub(super) fn runtimes(_store: &Store, _progress: &ProgressFn) -> Vec<Arc<dyn Runtime>> {
+    Vec::new()
+}

@@ -1,0 +1,99 @@
+//! Volumes: the verbs, and how a container mounts one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use super::Engine;
+use super::error::{About, Error, Result};
+use super::names::is_valid_name;
+use crate::archive;
+use crate::oci::hex;
+use crate::store::{ContainerRecord, MountSource, Volume};
+use crate::sys::random;
+use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, Upper, UpperOptions, memfs};
+
+/// Volumes that are mounted in this process: containers of one process share them.
+fn mounted() -> &'static Mutex<HashMap<PathBuf, Weak<Upper>>> {
+    static MOUNTED: OnceLock<Mutex<HashMap<PathBuf, Weak<Upper>>>> = OnceLock::new();
+    MOUNTED.get_or_init(Mutex::default)
+}
+
+impl Engine {
+    /// Makes a volume; one of this name that exists stays as it is. Without a name it gets a random one.
+    pub fn create_volume(&self, name: Option<&str>, labels: BTreeMap<String, String>) -> Result<Volume> {
+        let name = match name {
+            Some(name) if is_valid_name(name) => name.to_owned(),
+            Some(name) => {
+                return Err(Error::invalid(format!("{name:?} includes invalid characters for a local volume name"))
+                    .hint("only letters, digits, _, . and - are allowed"));
+            }
+            None => {
+                let mut bytes = [0; 32];
+                random::fill(&mut bytes)?;
+                hex(&bytes)
+            }
+        };
+        let volume = Volume { created: jiff::Timestamp::now().to_string(), labels, anonymous: false, name };
+        self.store.add_volume(&volume)?;
+        Ok(self.store.volume(&volume.name)?)
+    }
+
+    /// All volumes, by name.
+    pub fn volumes(&self) -> Result<Vec<Volume>> {
+        Ok(self.store.volumes()?)
+    }
+
+    /// Removes a volume that no container uses.
+    pub fn remove_volume(&self, name: &str) -> Result<()> {
+        Ok(self.store.remove_volume(name)?)
+    }
+
+    /// The files of a volume. A new one first gets what the image has at the place where it is mounted. A read-only mount
+    /// shows the files as they are now; changes by others show at the next start.
+    pub(super) fn open_volume(
+        &self,
+        name: &str,
+        read_only: bool,
+        namespace: &Namespace,
+        target: &GuestPath,
+    ) -> Result<Arc<Upper>> {
+        let folder = self.store.volume_data(name);
+        let mut mounted = mounted().lock().expect("no panic while it is held");
+        if let Some(upper) = mounted.get(&folder).and_then(Weak::upgrade).filter(|_| !read_only) {
+            return Ok(upper);
+        }
+        let is_new = !folder.exists();
+        let below = memfs(&MemFsOptions { mode: 0o755, ..MemFsOptions::default() });
+        let options = UpperOptions { read_only: read_only && !is_new, ..UpperOptions::default() };
+        let upper = Arc::new(Upper::open(&folder, below, &options).about(|| format!("volume {name}"))?);
+        if is_new {
+            copy_up(namespace, target, &upper.root()).about(|| format!("copy the image's files into volume {name}"))?;
+            upper.flush()?;
+        }
+        if !read_only {
+            mounted.insert(folder, Arc::downgrade(&upper));
+        }
+        Ok(upper)
+    }
+
+    /// Removes the volumes that were made for this container.
+    pub(super) fn remove_anonymous_volumes(&self, record: &ContainerRecord) {
+        for mount in &record.mounts {
+            if let MountSource::Volume { name, anonymous: true } = &mount.source {
+                // One that another container has taken over by name stays.
+                let _ = self.store.remove_volume(name);
+            }
+        }
+    }
+}
+
+/// Copies what the image has at `target`, attributes of the directory included.
+fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
+    let Ok(source) = namespace.find(target.as_bytes()) else { return Ok(()) };
+    if source.kind() != FileKind::Directory {
+        return Ok(());
+    }
+    archive::copy_children(&source, volume, &archive::ApplyOptions::default())?;
+    Ok(())
+}
