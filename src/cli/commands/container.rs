@@ -1,0 +1,62 @@
+//! `cowbox container`: the commands on containers, by their long names.
+
+use clap::Subcommand;
+
+use super::{commit, cp, create, diff, export, inspect, kill, logs, ps, rm, run, start, stop, wait};
+use crate::cli::context::{Context, Outcome};
+
+/// A command on containers.
+#[derive(Subcommand)]
+pub(in crate::cli) enum Command {
+    /// List containers
+    #[command(alias = "list", alias = "ps")]
+    Ls(ps::Args),
+    /// Create and run a new container from an image
+    Run(run::Args),
+    /// Create a new container
+    Create(create::Args),
+    /// Start one or more stopped containers
+    Start(start::Args),
+    /// Stop one or more running containers
+    Stop(stop::Args),
+    /// Send a signal to one or more running containers
+    Kill(kill::Args),
+    /// Block until one or more containers stop, then print their exit codes
+    Wait(wait::Args),
+    /// Fetch the logs of a container
+    Logs(logs::Args),
+    /// Return low-level information on containers
+    Inspect(inspect::Args),
+    /// Remove one or more containers
+    #[command(alias = "remove")]
+    Rm(rm::Args),
+    /// Inspect changes to files or directories on a container's file system
+    Diff(diff::Args),
+    /// Copy files between a container and the host
+    Cp(cp::Args),
+    /// Create a new image from a container's changes
+    Commit(commit::Args),
+    /// Export a container's file system as a tar archive
+    Export(export::Args),
+}
+
+impl Command {
+    pub(super) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Command::Ls(args) => args.run(context),
+            Command::Run(args) => args.run(context),
+            Command::Create(args) => args.run(context),
+            Command::Start(args) => args.run(context),
+            Command::Stop(args) => args.run(context),
+            Command::Kill(args) => args.run(context),
+            Command::Wait(args) => args.run(context),
+            Command::Logs(args) => args.run(context),
+            Command::Inspect(args) => args.of_kind("container").run(context),
+            Command::Rm(args) => args.run(context),
+            Command::Diff(args) => args.run(context),
+            Command::Cp(args) => args.run(context),
+            Command::Commit(args) => args.run(context),
+            Command::Export(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `cowbox create`, and the options that it shares with `run`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::cli::context::{Context, Failure, Outcome};
+use crate::cli::output::units::{parse_duration, parse_size};
+use crate::engine::{CreateOptions, VolumeOption};
+use crate::store::LimitsRecord;
+
+/// The options of a new container.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Options {
+    /// Assign a name to the container
+    #[arg(long)]
+    name: Option<String>,
+    /// Set environment variables (KEY=VALUE, or KEY to take this shell's value)
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    env: Vec<String>,
+    /// Read in a file of environment variables
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Working directory inside the container
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// User name or id (format: <name|uid>[:<group|gid>])
+    #[arg(short, long)]
+    user: Option<String>,
+    /// Overwrite the default entry point of the image
+    #[arg(long)]
+    entrypoint: Option<String>,
+    /// Container host name
+    #[arg(long)]
+    hostname: Option<String>,
+    /// Bind mount a host path or mount a volume (SOURCE:TARGET[:ro])
+    #[arg(short, long)]
+    volume: Vec<String>,
+    /// Attach a file system mount (type=bind|volume|tmpfs,source=...,target=...)
+    #[arg(long)]
+    mount: Vec<String>,
+    /// Mount a tmpfs directory (TARGET[:size=...,mode=...])
+    #[arg(long)]
+    tmpfs: Vec<String>,
+    /// Mount the container's root file system as read only
+    #[arg(long)]
+    read_only: bool,
+    /// Memory limit (such as 512m)
+    #[arg(short, long, value_name = "BYTES")]
+    memory: Option<String>,
+    /// Number of CPUs (such as 0.5)
+    #[arg(long, value_name = "NUMBER")]
+    cpus: Option<f64>,
+    /// End the container after this time (such as 30s)
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<String>,
+    /// End the container after this CPU time (such as 30s)
+    #[arg(long, value_name = "DURATION")]
+    cpu_time: Option<String>,
+    /// Most bytes that the container may write to its own file system
+    #[arg(long, value_name = "BYTES")]
+    disk: Option<String>,
+    /// Ulimit options (nofile=NUMBER)
+    #[arg(long, value_name = "NAME=NUMBER")]
+    ulimit: Vec<String>,
+    /// Set metadata on the container
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    label: Vec<String>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Set the platform the image must have
+    #[arg(long)]
+    platform: Option<String>,
+    /// Automatically remove the container when it exits
+    #[arg(long)]
+    rm: bool,
+    /// The image
+    image: String,
+    /// The command, with its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Options {
+    pub(super) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.rm
+    }
+
+    /// The options as the engine takes them.
+    pub(super) fn resolve(&self) -> Result<CreateOptions, Failure> {
+        Ok(CreateOptions {
+            image: self.image.clone(),
+            args: self.args.clone(),
+            name: self.name.clone(),
+            entrypoint: self.entrypoint.clone(),
+            env: self.environment()?,
+            working_dir: self.workdir.clone(),
+            user: self.user.clone(),
+            hostname: self.hostname.clone(),
+            labels: labels(&self.label),
+            volumes: self.volumes()?,
+            read_only: self.read_only,
+            auto_remove: self.rm,
+            open_stdin: self.interactive,
+            limits: self.limits()?,
+            platform: self.platform.as_deref().map(str::parse).transpose()?,
+        })
+    }
+
+    fn environment(&self) -> Result<Vec<String>, Failure> {
+        let mut lines = Vec::new();
+        for path in &self.env_file {
+            let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+            let used = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+            lines.extend(text.lines().filter(used).map(|line| line.trim_start().to_owned()));
+        }
+        lines.extend(self.env.iter().cloned());
+        let mut env = Vec::new();
+        for line in lines {
+            let key = line.split('=').next().unwrap_or_default();
+            if key.is_empty() || key.contains(char::is_whitespace) {
+                return Err(Failure::new(format!("invalid environment variable: {line}")));
+            }
+            match line.contains('=') {
+                true => env.push(line),
+                // A name alone stands for the value it has here, or for none.
+                false => env.push(std::env::var(&line).map_or(line.clone(), |value| format!("{line}={value}"))),
+            }
+        }
+        Ok(env)
+    }
+
+    fn volumes(&self) -> Result<Vec<VolumeOption>, Failure> {
+        let mut volumes = Vec::new();
+        for text in &self.volume {
+            volumes.push(VolumeOption::parse_volume(text)?);
+        }
+        for text in &self.mount {
+            volumes.push(VolumeOption::parse_mount(text)?);
+        }
+        for text in &self.tmpfs {
+            volumes.push(VolumeOption::parse_tmpfs(text, |size| parse_size(size).ok())?);
+        }
+        Ok(volumes)
+    }
+
+    fn limits(&self) -> Result<LimitsRecord, Failure> {
+        if let Some(cpus) = self.cpus.filter(|cpus| !cpus.is_finite() || *cpus <= 0.0) {
+            return Err(Failure::new(format!("invalid value for --cpus: {cpus} (expected a number above 0)")));
+        }
+        let seconds = |text: &Option<String>| -> Result<Option<f64>, Failure> {
+            Ok(text.as_deref().map(parse_duration).transpose()?.map(|duration| duration.as_secs_f64()))
+        };
+        let size = |text: &Option<String>| -> Result<Option<u64>, Failure> {
+            Ok(text.as_deref().map(parse_size).transpose()?)
+        };
+        let mut open_files = None;
+        for text in &self.ulimit {
+            let invalid = || Failure::new(format!("invalid ulimit argument: {text} (nofile=NUMBER is known)"));
+            let (name, number) = text.split_once('=').ok_or_else(invalid)?;
+            let soft = number.split(':').next().unwrap_or_default();
+            match name {
+                "nofile" => open_files = Some(soft.parse().map_err(|_| invalid())?),
+                _ => return Err(invalid()),
+            }
+        }
+        Ok(LimitsRecord {
+            memory: size(&self.memory)?,
+            cpus: self.cpus,
+            timeout: seconds(&self.timeout)?,
+            cpu_time: seconds(&self.cpu_time)?,
+            open_files,
+            disk: size(&self.disk)?,
+        })
+    }
+}
+
+/// `KEY=VALUE` words; a key alone has an empty value.
+pub(super) fn labels(words: &[String]) -> BTreeMap<String, String> {
+    let pair = |word: &String| match word.split_once('=') {
+        Some((key, value)) => (key.to_owned(), value.to_owned()),
+        None => (word.clone(), String::new()),
+    };
+    words.iter().map(pair).collect()
+}
+
+/// Create a new container
+#[derive(clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Args {
+    pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
+        let options = self.options.resolve()?;
+        let id = context.engine()?.create(&options)?;
+        context.print_line(id.as_str())?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,134 @@
+//! The commands, one file each: arguments with their help, one call of the engine, the printing.
+
+mod commit;
+mod completion;
+mod container;
+mod cp;
+mod create;
+mod diff;
+mod export;
+mod history;
+mod image;
+mod images;
+mod import;
+mod info;
+mod inspect;
+mod kill;
+mod load;
+mod logs;
+mod ps;
+mod rm;
+mod rmi;
+mod run;
+mod save;
+mod start;
+mod stop;
+mod system;
+mod tag;
+mod version;
+mod volume;
+mod wait;
+
+use clap::Subcommand;
+
+use super::context::{Context, Outcome};
+
+/// One command of the top level.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Create and run a new container from an image
+    Run(run::Args),
+    /// Create a new container
+    Create(create::Args),
+    /// Start one or more stopped containers
+    Start(start::Args),
+    /// Stop one or more running containers
+    Stop(stop::Args),
+    /// Send a signal to one or more running containers
+    Kill(kill::Args),
+    /// Block until one or more containers stop, then print their exit codes
+    Wait(wait::Args),
+    /// List containers
+    Ps(ps::Args),
+    /// Fetch the logs of a container
+    Logs(logs::Args),
+    /// Remove one or more containers
+    Rm(rm::Args),
+    /// Inspect changes to files or directories on a container's file system
+    Diff(diff::Args),
+    /// Copy files between a container and the host
+    Cp(cp::Args),
+    /// Create a new image from a container's changes
+    Commit(commit::Args),
+    /// Export a container's file system as a tar archive
+    Export(export::Args),
+    /// Load images from an archive or standard input
+    Load(load::Args),
+    /// Make an image of a folder or tar archive
+    Import(import::Args),
+    /// Save one or more images to a tar archive
+    Save(save::Args),
+    /// List images
+    Images(images::Args),
+    /// Show the history of an image
+    History(history::Args),
+    /// Return low-level information on containers, images and volumes
+    Inspect(inspect::Args),
+    /// Give an image another name
+    Tag(tag::Args),
+    /// Remove one or more images
+    Rmi(rmi::Args),
+    /// Manage images
+    #[command(subcommand)]
+    Image(image::Command),
+    /// Manage containers
+    #[command(subcommand)]
+    Container(container::Command),
+    /// Manage volumes
+    #[command(subcommand)]
+    Volume(volume::Command),
+    /// Manage the store
+    #[command(subcommand)]
+    System(system::Command),
+    /// Show what cowbox runs on and with
+    Info(info::Args),
+    /// Show the version
+    Version(version::Args),
+    /// Print a completion script for a shell
+    Completion(completion::Args),
+}
+
+impl Command {
+    pub(super) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Command::Run(args) => args.run(context),
+            Command::Create(args) => args.run(context),
+            Command::Start(args) => args.run(context),
+            Command::Stop(args) => args.run(context),
+            Command::Kill(args) => args.run(context),
+            Command::Wait(args) => args.run(context),
+            Command::Ps(args) => args.run(context),
+            Command::Logs(args) => args.run(context),
+            Command::Rm(args) => args.run(context),
+            Command::Diff(args) => args.run(context),
+            Command::Cp(args) => args.run(context),
+            Command::Commit(args) => args.run(context),
+            Command::Export(args) => args.run(context),
+            Command::Load(args) => args.run(context),
+            Command::Import(args) => args.run(context),
+            Command::Save(args) => args.run(context),
+            Command::Images(args) => args.run(context),
+            Command::History(args) => args.run(context),
+            Command::Inspect(args) => args.run(context),
+            Command::Tag(args) => args.run(context),
+            Command::Rmi(args) => args.run(context),
+            Command::Image(command) => command.run(context),
+            Command::Container(command) => command.run(context),
+            Command::Volume(command) => command.run(context),
+            Command::System(command) => command.run(context),
+            Command::Info(args) => args.run(context),
+            Command::Version(args) => args.run(context),
+            Command::Completion(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `cowbox run`: create, start, wait.
+
+use super::create::Options;
+use super::start::attach;
+use crate::cli::context::{Context, Failure, Outcome};
+
+/// Create and run a new container from an image
+#[derive(clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    options: Options,
+    /// Write the container's id to this file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<std::path::PathBuf>,
+}
+
+impl Args {
+    pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
+        let of_run = |failure: Failure| Failure { code: 125, ..failure };
+        let options = self.options.resolve().map_err(of_run)?;
+        let engine = context.engine().map_err(of_run)?;
+        let id = engine.create(&options).map_err(Failure::of_run)?;
+        if let Some(path) = &self.cidfile {
+            std::fs::write(path, id.as_str())
+                .map_err(|error| of_run(Failure::new(format!("{}: {error}", path.display()))))?;
+        }
+        // A container that is gone when it ends needs no log.
+        attach(engine, &id, self.options.is_interactive(), !self.options.is_removed())
+    }
+}
