@@ -18,7 +18,7 @@ pub struct Limits {
     pub metadata: u64,
     /// Bytes of the names and values of one entry's extended attributes.
     pub xattrs: usize,
-    /// Components of one path.
+    /// Components of one path. No path of 4,095 bytes has more than the default.
     pub depth: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for Limits {
             header: 1 << 20,
             metadata: 1 << 30,
             xattrs: 256 << 10,
-            depth: 1_000,
+            depth: 2_048,
         }
     }
 }
