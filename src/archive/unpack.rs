@@ -1,6 +1,5 @@
 //! A layer's tar taken apart: names and attributes into a layer image, contents into a pack, in one pass.
 
-use std::collections::HashMap;
 use std::io::{BufRead, Read};
 
 use super::error::{Error, Result};
@@ -11,12 +10,10 @@ use super::reader::{Entry, EntryKind, Piece, Reader};
 use super::whiteout::{Meaning, meaning};
 use crate::erofs::{self, ContentRef, LayerBuilder, Node, NodeKind, PackWriter};
 use crate::oci::{Digest, Hasher};
-use crate::vfs::{ContentId, Errno, GuestPath, Name};
+use crate::vfs::ContentId;
 
 /// Contents up to this size are hashed before they are written, so that one that is known costs no write.
 const SMALL: u64 = 1 << 20;
-/// How many symbolic links the way to an entry may lead through (Linux `MAXSYMLINKS`).
-const SYMLINKS_MAX: u32 = 40;
 /// What holes are filled with.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -47,17 +44,15 @@ pub struct Unpacked {
 /// of their own, the rest on the caller's.
 ///
 /// A slash in front of a name means nothing, `a/../b` is `b`, and a name that climbs above the root is refused, as for
-/// Docker: nothing leads out of the root, behind which there is no host file anyway. Symbolic links of this layer are
-/// followed on the way to an entry, with `/` as their root, as Docker and containerd do. A hard link may lead to a file of
-/// a lower layer. An empty stream is an empty layer.
+/// Docker: nothing leads out of the root, behind which there is no host file anyway. [`LayerBuilder`] follows symbolic links
+/// on the way to an entry, with `/` as their root. A hard link may lead to a file of a lower layer. An empty stream is an empty layer.
 ///
 /// After an error the sink holds a part of the layer and is to be thrown away. A caller that wants out earlier ends the
 /// stream: a read that blocks is waited for.
 pub fn unpack(stream: impl Read + Send, sink: &mut LayerSink<'_>, limits: &Limits) -> Result<Unpacked> {
     let streamed = pipeline::run(stream, limits, |chunks| {
         let mut reader = Reader::new(chunks, limits);
-        let mut unpacker =
-            Unpacker { sink, limits, links: HashMap::new(), parent: None, content: 0, buffer: Vec::new() };
+        let mut unpacker = Unpacker { sink, limits, content: 0, buffer: Vec::new() };
         while let Some(entry) = reader.next_entry()? {
             unpacker.take(entry, &mut reader)?;
         }
@@ -72,10 +67,6 @@ pub fn unpack(stream: impl Read + Send, sink: &mut LayerSink<'_>, limits: &Limit
 struct Unpacker<'a, 'b> {
     sink: &'a mut LayerSink<'b>,
     limits: &'a Limits,
-    /// The symbolic links of this layer and their targets.
-    links: HashMap<GuestPath, Vec<u8>>,
-    /// The last directory that was asked for, and where links on the way to it led.
-    parent: Option<(GuestPath, GuestPath)>,
     content: u64,
     buffer: Vec<u8>,
 }
@@ -83,7 +74,6 @@ struct Unpacker<'a, 'b> {
 impl Unpacker<'_, '_> {
     fn take<R: BufRead>(&mut self, entry: Entry, reader: &mut Reader<R>) -> Result<()> {
         let path = locate(&entry.name, &entry.name, self.limits)?;
-        let path = self.follow(path, &entry.name)?;
         let refused = |error| refused(&entry.name, error);
         let path = match meaning(path, &entry.name)? {
             Meaning::File(path) => path,
@@ -91,20 +81,12 @@ impl Unpacker<'_, '_> {
             Meaning::Opaque(path) => return self.sink.layer.opaque(&path).map_err(refused),
             Meaning::Ignored => return Ok(()),
         };
-        if !self.links.is_empty() && entry.kind != EntryKind::Symlink && self.links.remove(&path).is_some() {
-            self.parent = None;
-        }
         let kind = match entry.kind {
             EntryKind::Regular => NodeKind::Regular(self.content(&entry, reader)?),
             EntryKind::Directory => NodeKind::Directory,
-            EntryKind::Symlink => {
-                self.links.insert(path.clone(), entry.link.clone());
-                self.parent = None;
-                NodeKind::Symlink(entry.link)
-            }
+            EntryKind::Symlink => NodeKind::Symlink(entry.link),
             EntryKind::HardLink => {
                 let target = locate(&entry.link, &entry.name, self.limits)?;
-                let target = self.follow(target, &entry.name)?;
                 if target == path {
                     return Err(Error::entry(&entry.name, "a hard link to itself"));
                 }
@@ -116,46 +98,6 @@ impl Unpacker<'_, '_> {
         };
         let Entry { mode, uid, gid, mtime, xattrs, .. } = entry;
         self.sink.layer.insert(&path, Node { kind, mode, uid, gid, mtime, xattrs }).map_err(refused)
-    }
-
-    /// `path` with the symbolic links of this layer followed in all but its last component.
-    fn follow(&mut self, path: GuestPath, entry: &[u8]) -> Result<GuestPath> {
-        let Some(name) = path.file_name().filter(|_| !self.links.is_empty()) else { return Ok(path) };
-        let parent = path.parent();
-        let failed = |errno: Errno| Error::entry(entry, errno.message());
-        if self.parent.as_ref().is_none_or(|(asked, _)| *asked != parent) {
-            let led = self.walk(&parent).map_err(failed)?;
-            self.parent = Some((parent, led));
-        }
-        match &self.parent {
-            Some((_, led)) => led.join(name).map_err(failed),
-            None => Ok(path),
-        }
-    }
-
-    fn walk(&self, path: &GuestPath) -> crate::vfs::Result<GuestPath> {
-        let mut led = GuestPath::root();
-        let mut ahead: Vec<Vec<u8>> = components(path.as_bytes());
-        let mut followed = 0;
-        while let Some(component) = ahead.pop() {
-            if component == b".." {
-                led.pop();
-                continue;
-            }
-            led.push(Name::new(&component)?)?;
-            let Some(target) = self.links.get(&led) else { continue };
-            followed += 1;
-            if followed > SYMLINKS_MAX {
-                return Err(Errno::Loop);
-            }
-            if target.starts_with(b"/") {
-                led = GuestPath::root();
-            } else {
-                led.pop();
-            }
-            ahead.extend(components(target));
-        }
-        Ok(led)
     }
 
     /// Puts the entry's content where it belongs; none where it is empty.
@@ -216,12 +158,6 @@ fn put(sink: &mut LayerSink<'_>, bytes: &[u8]) -> Result<ContentRef> {
         Some(known) => Ok(known),
         None => sink.pack.put(id, bytes).map_err(pack_failed),
     }
-}
-
-/// The components of a path or a link's target, the first one last.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let names = path.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
-    names.rev().map(<[u8]>::to_vec).collect()
 }
 
 fn pack_failed(source: std::io::Error) -> Error {
