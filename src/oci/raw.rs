@@ -183,7 +183,7 @@ fn place_of(bytes: &[u8], error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::{ImageConfig, Index};
+    use crate::oci::{ImageConfig, Index, Manifest};
 
     #[test]
     fn bytes_that_differ_from_the_promised_digest_are_refused() {
@@ -200,6 +200,26 @@ mod tests {
         assert_eq!(error(format!("[{}0]", "0,".repeat(MAX_VALUES))), "image config: more than 262144 values");
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
         assert!(error(deep).contains("recursion limit"));
+    }
+
+    #[test]
+    fn no_change_of_bytes_makes_a_reader_panic() {
+        let text = br#"{"schemaVersion":2,"config":{"mediaType":"a","digest":"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","size":1},"layers":null,"manifests":[],"rootfs":{"type":"layers","diff_ids":[]},"history":[{"empty_layer":true}]}"#;
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..20_000 {
+            let mut bytes = text.to_vec();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..bytes.len());
+                match random.u8(..3) {
+                    0 => bytes[at] = random.u8(..),
+                    1 => bytes.truncate(at.max(1)),
+                    _ => bytes.insert(at, *random.choice(b"{}[]\",:0-e").unwrap_or(&b' ')),
+                }
+            }
+            let _ = Raw::<Manifest>::parse(bytes.clone(), MAX_DOCUMENT);
+            let _ = Raw::<Index>::parse(bytes.clone(), MAX_DOCUMENT);
+            let _ = Raw::<ImageConfig>::parse(bytes, MAX_DOCUMENT);
+        }
     }
 
     #[test]

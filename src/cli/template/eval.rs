@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::docker_types::{is_list, is_map, is_optional};
 use super::error::TemplateError;
 use super::functions::{self, CallError};
 use super::node::{Branch, Command, Kind, Node, Operand, Pipeline, Span};
@@ -18,22 +19,6 @@ const MAX_RANGE: i64 = 100_000;
 
 /// Templates that may be running inside each other.
 const MAX_CALLS: usize = 100;
-
-/// Fields whose keys are users' words: a key that is not there is no mistake.
-const MAPS: &[&str] = &[
-    "Annotations",
-    "DriverOpts",
-    "ExposedPorts",
-    "Labels",
-    "Networks",
-    "Options",
-    "PortBindings",
-    "Ports",
-    "Runtimes",
-    "Sysctls",
-    "Tmpfs",
-    "Volumes",
-];
 
 type Result<T> = std::result::Result<T, TemplateError>;
 
@@ -111,7 +96,7 @@ impl<'t, 'd> Run<'t, 'd> {
                 Node::Action(pipeline) => {
                     let item = self.pipeline(pipeline, dot)?;
                     if pipeline.variables.is_empty() {
-                        self.write(item.value());
+                        self.write(item.value(), last_field(pipeline));
                     }
                 }
                 Node::If(branch) | Node::With(branch) => {
@@ -134,8 +119,11 @@ impl<'t, 'd> Run<'t, 'd> {
         Ok(Flow::Next)
     }
 
-    fn write(&mut self, value: &Value) {
+    /// Writes what an action gives; `field` is the field it was read from.
+    fn write(&mut self, value: &Value, field: &str) {
         match value {
+            Value::Null if self.data.missing == Missing::NoKey && is_list(field) => self.out.push_str("[]"),
+            Value::Null if self.data.missing == Missing::NoKey && is_map(field) => self.out.push_str("map[]"),
             Value::Null => self.out.push_str("<no value>"),
             value => print(&mut self.out, value),
         }
@@ -471,10 +459,12 @@ impl<'t, 'd> Run<'t, 'd> {
             (None, Missing::NoField(type_name)) if matches!(item, Item::Root(_)) => {
                 Err(format!("can't evaluate field {name} in type {type_name}"))
             }
-            (None, Missing::NoKey | Missing::NoField(_)) if !MAPS.contains(&parent) => Err(match item.value() {
-                Value::Null => format!("nil pointer evaluating interface {{}}.{name}"),
-                _ => format!("map has no entry for key {name:?}"),
-            }),
+            (None, Missing::NoKey | Missing::NoField(_)) if !is_map(parent) && !is_nothing(item, name) => {
+                Err(match item.value() {
+                    Value::Null => format!("nil pointer evaluating interface {{}}.{name}"),
+                    _ => format!("map has no entry for key {name:?}"),
+                })
+            }
             (None, _) => Ok(Item::made(Value::Null)),
         }
     }
@@ -483,12 +473,31 @@ impl<'t, 'd> Run<'t, 'd> {
         match value {
             Value::Null => Ok(None),
             Value::Object(map) => Ok(map.get(name).or_else(|| {
-                let is_struct = self.data.missing == Missing::NoKey && !MAPS.contains(&parent);
+                let is_struct = self.data.missing == Missing::NoKey && !is_map(parent);
                 let folded = || map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
                 if is_struct { folded() } else { None }
             })),
             other => Err(format!("can't evaluate field {name} in type {}", type_name(other))),
         }
+    }
+}
+
+/// Whether a field that is not there is one that Docker leaves out where it is empty.
+fn is_nothing(item: &Item<'_>, name: &str) -> bool {
+    item.value().is_object() && is_optional(name)
+}
+
+/// The field that a pipeline of nothing else reads.
+fn last_field(pipeline: &Pipeline) -> &str {
+    let operand = match pipeline.commands.as_slice() {
+        [command] => command.operands.first(),
+        _ => None,
+    };
+    match operand.map(|operand| &operand.kind) {
+        Some(Kind::Field(fields) | Kind::Variable(_, fields) | Kind::Chain(_, fields)) => {
+            fields.last().map_or("", String::as_str)
+        }
+        _ => "",
     }
 }
 

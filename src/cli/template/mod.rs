@@ -4,6 +4,7 @@
 //! what commands use: `table`, `json`, or a template for each row. Everything is bounded, so that no template and no
 //! data hangs or fills the memory.
 
+mod docker_types;
 mod error;
 mod eval;
 pub mod format;

@@ -281,6 +281,11 @@ fn inspect_takes_go_s_spelling_and_users_keys() {
     let inspect = |template: &str| run_on(template, &container(), Missing::NoKey);
     assert_eq!(inspect("{{.ID}} {{.State.exitcode}}").unwrap(), "4be5d5d5a5b5 0");
     assert_eq!(inspect("{{.Config.Labels.none}}").unwrap(), "<no value>");
+    assert_eq!(
+        inspect("{{.Config.Env}} {{json .Config.Env}} {{.Config.Entrypoint}} {{.State.Health}}").unwrap(),
+        "[] null [] <no value>"
+    );
+    assert_eq!(inspect("{{if .Config.Healthcheck}}{{.Config.Healthcheck.Test}}{{else}}none{{end}}").unwrap(), "none");
     assert_eq!(inspect("{{if .Config.Labels.A}}y{{else}}n{{end}}").unwrap(), "n");
 }
 
