@@ -3,6 +3,7 @@
 //! What differs is a pair of twin files with the same functions, chosen on their `mod` lines here.
 
 pub mod durable;
+pub mod host;
 pub mod mapping;
 pub mod random;
 
@@ -13,3 +14,7 @@ mod directory;
 #[cfg_attr(unix, path = "positional_unix.rs")]
 #[cfg_attr(windows, path = "positional_windows.rs")]
 pub mod positional;
+
+#[cfg_attr(unix, path = "host_unix.rs")]
+#[cfg_attr(windows, path = "host_windows.rs")]
+mod host_system;
