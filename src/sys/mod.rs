@@ -4,6 +4,7 @@
 
 pub mod cpu;
 pub mod durable;
+pub mod host;
 pub mod mapping;
 #[cfg(test)]
 pub(crate) mod mount;
@@ -33,3 +34,7 @@ mod stdio_system;
 #[cfg_attr(unix, path = "positional_unix.rs")]
 #[cfg_attr(windows, path = "positional_windows.rs")]
 pub mod positional;
+
+#[cfg_attr(unix, path = "host_unix.rs")]
+#[cfg_attr(windows, path = "host_windows.rs")]
+mod host_system;

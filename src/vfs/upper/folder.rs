@@ -64,6 +64,11 @@ impl Folder {
         Ok(())
     }
 
+    /// Lets others have the folder.
+    pub(super) fn unlock(&self) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(super) fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }

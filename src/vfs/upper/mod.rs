@@ -320,6 +320,10 @@ impl Shared {
         let known = std::mem::take(&mut *lock(&self.known));
         let recent = std::mem::take(&mut *lock(&self.recent));
         drop((known, recent));
+        // Inodes that are still held cannot change anything any more.
+        if let Some(folder) = &self.folder {
+            folder.unlock();
+        }
     }
 }
 

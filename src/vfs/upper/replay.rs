@@ -10,7 +10,7 @@ use super::Upper;
 use super::dir::Up;
 use super::error::{UpperCause, UpperError};
 use super::folder::Folder;
-use super::journal::{FORMAT, FRAME_HEADER, HEADER, MAGIC};
+use super::journal::{FORMAT, FRAME_HEADER, HEADER, MAGIC, header};
 use super::meta::Meta;
 use super::node::{LowerPath, NODE_COST, Node};
 use super::record::{Decoder, Record};
@@ -46,9 +46,13 @@ pub(super) fn read(path: &Path) -> Result<Option<JournalFile>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(UpperError::io(path, error)),
     };
-    if bytes.len() < HEADER || is_zero(&bytes) {
-        let is_start = is_zero(&bytes) || super::journal::header().starts_with(&bytes);
-        return if is_start { Ok(None) } else { Err(damaged(path, 0, "not a journal")) };
+    let head = header();
+    let same = bytes.iter().zip(&head).take_while(|(found, expected)| found == expected).count();
+    if same < HEADER && is_zero(&bytes[same..]) {
+        return Ok(None);
+    }
+    if bytes.len() < HEADER {
+        return Err(damaged(path, 0, "not a journal"));
     }
     if bytes[..8] != MAGIC {
         return Err(damaged(path, 0, "not a journal"));
