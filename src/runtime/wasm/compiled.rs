@@ -9,7 +9,7 @@
 //! code (an ELF image)   n bytes
 //! magic "cowbxcod"      8 bytes
 //! length n              8 bytes, little-endian
-//! CRC-32C               4 bytes, little-endian: of the whole code up to 32 MiB, beyond that of every 64th 4 KiB page
+//! CRC-32C               4 bytes, little-endian: of the whole code up to 4 MiB, beyond that of 256 pages in it
 //! ```
 //!
 //! Entries appear whole (temporary file, sync, rename), so that processes that compile the same module do not disturb each
@@ -30,11 +30,11 @@ use crate::sys::mapping::Mapping;
 const VERSION: &str = "1";
 const MAGIC: &[u8; 8] = b"cowbxcod";
 const TRAILER: usize = 20;
-/// Up to this length all of the code is in the checksum.
-const CHECKED_WHOLE: usize = 32 << 20;
+/// Up to this length all of the code is in the checksum. Beyond it the check would take longer than the start of a program.
+const CHECKED_WHOLE: usize = 4 << 20;
 const PAGE: usize = 4096;
-/// Which pages of longer code are.
-const STRIDE: usize = 64 * PAGE;
+/// How many pages of longer code are, evenly spread.
+const PAGES: usize = 256;
 
 /// The folder of compiled code, for one engine.
 pub(super) struct Compiled {
@@ -107,7 +107,8 @@ fn checksum(code: &[u8]) -> u32 {
     if code.len() <= CHECKED_WHOLE {
         return crc32c::crc32c(code);
     }
-    code.chunks(STRIDE).fold(0, |crc, chunk| crc32c::crc32c_append(crc, &chunk[..chunk.len().min(PAGE)]))
+    code.chunks(code.len() / PAGES / PAGE * PAGE)
+        .fold(0, |crc, chunk| crc32c::crc32c_append(crc, &chunk[..chunk.len().min(PAGE)]))
 }
 
 /// Whether an entry is as it was written.

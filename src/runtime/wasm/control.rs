@@ -155,7 +155,8 @@ impl Control {
         }
     }
 
-    /// Makes a call that nothing can break off, such as a write to a full pipe of the host.
+    /// Makes a call that nothing can break off, such as a write to a full pipe of the host. [`Errno::Intr`] where the guest
+    /// was told to stop before or meanwhile: it may count as ended already.
     pub(super) fn out_of_reach<T>(&self, call: impl FnOnce() -> T) -> Result<T> {
         let mut state = self.lock();
         if state.stop.is_some() {
@@ -164,8 +165,9 @@ impl Control {
         state.out_of_reach = true;
         drop(state);
         let value = call();
-        self.lock().out_of_reach = false;
-        Ok(value)
+        let mut state = self.lock();
+        state.out_of_reach = false;
+        if state.stop.is_some() { Err(Errno::Intr) } else { Ok(value) }
     }
 
     /// Records how the guest ended.

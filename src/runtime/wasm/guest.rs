@@ -1,9 +1,10 @@
 //! `Guest`: the state of one running program, and the run itself from its first instruction to its exit status.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::{Engine, Memory, Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime::{Engine, Memory, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::control::{Control, Stop};
 use super::fds::Fds;
@@ -149,11 +150,55 @@ fn exited(code: u32, limits: &MemoryLimit) -> ExitStatus {
 /// The frames of a trap, one a line, demangled and with the lines of the source where the module has them.
 struct Frames<'a>(&'a wasmtime::Error);
 
-impl std::fmt::Display for Frames<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.downcast_ref::<wasmtime::WasmBacktrace>() {
-            Some(backtrace) => backtrace.fmt(f),
-            None => Ok(()),
+impl fmt::Display for Frames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(backtrace) = self.0.downcast_ref::<WasmBacktrace>() else { return Ok(()) };
+        let text = backtrace.to_string();
+        for line in text.lines().filter(|line| line.starts_with(' ')) {
+            writeln!(f, "{}", without_hashes(line))?;
+        }
+        Ok(())
+    }
+}
+
+/// A line without the hashes in Rust's names: `core[fa2af07491efb8b4]::panicking`.
+fn without_hashes(line: &str) -> String {
+    const HASH: usize = 16;
+    let is_hash = |text: &str| {
+        text.len() > HASH && text.as_bytes()[..HASH].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let mut clean = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('[') {
+        let (before, found) = rest.split_at(at);
+        clean.push_str(before);
+        let in_brackets = found.strip_prefix('[').filter(|text| is_hash(text) && text[HASH..].starts_with(']'));
+        rest = match in_brackets {
+            Some(text) => &text[HASH + 1..],
+            None => {
+                clean.push_str(&found[..1]);
+                &found[1..]
+            }
+        };
+    }
+    clean.push_str(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_without_hashes() {
+        let cases = [
+            ("std[5051f54ad3814dbd]::process::abort", "std::process::abort"),
+            ("<a[0123456789abcdef]::B as c[0123456789abcdef]::D>::e", "<a::B as c::D>::e"),
+            ("a[0] [0123] b[0123456789abcdeg] [\u{e4}", "a[0] [0123] b[0123456789abcdeg] [\u{e4}"),
+            ("[0123456789abcdef", "[0123456789abcdef"),
+        ];
+        for (line, clean) in cases {
+            assert_eq!(without_hashes(line), clean);
         }
     }
 }

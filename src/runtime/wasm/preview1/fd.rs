@@ -306,9 +306,9 @@ fn gather(
                     break;
                 }
             }
-            // What was written before is told first.
-            Err(_) if written > 0 => break,
-            Err(errno) => return Err(errno),
+            // What was written before is told first, unless the guest has to stop.
+            Err(errno) if written == 0 || errno == Errno::Intr => return Err(errno),
+            Err(_) => break,
         }
     }
     Ok(written)

@@ -222,13 +222,20 @@ fn a_signal_ends_a_guest_that_reads() {
 }
 
 #[test]
-fn a_signal_ends_a_guest_whose_write_blocks() {
+fn a_signal_ends_a_guest_whose_write_blocks_and_it_never_runs_again() {
     let (called, was_called) = channel();
-    let (_keep, release) = channel();
-    let guest = World::new(HELLO).start_with(Output::Writer(Box::new(Blocked { called, release })));
+    let (release, released) = channel();
+    let twice = HELLO.replace(
+        "(drop (call $fd_write",
+        "(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) (drop (call $fd_write",
+    );
+    let guest = World::new(&twice).start_with(Output::Writer(Box::new(Blocked { called, release: released })));
     was_called.recv().unwrap();
     guest.kill(Signal::TERM).unwrap();
     assert_eq!(guest.wait(), signaled(Signal::TERM));
+    drop(release);
+    // The writer is dropped with the guest, without a second write.
+    assert!(was_called.recv().is_err());
 }
 
 #[test]
