@@ -6,6 +6,7 @@
 pub mod archive;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod engine;
 pub mod erofs;
 pub mod oci;
 pub mod runtime;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! Arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cowbox::cli::main(std::env::args_os())
+}

@@ -1,6 +1,66 @@
-//! The command line: arguments in, one engine call, text out.
+//! The command line: what fingers and scripts that know Docker expect.
 
+mod commands;
+mod context;
 pub mod filter;
+mod listing;
 pub mod output;
-pub mod pattern;
+mod pattern;
+mod signals;
 pub mod template;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use context::{Context, note};
+
+const EXAMPLES: &str = "\
+Examples:
+  cowbox run --rm base ls -l /             run a program of an image
+  cowbox run --name job -v .:/work base cp /work/a /work/b
+  cowbox diff job                          what it changed of its image
+  cowbox commit job job:1                  make an image of it
+  cowbox load -i image.tar                 bring in an image archive
+  cowbox import ./dir tool --change 'ENTRYPOINT [\"/tool.wasm\"]'";
+
+/// Containers without a VM and without a daemon.
+#[derive(Parser)]
+#[command(name = "cowbox", version, about, after_help = EXAMPLES, max_term_width = 110, infer_long_args = false)]
+struct Cli {
+    /// The folder of the store
+    #[arg(long, global = true, env = "COWBOX_HOME", value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+/// Runs the command that `args` (the program's name first) ask for.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be said where the terminal is gone.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(125) } else { ExitCode::SUCCESS };
+        }
+    };
+    let context = Context::new(cli.root);
+    let code = match cli.command.run(&context) {
+        Ok(code) => code,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                note(&failure.line());
+            }
+            failure.code
+        }
+    };
+    ExitCode::from((code & 0xff) as u8)
+}
+
+/// The definition of the command line, for completion scripts.
+fn definition() -> clap::Command {
+    Cli::command()
+}

@@ -11,8 +11,10 @@ struct BuiltIn {
 }
 
 #[cfg(feature = "base")]
-const IMAGES: &[BuiltIn] =
-    &[BuiltIn { name: "docker.io/library/base:latest", archive: include_bytes!("../../wasi-images/base/base.oci.tar") }];
+const IMAGES: &[BuiltIn] = &[BuiltIn {
+    name: "docker.io/library/base:latest",
+    archive: include_bytes!("../../wasi-images/base/base.oci.tar"),
+}];
 
 #[cfg(not(feature = "base"))]
 const IMAGES: &[BuiltIn] = &[];

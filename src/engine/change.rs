@@ -86,9 +86,8 @@ impl FromStr for Change {
             "VOLUME" => Change::Volume(json_list(rest).unwrap_or_else(|| words(rest))),
             "WORKDIR" => Change::WorkDir(rest.to_owned()),
             _ => {
-                return Err(Error::invalid(format!("{name} is not a valid change command")).hint(
-                    "CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR are",
-                ));
+                return Err(Error::invalid(format!("{name} is not a valid change command"))
+                    .hint("CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR are"));
             }
         })
     }
@@ -124,9 +123,9 @@ fn port(text: &str) -> Result<String> {
 fn pairs(rest: &str) -> Result<Vec<(String, String)>> {
     let words = words(rest);
     if !words[0].contains('=') {
-        let (key, value) = rest.split_once(char::is_whitespace).ok_or_else(|| {
-            Error::invalid(format!("{rest}: a name without a value (expected NAME=VALUE)"))
-        })?;
+        let (key, value) = rest
+            .split_once(char::is_whitespace)
+            .ok_or_else(|| Error::invalid(format!("{rest}: a name without a value (expected NAME=VALUE)")))?;
         return Ok(vec![(key.to_owned(), value.trim().to_owned())]);
     }
     let pair = |word: String| match word.split_once('=') {

@@ -84,8 +84,7 @@ impl Engine {
         if changes.is_empty() {
             return Ok(None);
         }
-        let (layer, diff_id, _) =
-            self.add_written_layer(move |out| archive::write_layer(changes, out).map(|_| ()))?;
+        let (layer, diff_id, _) = self.add_written_layer(move |out| archive::write_layer(changes, out).map(|_| ()))?;
         Ok(Some((layer, diff_id)))
     }
 

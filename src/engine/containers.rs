@@ -83,7 +83,8 @@ impl Engine {
     pub fn kill(&self, key: &str, signal: Signal) -> Result<()> {
         let container = self.container(key)?;
         if container.state.status != Status::Running {
-            let message = format!("cannot kill container: {key}: container {} is not running", container.record.id.short());
+            let message =
+                format!("cannot kill container: {key}: container {} is not running", container.record.id.short());
             return Err(Error::conflict(message));
         }
         if container.state.pid == std::process::id() {

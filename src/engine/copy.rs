@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::error::{About, Error, Result};
 use crate::archive;
-use crate::vfs::{FileKind, Follow, GuestPath, HostDir, InodeRef, Name, NameBuf, Namespace, Scope};
+use crate::vfs::{FileKind, Follow, GuestPath, HostOptions, InodeRef, Name, NameBuf, Namespace, Scope, host};
 
 /// One end of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,10 +110,9 @@ impl Files {
                 (walked.found()?.clone(), name)
             }
             Files::Host { .. } => {
-                let host = Path::new(path);
-                let followed = if follow { std::fs::canonicalize(host)? } else { std::path::absolute(host)? };
+                let asked = std::path::absolute(Path::new(path))?;
+                let followed = if follow || wants_directory { std::fs::canonicalize(&asked)? } else { asked.clone() };
                 // The name is the one that was asked for, wherever a link leads.
-                let asked = std::path::absolute(host)?;
                 let name = asked.file_name().map(|name| guest_name(name)).transpose()?;
                 (open_host(&followed, true)?, name)
             }
@@ -140,12 +139,16 @@ impl Files {
             }
             Some(_) if is_directory => Err(Error::invalid("cannot copy directory: a file is in the way")),
             Some(_) if ends_in_slash => Err(crate::vfs::Errno::NotDir.into()),
-            None if !is_directory && ends_in_slash => {
-                Err(Error::not_found("the destination directory does not exist").hint("leave the slash away to name a file"))
-            }
+            None if !is_directory && ends_in_slash => Err(Error::not_found("the destination directory does not exist")
+                .hint("leave the slash away to name a file")),
             _ => {
                 let target = self.target(path)?;
-                archive::copy_tree(&source.inode, &target.dir, target.name.as_name(), &archive::ApplyOptions::default())?;
+                archive::copy_tree(
+                    &source.inode,
+                    &target.dir,
+                    target.name.as_name(),
+                    &archive::ApplyOptions::default(),
+                )?;
                 Ok(())
             }
         }
@@ -181,7 +184,8 @@ impl Files {
                 let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
                     return Err(Error::invalid("the destination has no name"));
                 };
-                Ok(Target { dir: HostDir::open(parent, *read_only)?, name: guest_name(name)? })
+                let dir = host(parent, &HostOptions { read_only: *read_only })?;
+                Ok(Target { dir, name: guest_name(name)? })
             }
         }
     }
@@ -197,12 +201,13 @@ impl Files {
 
 /// A directory of the host, or an entry of one: links at the end are left alone.
 fn open_host(path: &Path, read_only: bool) -> Result<InodeRef> {
+    let options = HostOptions { read_only };
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => {
             let name = guest_name(name)?;
-            Ok(HostDir::open(parent, read_only)?.lookup(name.as_name())?)
+            Ok(host(parent, &options)?.lookup(name.as_name())?)
         }
-        _ => Ok(HostDir::open(path, read_only)?),
+        _ => Ok(host(path, &options)?),
     }
 }
 

@@ -166,8 +166,10 @@ impl Engine {
             return Ok(name.into());
         }
         let error = match wants_wasm {
-            true => Error::new(ErrorKind::ProgramNotExecutable, format!("image {} is for {platform}", image.display_name()))
-                .hint("this build of cowbox has no wasm runtime: build it with the feature `wasm`"),
+            true => {
+                Error::new(ErrorKind::ProgramNotExecutable, format!("image {} is for {platform}", image.display_name()))
+                    .hint("this build of cowbox has no wasm runtime: build it with the feature `wasm`")
+            }
             false => Error::new(
                 ErrorKind::ProgramNotExecutable,
                 format!("image {} is for {platform}, and cowbox runs WASI programs only", image.display_name()),
@@ -181,7 +183,8 @@ impl Engine {
     fn is_wasm_program(&self, image: &Image, program: &str) -> bool {
         let Ok(tree) = self.store.tree(&image.config.view.rootfs.diff_ids) else { return false };
         let mut magic = [0; 4];
-        let read = Namespace::new(tree).find(format!("/{program}").as_bytes()).and_then(|inode| inode.read_at(&mut magic, 0));
+        let read =
+            Namespace::new(tree).find(format!("/{program}").as_bytes()).and_then(|inode| inode.read_at(&mut magic, 0));
         read == Ok(4) && &magic == b"\0asm"
     }
 
@@ -190,7 +193,10 @@ impl Engine {
         for mount in &mut record.mounts {
             match &mut mount.source {
                 MountSource::Bind { path } => {
-                    let create = options.volumes.iter().any(|volume| volume.create_source && volume.mount.target == mount.target);
+                    let create = options
+                        .volumes
+                        .iter()
+                        .any(|volume| volume.create_source && volume.mount.target == mount.target);
                     *path = bind_source(path, create)?;
                 }
                 MountSource::Volume { name, anonymous } => {
@@ -278,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_mount_covers_the_images_volume_and_parents_come_first() {
-        let asked = [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("v:/data").unwrap()];
+        let asked =
+            [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("v:/data").unwrap()];
         let image = ["/data".to_owned(), "/log/".into()];
         let mounts = all_mounts(image.iter(), &asked).unwrap();
         let targets = mounts.iter().map(|mount| mount.target.as_str()).collect::<Vec<_>>();

@@ -171,13 +171,7 @@ macro_rules! invalid_input {
     )*};
 }
 
-invalid_input!(
-    oci::DocumentError,
-    oci::InvalidDigest,
-    oci::InvalidPlatform,
-    oci::InvalidReference,
-    oci::NoPlatform
-);
+invalid_input!(oci::DocumentError, oci::InvalidDigest, oci::InvalidPlatform, oci::InvalidReference, oci::NoPlatform);
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Error {

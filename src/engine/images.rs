@@ -136,9 +136,9 @@ impl Engine {
     /// Removes a name, or, by id or with its last name, an image. An image that containers use is kept, untagged with
     /// `force`.
     pub fn remove_image(&self, key: &str, force: bool) -> Result<Vec<Removed>> {
-        let image = self
-            .find_image(key)?
-            .ok_or_else(|| Error::not_found(format!("no such image: {key}")).hint("`cowbox images` lists what is there"))?;
+        let image = self.find_image(key)?.ok_or_else(|| {
+            Error::not_found(format!("no such image: {key}")).hint("`cowbox images` lists what is there")
+        })?;
         let digest = image.manifest.digest();
         let named = key.parse::<Reference>().ok().filter(|reference| image.names.contains(reference));
         let going: Vec<Reference> = match &named {
@@ -164,8 +164,10 @@ impl Engine {
                 )));
             }
             if !force {
-                return Err(Error::conflict(format!("unable to remove {key} (must force) - container {id} is using it"))
-                    .hint(format!("`cowbox rm {id}` removes the container")));
+                return Err(Error::conflict(format!(
+                    "unable to remove {key} (must force) - container {id} is using it"
+                ))
+                .hint(format!("`cowbox rm {id}` removes the container")));
             }
         }
         let mut removed = Vec::new();

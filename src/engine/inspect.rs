@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Container, Engine};
 use super::error::Result;
 use super::images::Image;
+use super::{Container, Engine};
 use crate::store::{MountRecord, MountSource, Status, Volume};
 
 impl Engine {

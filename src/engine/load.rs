@@ -14,7 +14,7 @@ use crate::oci::{
     MediaType, Platform, Raw, Reference, WasmConfig, WasmShape, annotation, pick, wasm_shape,
 };
 use crate::store::{DOCUMENT_MAX, LayerInfo};
-use crate::vfs::HostDir;
+use crate::vfs::{HostOptions, host};
 
 /// Where an image archive is read from.
 pub enum LoadSource {
@@ -89,7 +89,9 @@ impl Parts {
     fn read(&self, name: &str) -> Result<Vec<u8>> {
         let (reader, size) = self.open(name)?;
         if size > DOCUMENT_MAX {
-            return Err(Error::invalid(format!("{name}: a document of {size} bytes (at most {DOCUMENT_MAX} are read)")));
+            return Err(Error::invalid(format!(
+                "{name}: a document of {size} bytes (at most {DOCUMENT_MAX} are read)"
+            )));
         }
         let mut bytes = Vec::new();
         reader.take(DOCUMENT_MAX).read_to_end(&mut bytes).about(|| name.to_owned())?;
@@ -140,8 +142,10 @@ impl Engine {
         if parts.has("manifest.json") {
             return self.load_docker(&parts);
         }
-        Err(Error::invalid("no image archive: neither index.json (OCI layout) nor manifest.json (docker-archive) is in it")
-            .hint("`cowbox import` makes an image of a plain file tree"))
+        Err(Error::invalid(
+            "no image archive: neither index.json (OCI layout) nor manifest.json (docker-archive) is in it",
+        )
+        .hint("`cowbox import` makes an image of a plain file tree"))
     }
 
     /// A tar is read where it lies; anything else is decompressed first.
@@ -208,7 +212,9 @@ impl Engine {
         let what = || name.map_or_else(|| manifest.digest().to_string(), Reference::familiar);
         let config_type = &manifest.view.config.media_type;
         let artifact = match config_type {
-            MediaType::WasmConfig | MediaType::WasmToOciConfig => Some(parts.blob::<WasmConfig>(&manifest.view.config)?),
+            MediaType::WasmConfig | MediaType::WasmToOciConfig => {
+                Some(parts.blob::<WasmConfig>(&manifest.view.config)?)
+            }
             _ => None,
         };
         let config = match &artifact {
@@ -318,7 +324,10 @@ impl Engine {
             let diff_ids = &config.view.rootfs.diff_ids;
             if diff_ids.len() != entry.layers.len() {
                 let (layers, ids) = (entry.layers.len(), diff_ids.len());
-                return Err(Error::invalid(format!("{}: {layers} layers in manifest.json, {ids} in the config", what())));
+                return Err(Error::invalid(format!(
+                    "{}: {layers} layers in manifest.json, {ids} in the config",
+                    what()
+                )));
             }
             let jobs = entry.layers.iter().zip(diff_ids).enumerate().collect::<Vec<_>>();
             let layers = Mutex::new(vec![None; jobs.len()]);
@@ -332,7 +341,8 @@ impl Engine {
             .about(what)?;
             let layers = layers.into_inner().expect("no panic while it was held").into_iter().flatten().collect();
             let manifest = Raw::from_value(Manifest::new(config.descriptor(MediaType::Config), layers))?;
-            let names = entry.repo_tags.iter().map(|name| Ok(name.parse::<Reference>()?)).collect::<Result<Vec<_>>>()?;
+            let names =
+                entry.repo_tags.iter().map(|name| Ok(name.parse::<Reference>()?)).collect::<Result<Vec<_>>>()?;
             let mut image = self.finish_image(&manifest, &config, names.first())?;
             for name in names.iter().skip(1) {
                 image.names.extend(self.finish_image(&manifest, &config, Some(name))?.names);
@@ -403,13 +413,16 @@ impl Engine {
                 let layer = self.add_layer(file, None).about(|| label.clone())?;
                 (label, layer)
             }
-            ImportSource::Stream(stream) => ("-".into(), self.add_layer(stream, None).about(|| "standard input".into())?),
+            ImportSource::Stream(stream) => {
+                ("-".into(), self.add_layer(stream, None).about(|| "standard input".into())?)
+            }
         };
         let now = jiff::Timestamp::now();
         let mut config = ImageConfig { created: Some(now.to_string()), ..ImageConfig::default() };
         config.set_platform(options.platform.as_ref().unwrap_or(&Platform::wasi()));
         config.rootfs.diff_ids = vec![diff_id];
-        let message = if options.message.is_empty() { format!("Imported from {label}") } else { options.message.clone() };
+        let message =
+            if options.message.is_empty() { format!("Imported from {label}") } else { options.message.clone() };
         config.history = vec![HistoryEntry::import(now, &label, &message)];
         for change in &options.changes {
             change.apply(&mut config.config);
@@ -421,7 +434,7 @@ impl Engine {
 
     /// The folder goes through a pipe as a tar, so that a folder and the tar of it make the same image.
     fn import_folder(&self, folder: &Path) -> Result<(Descriptor, DiffId, LayerInfo)> {
-        let root = HostDir::open(folder, true)?;
+        let root = host(folder, &HostOptions { read_only: true })?;
         self.add_written_layer(move |out| archive::write_tree(&root, out).map(|_| ()))
     }
 }

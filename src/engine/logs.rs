@@ -99,15 +99,24 @@ impl<W> Drop for LogTee<W> {
 impl Engine {
     /// Calls `sink` with every line of a container's log, the last `tail` only where given. With `follow` it goes on until
     /// the container ends, or `sink` says false.
-    pub fn logs(&self, key: &str, tail: Option<usize>, follow: bool, sink: &mut dyn FnMut(LogLine) -> bool) -> Result<()> {
+    pub fn logs(
+        &self,
+        key: &str,
+        tail: Option<usize>,
+        follow: bool,
+        sink: &mut dyn FnMut(LogLine) -> bool,
+    ) -> Result<()> {
         let container = self.store.find_container(key)?;
         let path = self.store.log_path(&container.record.id);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !follow => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                OpenOptions::new().read(true).append(true).create(true).open(&path).about(|| path.display().to_string())?
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .open(&path)
+                .about(|| path.display().to_string())?,
             Err(error) => return Err(error).about(|| path.display().to_string()),
         };
         let skip = match tail {

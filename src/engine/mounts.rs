@@ -41,7 +41,9 @@ impl VolumeOption {
             Some(name) if is_valid_name(name) => MountSource::Volume { name: name.to_owned(), anonymous: false },
             Some(name) => {
                 return Err(Error::invalid(format!("{name:?} includes invalid characters for a local volume name"))
-                    .hint("only letters, digits, _, . and - are allowed; for a host folder give a path, such as ./NAME"));
+                    .hint(
+                        "only letters, digits, _, . and - are allowed; for a host folder give a path, such as ./NAME",
+                    ));
             }
         };
         Ok(VolumeOption { mount: MountRecord { source, target, read_only }, create_source: true })
@@ -135,7 +137,8 @@ fn is_host_path(source: &str) -> bool {
 /// `C:` of a Windows path, whose colon separates nothing.
 fn split_drive(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
-    let is_drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
+    let is_drive =
+        bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/');
     // `a:/b` is a volume `a` everywhere but on Windows, where no volume has a name of one letter.
     text.split_at(if is_drive && std::path::MAIN_SEPARATOR == '\\' { 2 } else { 0 })
 }
@@ -153,7 +156,10 @@ mod tests {
     fn volumes_are_read_as_docker_reads_them() {
         assert_eq!(volume("/src:/dst:ro"), (MountSource::Bind { path: "/src".into() }, "/dst".into(), true));
         assert_eq!(volume("./a:/b/../c"), (MountSource::Bind { path: "./a".into() }, "/c".into(), false));
-        assert_eq!(volume("data:/d"), (MountSource::Volume { name: "data".into(), anonymous: false }, "/d".into(), false));
+        assert_eq!(
+            volume("data:/d"),
+            (MountSource::Volume { name: "data".into(), anonymous: false }, "/d".into(), false)
+        );
         assert_eq!(volume("/d"), (MountSource::Volume { name: String::new(), anonymous: true }, "/d".into(), false));
     }
 

@@ -1,17 +1,24 @@
 //! What a container sees: its copy-on-write layer over the image, with everything mounted on it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Engine;
 use super::error::{About, Error, Result};
 use crate::store::{ContainerRecord, MountRecord, MountSource};
 use crate::vfs::{
-    DevFs, Errno, Etc, FileKind, GuestPath, HostDir, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, ProcInfo, Upper,
-    UpperOptions, memfs, procfs,
+    Errno, FileKind, GuestPath, HostOptions, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, ProcInfo, Upper,
+    UpperOptions, devfs, etc_hostname, etc_hosts, etc_resolv_conf, host, memfile, memfs, procfs,
 };
 
 /// The size of a tmpfs that names none: half of the memory is Linux's choice, this is ours.
 const TMPFS_SIZE: u64 = 1 << 30;
+/// The size of `/dev/shm`, Docker's.
+const SHM_SIZE: u64 = 64 << 20;
+/// The memory that `/proc/meminfo` tells of where the container has no limit: the host's is not the guest's business.
+const MEMORY: u64 = 4 << 30;
+/// The kernel that `/proc` tells of.
+const RELEASE: &str = "6.12.0-cowbox";
 
 pub(super) fn upper_options(record: &ContainerRecord) -> UpperOptions {
     UpperOptions { limit_bytes: record.limits.disk.unwrap_or(u64::MAX), read_only: record.read_only }
@@ -39,13 +46,12 @@ impl Engine {
         upper: &Arc<Upper>,
     ) -> Result<(Arc<Namespace>, Vec<Arc<Upper>>)> {
         let mut namespace = Namespace::new(upper.root());
-        let etc = Etc { hostname: &record.hostname };
         let system = [
-            ("/dev", DevFs::root()),
-            ("/proc", procfs(&ProcInfo { hostname: record.hostname.clone(), args: record.args.clone() })),
-            ("/etc/hostname", etc.hostname()),
-            ("/etc/hosts", etc.hosts()),
-            ("/etc/resolv.conf", etc.resolv_conf()),
+            ("/dev", devfs(memfs(&MemFsOptions { limit_bytes: SHM_SIZE, mode: 0o1777, ..MemFsOptions::default() }))),
+            ("/proc", procfs(proc_info(record))),
+            ("/etc/hostname", memfile(&etc_hostname(&record.hostname))?),
+            ("/etc/hosts", memfile(&etc_hosts(&record.hostname, None, &[]))?),
+            ("/etc/resolv.conf", memfile(&etc_resolv_conf(&[], &[], &[]))?),
         ];
         for (path, inode) in system {
             let path = GuestPath::new(path).expect("it is a path");
@@ -56,7 +62,8 @@ impl Engine {
             let volume = self.mount(&mut namespace, mount).about(|| format!("mount {}", mount.target))?;
             volumes.extend(volume);
         }
-        make_working_dir(&namespace, &record.working_dir).about(|| format!("working directory {}", record.working_dir))?;
+        make_working_dir(&namespace, &record.working_dir)
+            .about(|| format!("working directory {}", record.working_dir))?;
         Ok((Arc::new(namespace), volumes))
     }
 
@@ -64,7 +71,10 @@ impl Engine {
         let target = GuestPath::new(&mount.target)?;
         let mut volume = None;
         let root = match &mount.source {
-            MountSource::Bind { path } => HostDir::open(path, mount.read_only).about(|| path.display().to_string())?,
+            MountSource::Bind { path } => {
+                let options = HostOptions { read_only: mount.read_only };
+                host(path, &options).about(|| path.display().to_string())?
+            }
             MountSource::Volume { name, .. } => {
                 let upper = self.open_volume(name, mount.read_only, namespace, &target)?;
                 volume.insert(upper).root()
@@ -101,4 +111,22 @@ fn make_working_dir(namespace: &Namespace, path: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn proc_info(record: &ContainerRecord) -> ProcInfo {
+    let bytes = |texts: &[String]| texts.iter().map(|text| text.clone().into_bytes()).collect();
+    let memory = record.limits.memory.unwrap_or(MEMORY);
+    ProcInfo {
+        pid: 1,
+        arguments: bytes(&record.args),
+        environment: bytes(&record.env),
+        executable: record.args.first().map(|program| program.clone().into_bytes()).unwrap_or_default(),
+        hostname: record.hostname.clone(),
+        release: RELEASE.into(),
+        processors: record.limits.cpus.map_or(1, |cpus| cpus.ceil().max(1.0) as usize),
+        memory_total: memory,
+        memory_free: memory,
+        mounts: Vec::new(),
+        started: Instant::now(),
+    }
 }

@@ -167,11 +167,8 @@ impl Engine {
 
     /// A container that could not start says why in `ps` and `inspect`, or goes if it was created so.
     fn note_failed_start(&self, record: &ContainerRecord, error: &Error) {
-        let state = ContainerState {
-            exit_code: error.exit_code(),
-            error: error.message.clone(),
-            ..ContainerState::default()
-        };
+        let state =
+            ContainerState { exit_code: error.exit_code(), error: error.message.clone(), ..ContainerState::default() };
         // The error that is on its way to the caller matters more than one of writing it down.
         let _ = match record.auto_remove {
             true => self.remove_stored(record),

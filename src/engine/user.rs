@@ -16,7 +16,8 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
     let passwd = lines(namespace, b"/etc/passwd");
     let groups = lines(namespace, b"/etc/group");
     let field = |line: &str, at: usize| line.split(':').nth(at).map(str::to_owned);
-    let entry = passwd.iter().find(|line| field(line, 0).as_deref() == Some(user) || field(line, 2).as_deref() == Some(user));
+    let entry =
+        passwd.iter().find(|line| field(line, 0).as_deref() == Some(user) || field(line, 2).as_deref() == Some(user));
     let uid = match (user, entry.and_then(|line| field(line, 2)?.parse().ok()), user.parse().ok()) {
         ("", _, _) => 0,
         (_, Some(uid), _) | (_, None, Some(uid)) => uid,

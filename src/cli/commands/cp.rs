@@ -11,7 +11,9 @@ use crate::engine::CopyEnd;
 /// Use '-' as the source to read a tar archive from standard input and unpack it into a directory of a container. Use '-'
 /// as the destination to write a tar archive of a container's files to standard output.
 #[derive(clap::Args)]
-#[command(override_usage = "cowbox cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n       cowbox cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH")]
+#[command(
+    override_usage = "cowbox cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n       cowbox cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"
+)]
 pub(in crate::cli) struct Args {
     /// Archive mode (owners are copied; they always are)
     #[arg(short = 'a', long = "archive")]

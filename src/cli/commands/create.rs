@@ -115,7 +115,8 @@ impl Options {
     fn environment(&self) -> Result<Vec<String>, Failure> {
         let mut lines = Vec::new();
         for path in &self.env_file {
-            let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+            let text =
+                fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
             let used = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
             lines.extend(text.lines().filter(used).map(|line| line.trim_start().to_owned()));
         }

@@ -7,22 +7,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::cli::listing::{render, row};
 use crate::cli::output::time::created_at;
 use crate::cli::output::{human, text};
-use crate::cli::template::format::Listing;
-
-const TABLE: &str = "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
-const TABLE_NOT_HUMAN: &str = "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
-const LISTING: Listing = Listing {
-    type_name: "*formatter.historyContext",
-    headers: &[
-        ("ID", "IMAGE"),
-        ("CreatedSince", "CREATED"),
-        ("CreatedAt", "CREATED AT"),
-        ("CreatedBy", "CREATED BY"),
-        ("Size", "SIZE"),
-        ("Comment", "COMMENT"),
-    ],
-    table: TABLE,
-};
+use crate::cli::template::listings::{HISTORY, HISTORY_NOT_HUMAN};
 
 /// Show the history of an image
 #[derive(clap::Args)]
@@ -59,19 +44,22 @@ impl Args {
             let none = || "N/A".to_owned();
             row([
                 ("Comment", line.entry.comment.clone()),
-                ("CreatedAt", created.map_or_else(none, |time| match self.human {
-                    true => created_at(time, &TimeZone::system()),
-                    false => time.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-                })),
+                (
+                    "CreatedAt",
+                    created.map_or_else(none, |time| match self.human {
+                        true => created_at(time, &TimeZone::system()),
+                        false => time.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+                    }),
+                ),
                 ("CreatedBy", if self.no_trunc { command } else { text::ellipsis(&command, 45) }),
                 ("CreatedSince", created.map_or_else(none, |time| human::ago(time, now))),
                 ("ID", id),
                 ("Size", if self.human { human::size(line.size) } else { line.size.to_string() }),
             ])
         });
-        let table = if self.human { TABLE } else { TABLE_NOT_HUMAN };
-        let listing = Listing { table, ..LISTING };
-        context.print(&render(&listing, &rows.collect::<Vec<_>>(), self.format.as_deref(), self.quiet.then_some("ID"))?)?;
+        let rows = rows.collect::<Vec<_>>();
+        let format = self.format.as_deref().or((!self.human && !self.quiet).then_some(HISTORY_NOT_HUMAN));
+        context.print(&render(&HISTORY, &rows, format, self.quiet.then_some("ID"))?)?;
         Ok(0)
     }
 }

@@ -10,31 +10,11 @@ use crate::cli::filter::Filters;
 use crate::cli::listing::{render, row};
 use crate::cli::output::human;
 use crate::cli::output::time::{created_at, parse_moment};
-use crate::cli::template::format::{Listing, Row};
+use crate::cli::template::format::Row;
+use crate::cli::template::listings::{IMAGES, IMAGES_WITH_DIGESTS};
 use crate::engine::{Engine, Image};
 use crate::oci::{Digest, Reference};
 
-const TABLE: &str = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-const TABLE_WITH_DIGESTS: &str =
-    "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-const LISTING: Listing = Listing {
-    type_name: "*formatter.imageContext",
-    headers: &[
-        ("Repository", "REPOSITORY"),
-        ("Tag", "TAG"),
-        ("Digest", "DIGEST"),
-        ("ID", "IMAGE ID"),
-        ("CreatedSince", "CREATED"),
-        ("CreatedAt", "CREATED AT"),
-        ("Size", "SIZE"),
-        ("VirtualSize", "SIZE"),
-        ("UniqueSize", "UNIQUE SIZE"),
-        ("SharedSize", "SHARED SIZE"),
-        ("Containers", "CONTAINERS"),
-        ("Platform", "PLATFORM"),
-    ],
-    table: TABLE,
-};
 const FILTERS: &[&str] = &["dangling", "label", "before", "since", "until", "reference"];
 
 /// List images
@@ -90,8 +70,9 @@ impl Args {
             // An image with several names is one image.
             rows.dedup_by(|a, b| a.fields.get("ID") == b.fields.get("ID"));
         }
-        let listing = Listing { table: if self.digests { TABLE_WITH_DIGESTS } else { TABLE }, ..LISTING };
-        context.print(&render(&listing, &rows, self.format.as_deref(), self.quiet.then_some("ID"))?)?;
+        let quiet = self.quiet.then_some("ID").filter(|_| self.format.is_none());
+        let format = self.format.as_deref().or((self.digests && !self.quiet).then_some(IMAGES_WITH_DIGESTS));
+        context.print(&render(&IMAGES, &rows, format, quiet)?)?;
         Ok(0)
     }
 

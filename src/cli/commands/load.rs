@@ -25,7 +25,9 @@ impl Args {
         let source = match self.input {
             Some(path) => LoadSource::Path(path),
             None if io::stdin().is_terminal() => {
-                return Err(Failure::new("requested load from standard input, but it is a terminal: name a file with -i"));
+                return Err(Failure::new(
+                    "requested load from standard input, but it is a terminal: name a file with -i",
+                ));
             }
             None => LoadSource::Stream(Box::new(io::stdin())),
         };

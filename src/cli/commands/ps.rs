@@ -8,37 +8,12 @@ use crate::cli::filter::Filters;
 use crate::cli::listing::{render, row};
 use crate::cli::output::time::created_at;
 use crate::cli::output::{human, text};
-use crate::cli::template::format::{Listing, Row};
+use crate::cli::template::format::Row;
+use crate::cli::template::listings::{CONTAINERS, CONTAINERS_WITH_SIZE};
 use crate::engine::{Container, Engine};
 use crate::store::{MountSource, Status};
 
-const TABLE: &str =
-    "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
-const TABLE_WITH_SIZE: &str =
-    "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}";
-const LISTING: Listing = Listing {
-    type_name: "*formatter.ContainerContext",
-    headers: &[
-        ("ID", "CONTAINER ID"),
-        ("Image", "IMAGE"),
-        ("Command", "COMMAND"),
-        ("CreatedAt", "CREATED AT"),
-        ("RunningFor", "CREATED"),
-        ("Ports", "PORTS"),
-        ("State", "STATE"),
-        ("Status", "STATUS"),
-        ("Size", "SIZE"),
-        ("Names", "NAMES"),
-        ("Labels", "LABELS"),
-        ("Mounts", "MOUNTS"),
-        ("LocalVolumes", "LOCAL VOLUMES"),
-        ("Networks", "NETWORKS"),
-        ("Platform", "PLATFORM"),
-    ],
-    table: TABLE,
-};
-const FILTERS: &[&str] =
-    &["id", "name", "label", "exited", "status", "ancestor", "before", "since", "volume"];
+const FILTERS: &[&str] = &["id", "name", "label", "exited", "status", "ancestor", "before", "since", "volume"];
 
 /// List containers
 #[derive(clap::Args)]
@@ -88,15 +63,15 @@ impl Args {
         let wants_size = self.size || self.format.as_deref().is_some_and(|format| format.contains(".Size"));
         let rows = shown.into_iter().map(|container| self.row(engine, container, wants_size));
         let rows = rows.collect::<Result<Vec<_>, Failure>>()?;
-        let table = if self.size { TABLE_WITH_SIZE } else { TABLE };
-        let listing = Listing { table, ..LISTING };
-        context.print(&render(&listing, &rows, self.format.as_deref(), self.quiet.then_some("ID"))?)?;
+        let format = self.format.as_deref().or(self.size.then_some(CONTAINERS_WITH_SIZE));
+        let quiet = self.quiet.then_some("ID").filter(|_| self.format.is_none());
+        context.print(&render(&CONTAINERS, &rows, if quiet.is_some() { None } else { format }, quiet)?)?;
         Ok(0)
     }
 
     fn row(&self, engine: &Engine, container: &Container, wants_size: bool) -> Result<Row, Failure> {
         let (record, now) = (&container.record, Timestamp::now());
-        let command = text::quote(&record.args.join(" "));
+        let command = record.args.join(" ");
         let created = record.created.parse::<Timestamp>().unwrap_or(now);
         let labels = record.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
         let mounts = record.mounts.iter().filter_map(|mount| match &mount.source {
@@ -115,7 +90,7 @@ impl Args {
             false => "0B".into(),
         };
         let row = row([
-            ("Command", shorten(command, 20)),
+            ("Command", text::quote(&shorten(command, 20))),
             ("CreatedAt", created_at(created, &TimeZone::system())),
             ("ID", if self.no_trunc { record.id.to_string() } else { record.id.short().to_owned() }),
             ("Image", familiar(&record.image)),
@@ -134,7 +109,13 @@ impl Args {
         Ok(Row { labels: record.labels.clone(), ..row })
     }
 
-    fn fits(&self, filters: &Filters, container: &Container, all: &[Container], engine: &Engine) -> Result<bool, Failure> {
+    fn fits(
+        &self,
+        filters: &Filters,
+        container: &Container,
+        all: &[Container],
+        engine: &Engine,
+    ) -> Result<bool, Failure> {
         let record = &container.record;
         let uses = |wanted: &str| {
             record.mounts.iter().any(|mount| {
@@ -144,10 +125,10 @@ impl Args {
         let ancestor = |wanted: &str| {
             engine.image(wanted).is_ok_and(|image| image.id == record.image_id) || record.image == wanted
         };
-        let exited = |wanted: &str| {
-            container.state.status == Status::Exited && wanted.parse() == Ok(container.state.exit_code)
-        };
-        let place = |key: &str| all.iter().position(|other| other.name == key || other.record.id.as_str().starts_with(key));
+        let exited =
+            |wanted: &str| container.state.status == Status::Exited && wanted.parse() == Ok(container.state.exit_code);
+        let place =
+            |key: &str| all.iter().position(|other| other.name == key || other.record.id.as_str().starts_with(key));
         let own = all.iter().position(|other| other.record.id == record.id);
         for key in filters.values("before").iter().chain(filters.values("since")) {
             if place(key).is_none() {

@@ -8,21 +8,8 @@ use super::info;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::listing::{render, row};
 use crate::cli::output::human;
-use crate::cli::template::format::Listing;
+use crate::cli::template::listings::DISK_USAGE;
 use crate::engine::DiskUsageRow;
-
-const TABLE: &str = "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}";
-const LISTING: Listing = Listing {
-    type_name: "*formatter.diskUsageContext",
-    headers: &[
-        ("Type", "TYPE"),
-        ("TotalCount", "TOTAL"),
-        ("Active", "ACTIVE"),
-        ("Size", "SIZE"),
-        ("Reclaimable", "RECLAIMABLE"),
-    ],
-    table: TABLE,
-};
 
 /// A command on the store.
 #[derive(Subcommand)]
@@ -65,7 +52,8 @@ impl Command {
 fn df(context: &Context, format: Option<&str>) -> Outcome {
     let usage = context.engine()?.disk_usage()?;
     let line = |kind: &str, usage: DiskUsageRow| {
-        let share = if usage.size > 0 { format!(" ({}%)", usage.reclaimable * 100 / usage.size) } else { String::new() };
+        let share =
+            if usage.size > 0 { format!(" ({}%)", usage.reclaimable * 100 / usage.size) } else { String::new() };
         row([
             ("Active", usage.active.to_string()),
             ("Reclaimable", human::size(usage.reclaimable) + &share),
@@ -80,7 +68,7 @@ fn df(context: &Context, format: Option<&str>) -> Outcome {
         line("Local Volumes", usage.volumes),
         line("Compiled Code", usage.compiled),
     ];
-    context.print(&render(&LISTING, &rows, format, None)?)?;
+    context.print(&render(&DISK_USAGE, &rows, format, None)?)?;
     Ok(0)
 }
 

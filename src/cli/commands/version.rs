@@ -17,7 +17,10 @@ impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
         let (version, os, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
         let text = match self.format.as_deref() {
-            None => format!("cowbox {version}\n {:<12}{os}/{arch}\n {:<12}WASI preview 1 (wasmtime 48)", "OS/Arch:", "Runs:"),
+            None => format!(
+                "cowbox {version}\n {:<12}{os}/{arch}\n {:<12}WASI preview 1 (wasmtime 48)",
+                "OS/Arch:", "Runs:"
+            ),
             Some(format) => {
                 // There is one program, which is client and server: scripts that ask for either get an answer.
                 let both = json!({ "Version": version, "Os": os, "Arch": arch });

@@ -7,20 +7,7 @@ use super::inspect;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::filter::Filters;
 use crate::cli::listing::{render, row};
-use crate::cli::template::format::Listing;
-
-const TABLE: &str = "table {{.Driver}}\t{{.Name}}";
-const LISTING: Listing = Listing {
-    type_name: "*formatter.volumeContext",
-    headers: &[
-        ("Driver", "DRIVER"),
-        ("Name", "VOLUME NAME"),
-        ("Mountpoint", "MOUNTPOINT"),
-        ("Scope", "SCOPE"),
-        ("Labels", "LABELS"),
-    ],
-    table: TABLE,
-};
+use crate::cli::template::listings::VOLUMES;
 
 /// A command on volumes.
 #[derive(Subcommand)]
@@ -69,7 +56,8 @@ impl Command {
                 let filters = Filters::parse(&filter, &["dangling", "driver", "label", "name"])?;
                 let mut rows = Vec::new();
                 for volume in engine.volumes()? {
-                    let is_dangling = engine.store().volume_users(&volume.name).map_err(crate::engine::Error::from)?.is_empty();
+                    let is_dangling =
+                        engine.store().volume_users(&volume.name).map_err(crate::engine::Error::from)?.is_empty();
                     let fits = filters.any("dangling", |value| matches!(value, "true" | "1") == is_dangling)
                         && filters.is("driver", "local")
                         && filters.finds("name", &volume.name)
@@ -86,7 +74,7 @@ impl Command {
                         ("Scope", "local".into()),
                     ]));
                 }
-                context.print(&render(&LISTING, &rows, format.as_deref(), quiet.then_some("Name"))?)?;
+                context.print(&render(&VOLUMES, &rows, format.as_deref(), quiet.then_some("Name"))?)?;
             }
             Command::Inspect(args) => return args.of_kind("volume").run(context),
             Command::Rm { volumes } => {
