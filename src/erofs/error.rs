@@ -15,12 +15,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why not.
-        #[source]
         error: io::Error,
     },
     /// An image could not be written.
     #[error("write image: {0}")]
-    Write(#[from] io::Error),
+    Write(io::Error),
     /// A file is not what this module writes: foreign, cut off or damaged.
     #[error("{}: {fault}", path.display())]
     Damaged {
@@ -51,6 +50,12 @@ pub enum Error {
     /// A pack that an image refers to was not given.
     #[error("pack {0} is missing")]
     MissingPack(PackId),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::Write(error)
+    }
 }
 
 /// What is wrong in the bytes of an image or a pack. As an [`Errno`] it is [`Errno::Io`].

@@ -1,26 +1,47 @@
 //! The kernel sees what our reader sees.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::*;
 use super::support::*;
 use super::trees::everything;
-use crate::sys::mount;
+use crate::sys::mount::{DetachedMount, detached};
 use crate::vfs::{FileKind, Timespec};
 
 /// What the kernel sees in `image`; none, with a message, where it cannot be mounted.
-#[allow(clippy::disallowed_macros)]
 fn mounted(folder: &Folder, image: &Image) -> Option<Listing> {
+    Some(seen(&mount_image(folder, image)?))
+}
+
+fn mount_image(folder: &Folder, image: &Image) -> Option<DetachedMount> {
     let paths: Vec<_> = image.devices().iter().map(|id| folder.pack_path(id)).collect();
     let mut options = vec![("source", image.path())];
     options.extend(paths.iter().map(|path| ("device", path.as_path())));
-    let mount = match mount::detached("erofs", &options) {
-        Ok(mount) => mount,
-        Err(error) => {
-            println!("skipped: the kernel cannot mount EROFS from a file: {error}");
-            return None;
-        }
-    };
+    mount("erofs", &options)
+}
+
+#[allow(clippy::disallowed_macros)]
+fn mount(kind: &str, options: &[(&str, &Path)]) -> Option<DetachedMount> {
+    let mount = detached(kind, options);
+    if let Err(error) = &mount {
+        println!("skipped: the kernel cannot mount {kind}: {error}");
+    }
+    mount.ok()
+}
+
+/// What overlayfs makes of layers, the lowest first; none where it cannot be mounted.
+pub(super) fn overlay(folder: &Folder, layers: &[Image]) -> Option<Listing> {
+    // It takes two lower directories at least.
+    let empty = folder.path("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let layers = layers.iter().rev().map(|layer| mount_image(folder, layer)).collect::<Option<Vec<_>>>()?;
+    let paths: Vec<_> = layers.iter().map(|layer| layer.path()).chain([empty]).collect();
+    let options: Vec<_> = paths.iter().map(|path| ("lowerdir+", path.as_path())).collect();
+    Some(seen(&mount("overlay", &options)?))
+}
+
+fn seen(mount: &DetachedMount) -> Listing {
     let files = mount.files(1 << 20).unwrap();
     let seen = files.into_iter().map(|file| {
         let kind = FileKind::from_mode(file.mode).unwrap();
@@ -38,7 +59,7 @@ fn mounted(folder: &Folder, image: &Image) -> Option<Listing> {
         };
         (file.path, seen)
     });
-    Some(seen.collect())
+    seen.collect()
 }
 
 /// Asserts that the kernel sees in `image` what our reader does.

@@ -3,6 +3,7 @@
 mod damage;
 mod kernel;
 mod merging;
+mod model;
 mod names;
 mod support;
 mod trees;

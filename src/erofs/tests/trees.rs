@@ -32,6 +32,11 @@ pub(super) fn everything(folder: &mut Folder) -> Image {
         builder.insert(&path("dev/block"), Node::new(NodeKind::BlockDevice(numbers), 0o660)).unwrap();
         builder.insert(&path("dev/fifo"), Node::new(NodeKind::Fifo, 0o644)).unwrap();
         builder.insert(&path("dev/socket"), Node::new(NodeKind::Socket, 0o700)).unwrap();
+        // Owner rw, user 1000 r, group r, mask r, others r (acl(5), <linux/posix_acl_xattr.h>).
+        let acl = [2u32, 6 << 16 | 1, !0, 4 << 16 | 2, 1000, 4 << 16 | 4, !0, 4 << 16 | 0x10, !0, 4 << 16 | 0x20, !0];
+        let acl: Vec<u8> = acl.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let acls = ["system.posix_acl_default", "system.posix_acl_access"].map(|name| (name.into(), acl.clone()));
+        builder.insert(&path("xattrs/acl"), Node { xattrs: acls.to_vec(), ..directory(0o744) }).unwrap();
         for (name, len) in [("small", 3), ("page", 3900), ("large", 60_000)] {
             let xattrs = vec![
                 (b"user.first".to_vec(), vec![b'v'; len]),

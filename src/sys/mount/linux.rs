@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, major, minor, openat, readlinkat, statat};
@@ -26,6 +26,11 @@ pub fn detached(kind: &str, options: &[(&str, &Path)]) -> io::Result<DetachedMou
 }
 
 impl DetachedMount {
+    /// A path of the root, for this process and as long as the mount lives.
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+
     /// Everything in the file system, `/` included, in no order. Of a regular file at most `content_max` bytes are read.
     pub fn files(&self, content_max: u64) -> io::Result<Vec<SeenFile>> {
         let root = Rc::new(openat(&self.0, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);

@@ -4,7 +4,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "other.rs")]
 mod system;
 
-pub(crate) use system::detached;
+pub(crate) use system::{DetachedMount, detached};
 
 /// All that the kernel tells of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

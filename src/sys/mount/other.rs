@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::SeenFile;
 
@@ -15,6 +15,11 @@ pub fn detached(_kind: &str, _options: &[(&str, &Path)]) -> io::Result<DetachedM
 }
 
 impl DetachedMount {
+    /// A path of the root.
+    pub fn path(&self) -> PathBuf {
+        match self.0 {}
+    }
+
     /// Everything in the file system.
     pub fn files(&self, _content_max: u64) -> io::Result<Vec<SeenFile>> {
         match self.0 {}
