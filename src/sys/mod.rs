@@ -2,6 +2,7 @@
 //!
 //! What differs is a pair of twin files with the same functions, chosen on their `mod` lines here.
 
+pub mod clock;
 pub mod cpu;
 pub mod durable;
 pub mod host;
@@ -38,3 +39,7 @@ pub mod positional;
 #[cfg_attr(unix, path = "host_unix.rs")]
 #[cfg_attr(windows, path = "host_windows.rs")]
 mod host_system;
+
+#[cfg_attr(target_os = "linux", path = "clock_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "clock_other.rs")]
+mod clock_system;

@@ -66,6 +66,12 @@ impl Timespec {
         SystemTime::now().into()
     }
 
+    /// The time that a change of a file is stamped with: the wall clock, which may advance in steps of some milliseconds.
+    pub fn stamp() -> Timespec {
+        let (sec, nsec) = crate::sys::clock::tick();
+        Timespec { sec, nsec }
+    }
+
     /// From nanoseconds since 1970, as WASI counts.
     pub fn from_nanos(nanos: u64) -> Timespec {
         Timespec { sec: (nanos / 1_000_000_000) as i64, nsec: (nanos % 1_000_000_000) as u32 }

@@ -49,7 +49,7 @@ struct FixedInode {
 
 impl Fixed {
     pub(super) fn new() -> Fixed {
-        Fixed { dev: new_dev(), next_ino: AtomicU64::new(1), made: Timespec::now() }
+        Fixed { dev: new_dev(), next_ino: AtomicU64::new(1), made: Timespec::stamp() }
     }
 
     /// A directory of these entries; names are proper ones.

@@ -245,13 +245,13 @@ impl MemInode {
         if let Body::Directory(dir) = &self.body {
             dir.set_parent(parent.this.clone());
         }
-        self.meta().ctime = Timespec::now();
+        self.meta().ctime = Timespec::stamp();
     }
 
     fn change_links(&self, by: i64) {
         let mut meta = self.meta();
         meta.nlink = u32::try_from(i64::from(meta.nlink) + by).unwrap_or(0);
-        meta.ctime = Timespec::now();
+        meta.ctime = Timespec::stamp();
     }
 
     /// Notes that entries were made or removed, and how many directories more there are now.

@@ -116,7 +116,7 @@ pub(super) struct MemInode {
 
 impl MemInode {
     fn new(fs: Arc<Shared>, new: &NewInode<'_>, parent: Weak<MemInode>) -> Arc<MemInode> {
-        let (now, kind) = (Timespec::now(), new.kind.file_kind());
+        let (now, kind) = (Timespec::stamp(), new.kind.file_kind());
         let meta = Meta {
             mode: new.mode & 0o7777,
             nlink: if kind == FileKind::Directory { 2 } else { 1 },
@@ -167,7 +167,7 @@ impl MemInode {
 
     /// Notes that the content or the entries changed now.
     fn touch(&self) {
-        let (now, mut meta) = (Timespec::now(), self.meta());
+        let (now, mut meta) = (Timespec::stamp(), self.meta());
         (meta.mtime, meta.ctime) = (now, now);
     }
 
@@ -226,7 +226,7 @@ impl Inode for MemInode {
         meta.gid = change.gid.unwrap_or(meta.gid);
         meta.atime = change.atime.unwrap_or(meta.atime);
         meta.mtime = change.mtime.unwrap_or(meta.mtime);
-        meta.ctime = Timespec::now();
+        meta.ctime = Timespec::stamp();
         Ok(self.attr_with(&meta, size))
     }
 
@@ -313,7 +313,7 @@ impl Inode for MemInode {
             return Err(errno);
         }
         self.fs.release(old.saturating_sub(new));
-        meta.ctime = Timespec::now();
+        meta.ctime = Timespec::stamp();
         Ok(())
     }
 
@@ -326,7 +326,7 @@ impl Inode for MemInode {
         let before = meta.xattrs.size();
         meta.xattrs.remove(name)?;
         self.fs.release((before - meta.xattrs.size()) as u64);
-        meta.ctime = Timespec::now();
+        meta.ctime = Timespec::stamp();
         Ok(())
     }
 }

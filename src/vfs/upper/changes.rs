@@ -86,8 +86,10 @@ impl Touched {
 /// Whether a node of the lower looks different from what it was: more than its number of names changed.
 fn differs(node: &Node) -> Result<bool> {
     let Some(lower) = &node.lower else { return Ok(true) };
-    if matches!(&node.body, Body::Regular(file) if file.is_own()) {
-        return Ok(true);
+    match &node.body {
+        Body::Regular(file) if file.is_own() => return Ok(true),
+        Body::Directory(dir) if dir.read().has_changes() => return Ok(true),
+        _ => {}
     }
     let was = lower.inode.attr()?;
     let Some(meta) = node.changed_meta() else { return Ok(false) };

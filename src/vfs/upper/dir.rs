@@ -205,6 +205,11 @@ impl Entries {
         })
     }
 
+    /// Whether there is any entry that the lower does not have like this.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.order.is_empty() || self.hidden > 0
+    }
+
     /// The names of all whiteouts, in no order.
     pub(super) fn whiteouts(&self) -> impl Iterator<Item = &Arc<[u8]>> {
         self.names.iter().filter(|(_, entry)| matches!(entry, Entry::Whiteout)).map(|(name, _)| name)

@@ -128,7 +128,7 @@ impl Own {
         let result = self.write_store(&run, self.run_at);
         self.run = run;
         result?;
-        fs.gathered.fetch_sub(self.run.len() as u64, Ordering::Relaxed);
+        fs.runs.fetch_sub(1, Ordering::Relaxed);
         self.run.clear();
         Ok(())
     }
@@ -141,7 +141,6 @@ impl Own {
             let inside = buf.len().min(self.run.len() - begin);
             self.run[begin..begin + inside].copy_from_slice(&buf[..inside]);
             self.run.extend_from_slice(&buf[inside..]);
-            fs.gathered.fetch_add((buf.len() - inside) as u64, Ordering::Relaxed);
             return if self.run.len() >= RUN_MAX { self.write_out(fs) } else { Ok(()) };
         }
         self.write_out(fs)?;
@@ -150,7 +149,7 @@ impl Own {
         }
         self.run.extend_from_slice(buf);
         self.run_at = offset;
-        fs.gathered.fetch_add(buf.len() as u64, Ordering::Relaxed);
+        fs.runs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -161,7 +160,9 @@ impl Own {
                 Store::Memory(chunks) => chunks.set_len(len),
             }
             let keep = usize::try_from(len.saturating_sub(self.run_at)).unwrap_or(usize::MAX).min(self.run.len());
-            fs.gathered.fetch_sub((self.run.len() - keep) as u64, Ordering::Relaxed);
+            if keep == 0 && !self.run.is_empty() {
+                fs.runs.fetch_sub(1, Ordering::Relaxed);
+            }
             self.run.truncate(keep);
             fs.space.release(self.extents.truncate(len));
         }
@@ -172,7 +173,9 @@ impl Own {
 
     /// Ends the life of the content; of a file without a name the data goes, too.
     pub(super) fn dismantle(self, fs: &Shared, is_gone: bool) {
-        fs.gathered.fetch_sub(self.run.len() as u64, Ordering::Relaxed);
+        if !self.run.is_empty() {
+            fs.runs.fetch_sub(1, Ordering::Relaxed);
+        }
         if is_gone {
             fs.space.release(self.extents.bytes());
             if let Store::Disk(file) = &self.store

@@ -131,9 +131,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether the journal has grown well beyond what a folded one would take.
-    pub(super) fn wants_fold(&self) -> bool {
-        self.len.load(Ordering::Relaxed) > self.fold_at.load(Ordering::Relaxed)
+    /// Whether the journal has grown well beyond what a folded one would take; `times` as far as is usual.
+    pub(super) fn wants_fold(&self, times: u64) -> bool {
+        self.len.load(Ordering::Relaxed) > self.fold_at.load(Ordering::Relaxed).saturating_mul(times)
     }
 
     /// A folded journal would take about `live` bytes.

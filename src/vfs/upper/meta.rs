@@ -41,7 +41,7 @@ impl Meta {
 
     /// Those of a new file.
     pub(super) fn of_new(id: u64, nlink: u32, rdev: Device, new: &NewInode<'_>) -> Meta {
-        let now = Timespec::now();
+        let now = Timespec::stamp();
         Meta {
             id,
             mode: new.mode & 0o7777,
@@ -67,18 +67,18 @@ impl Meta {
         self.gid = change.gid.unwrap_or(self.gid);
         self.atime = change.atime.unwrap_or(self.atime);
         self.mtime = change.mtime.unwrap_or(self.mtime);
-        self.ctime = Timespec::now();
+        self.ctime = Timespec::stamp();
     }
 
     /// Notes that the content or the entries changed now.
     pub(super) fn touch(&mut self) {
-        self.mtime = Timespec::now();
+        self.mtime = Timespec::stamp();
         self.ctime = self.mtime;
     }
 
     /// Changes the number of names; it ends at 0 where the lower told too few.
     pub(super) fn change_links(&mut self, by: i64) {
         self.nlink = u32::try_from(i64::from(self.nlink) + by).unwrap_or(0);
-        self.ctime = Timespec::now();
+        self.ctime = Timespec::stamp();
     }
 }

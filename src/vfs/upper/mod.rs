@@ -48,8 +48,8 @@ use space::Space;
 
 /// How many unchanged nodes are kept for the next look-up.
 const RECENT_MAX: usize = 4096;
-/// Gathered writes of all files together are written out beyond this many bytes.
-const GATHERED_MAX: u64 = 32 << 20;
+/// Gathered writes of all files are written out when so many files have some.
+const RUNS_MAX: u64 = 1024;
 
 /// How an [`Upper`] is opened.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ impl Upper {
             known_len: AtomicUsize::new(0),
             recent: Mutex::default(),
             written: Mutex::default(),
-            gathered: AtomicU64::new(0),
+            runs: AtomicU64::new(0),
             next_id: AtomicU64::new(1),
         });
         let attr = lower.attr()?;
@@ -136,7 +136,7 @@ impl Upper {
         self.fs.write_out_all().map_err(|errno| UpperError::io(&folder.path, errno.into()))?;
         self.fs.journal.flush()?;
         let _tree = self.fs.lock_tree();
-        if self.fs.journal.wants_fold() { self.fs.fold() } else { Ok(()) }
+        if self.fs.journal.wants_fold(1) { self.fs.fold() } else { Ok(()) }
     }
 
     /// Ends the life of the upper without writing what is only in memory: for containers that are removed anyway.
@@ -170,8 +170,8 @@ struct Shared {
     recent: Mutex<Recent>,
     /// Files with gathered writes, or with times that are not in the journal yet.
     written: Mutex<Vec<Weak<Node>>>,
-    /// The bytes of all gathered writes.
-    gathered: AtomicU64,
+    /// How many files have gathered writes.
+    runs: AtomicU64,
     next_id: AtomicU64,
 }
 
@@ -298,7 +298,7 @@ impl Shared {
     }
 
     fn write_out_if_many(&self) -> Result<()> {
-        if self.gathered.load(Ordering::Relaxed) > GATHERED_MAX { self.write_out_all() } else { Ok(()) }
+        if self.runs.load(Ordering::Relaxed) > RUNS_MAX { self.write_out_all() } else { Ok(()) }
     }
 
     /// Moves gathered writes of all files to their data files.

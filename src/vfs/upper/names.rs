@@ -12,6 +12,8 @@ use crate::vfs::inode::{InodeRef, NewInode, NewKind, RenameMode, downcast};
 use crate::vfs::path::Name;
 use crate::vfs::rules::check_replace;
 
+/// In the midst of work the journal may grow to so many times the size at which it is folded otherwise.
+const FOLD_LATER: u64 = 16;
 /// More than the links of any node: to remove all of them.
 const ALL_LINKS: i64 = u32::MAX as i64;
 
@@ -229,7 +231,7 @@ impl Node {
         let mut records = Vec::new();
         let result = change(&mut Encoder(&mut records));
         self.fs.journal.append(|frame| frame.0.extend_from_slice(&records));
-        if self.fs.journal.wants_fold() {
+        if self.fs.journal.wants_fold(FOLD_LATER) {
             // The journal only stays longer than it need be.
             let _ = self.fs.fold();
         }

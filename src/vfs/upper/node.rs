@@ -291,7 +291,7 @@ impl Node {
         self.fs.space.charge_metadata(after.saturating_sub(before))?;
         self.fs.space.release_metadata(before.saturating_sub(after));
         let xattrs = meta.xattrs.insert(xattrs).clone();
-        meta.ctime = Timespec::now();
+        meta.ctime = Timespec::stamp();
         if meta.is_recorded() {
             self.fs.journal.append(|frame| {
                 frame.xattrs(meta.id, &xattrs);
