@@ -20,7 +20,7 @@ pub enum Output {
     HostStdout,
     /// This process's own standard error.
     HostStderr,
-    /// Any writer. Each write of the guest is one call.
+    /// Any writer. Each write of the guest is one call of `write` and one of `flush`.
     Writer(Box<dyn Write + Send>),
 }
 

@@ -220,17 +220,14 @@ impl OutputStream {
             OutputStream::Null => return Ok(buf.len()),
             OutputStream::HostStdout => control.out_of_reach(|| stdio::write_stdout(buf))?,
             OutputStream::HostStderr => control.out_of_reach(|| stdio::write_stderr(buf))?,
-            OutputStream::Writer(writer) => control.out_of_reach(|| writer.write(buf))?,
+            OutputStream::Writer(writer) => control.out_of_reach(|| {
+                let len = writer.write(buf)?;
+                // What a program has written is there, as on a descriptor: its prompt may have no line end.
+                writer.flush()?;
+                Ok(len)
+            })?,
         };
         written.map_err(errno)
-    }
-
-    /// Passes on what a writer holds back.
-    pub(super) fn flush(&mut self, control: &Control) -> Result<()> {
-        match self {
-            OutputStream::Writer(writer) => control.out_of_reach(|| writer.flush())?.map_err(errno),
-            _ => Ok(()),
-        }
     }
 }
 
