@@ -131,7 +131,6 @@ fn damaged(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-
 /// Writes a tar of named parts. Times are 0 and the order is the caller's, so that equal parts make equal archives.
 pub struct PartsWriter<W: io::Write> {
     builder: tar::Builder<W>,

@@ -113,7 +113,8 @@ impl Store {
                 return;
             };
             let found = self.pack(&content.pack).ok().and_then(|pack| pack.content_at(content.block));
-            if content.len > 0 && found.is_none_or(|found| found.content.len < content.len) && seen.insert(content.pack) {
+            if content.len > 0 && found.is_none_or(|found| found.content.len < content.len) && seen.insert(content.pack)
+            {
                 faults.add(what.to_owned(), format!("pack {} lacks a content of it", content.pack), LOAD_AGAIN);
             }
         }

@@ -93,7 +93,8 @@ impl Store {
     pub fn untag_image(&self, name: &Reference) -> Result<()> {
         let name = name.to_string();
         self.change_index(|index| {
-            let Some(at) = index.manifests.iter().position(|entry| entry.annotations.get(REF_NAME) == Some(&name)) else {
+            let Some(at) = index.manifests.iter().position(|entry| entry.annotations.get(REF_NAME) == Some(&name))
+            else {
                 return;
             };
             let mut entry = index.manifests.remove(at);

@@ -120,7 +120,8 @@ impl Store {
             self.merge(layers)?;
         }
         let what = || format!("tree {}", tree_name(layers));
-        let image = erofs::Image::open(&path).map_err(|source| Error::Erofs { what: what(), source: Box::new(source) })?;
+        let image =
+            erofs::Image::open(&path).map_err(|source| Error::Erofs { what: what(), source: Box::new(source) })?;
         let packs = image.devices().iter().map(|id| self.pack(id)).collect::<Result<Vec<_>>>()?;
         Tree::open(Arc::new(image), packs).map_err(|source| Error::Erofs { what: what(), source: Box::new(source) })
     }

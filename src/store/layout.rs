@@ -111,10 +111,15 @@ impl Layout {
             Err(error) => return refuse(format!("its `format` file cannot be read: {error}")),
         };
         if format.version > VERSION {
-            return refuse(format!("it has format {}, this version knows {VERSION}: use a newer cowbox", format.version));
+            return refuse(format!(
+                "it has format {}, this version knows {VERSION}: use a newer cowbox",
+                format.version
+            ));
         }
         match format.incompatible.iter().find(|feature| !KNOWN_FEATURES.contains(&feature.as_str())) {
-            Some(feature) => refuse(format!("it uses `{feature}`, which this version does not know: use a newer cowbox")),
+            Some(feature) => {
+                refuse(format!("it uses `{feature}`, which this version does not know: use a newer cowbox"))
+            }
             None => Ok(()),
         }
     }

@@ -47,5 +47,9 @@ impl Store {
 /// Bytes of all files in and below `path`; what vanishes meanwhile does not count.
 pub(super) fn size_of(path: &Path) -> u64 {
     let files = WalkDir::new(path).into_iter().filter_map(|entry| entry.ok());
-    files.filter_map(|entry| entry.metadata().ok()).filter(|metadata| metadata.is_file()).map(|metadata| metadata.len()).sum()
+    files
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(|metadata| metadata.is_file())
+        .map(|metadata| metadata.len())
+        .sum()
 }

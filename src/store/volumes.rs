@@ -57,9 +57,8 @@ impl Store {
     pub fn volume(&self, name: &str) -> Result<Volume> {
         let path = self.volume_folder(name).join("volume.json");
         match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| Error::damaged(format!("the record of volume {name}"), error))
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| Error::damaged(format!("the record of volume {name}"), error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::NotFound(format!("volume {name}"))),
             Err(error) => Err(error).context("read", &path),
         }

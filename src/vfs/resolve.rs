@@ -193,7 +193,8 @@ impl Namespace {
     /// Whether a file system is mounted on the entry `name` of `dir`: such an entry can be neither removed nor renamed.
     pub fn is_mount_point(&self, dir: &InodeRef, name: Name<'_>) -> bool {
         !self.mounts.is_empty()
-            && (self.mounted_at(dir, name).is_some() || dir.lookup(name).is_ok_and(|inode| self.mounted_on(&inode).is_some()))
+            && (self.mounted_at(dir, name).is_some()
+                || dir.lookup(name).is_ok_and(|inode| self.mounted_on(&inode).is_some()))
     }
 
     /// The inode at an absolute path, links followed.
