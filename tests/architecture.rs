@@ -191,5 +191,7 @@ fn whiteout_names_are_known_to_the_archive_alone() {
 fn every_file_says_what_it_is_for() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let is_silent = |source: &&Source| !fs::read_to_string(root.join(&source.path)).unwrap().starts_with("//! ");
-    check(sources().iter().filter(is_silent).map(|source| format!("src/{} has no first sentence", source.path)).collect());
+    check(
+        sources().iter().filter(is_silent).map(|source| format!("src/{} has no first sentence", source.path)).collect(),
+    );
 }
