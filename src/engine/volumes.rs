@@ -39,6 +39,11 @@ impl Engine {
         Ok(self.store.volume(&volume.name)?)
     }
 
+    /// The volume of this name.
+    pub fn volume(&self, name: &str) -> Result<Volume> {
+        Ok(self.store.volume(name)?)
+    }
+
     /// All volumes, by name.
     pub fn volumes(&self) -> Result<Vec<Volume>> {
         Ok(self.store.volumes()?)

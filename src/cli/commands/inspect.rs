@@ -53,7 +53,7 @@ impl Args {
             let found = match *kind {
                 "container" => engine.container(name).and_then(|it| engine.inspect_container(&it, self.size)),
                 "image" => engine.image(name).map(|it| engine.inspect_image(&it)),
-                _ => Ok(engine.store().volume(name)?).map(|it| engine.inspect_volume(&it)),
+                _ => engine.volume(name).map(|it| engine.inspect_volume(&it)),
             };
             match found {
                 Err(error) if error.kind == ErrorKind::NotFound && kinds.len() > 1 => {}
