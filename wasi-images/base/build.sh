@@ -2,13 +2,15 @@
 # Builds base.oci.tar: wasi-images/base/build.sh [OUT]
 #
 # Without OUT the committed image and its records (inputs.json, inputs.sha256) are replaced; with it they stay, and the new image is written there.
-# The same inputs give the same bytes in any folder. Inputs are the files listed in inputs.sha256, the crate below with its own lock file, and the
+# The same inputs give the same bytes in any folder. Inputs are the files listed in inputs.sha256, the crate below with its own lock file and our patches, and the
 # toolchain that inputs.json names: another rustc or LLVM builds an image that works as well, of other bytes.
 #
 # Needs cargo with the target wasm32-wasip1, or WASI_RUST=PREFIX as made by ../toolchain.sh; a C compiler for the packer's zstd; 5 minutes of one
 # core. WORK (default: ../target/base) is where it builds; what is there already is used again.
 set -eu
 export LC_ALL=C
+# uucore would compile in the messages of the builder's language.
+unset LANG
 
 folder=$(cd "$(dirname "$0")" && pwd -P)
 images=$(dirname "$folder")
@@ -48,26 +50,53 @@ if [ -z "$(downloaded)" ]; then
 fi
 archive=$(downloaded)
 [ "$(digest "$archive")" = "$checksum" ] || { echo "$0: $archive is not the $crate recorded here" >&2; exit 1; }
-rm -rf "${work:?}/$crate"
-tar -xzf "$archive" -C "$work"
 source=$work/$crate
+vendor=$source/vendor
+# Unpacking takes a while; what is there from these very inputs stays.
+prepared=$(cat "$folder"/patches/*.patch "$folder/build.sh" | sha256 | cut -d' ' -f1)-${WASI_RUST:-rustup}
+if [ "$(cat "$work/prepared" 2>/dev/null)" != "$prepared" ]; then
+    rm -rf "$source" "$work/prepared"
+    tar -xzf "$archive" -C "$work"
+
+    # All it depends on beside it, by its lock file. Not out of the registry's folder: uucore compiles in the messages of each uu_* package it finds there.
+    cd "$source"
+    # Where std is built too, what it depends on (its manifest uses features that a stable cargo has to be told to allow).
+    set --
+    [ -z "${WASI_RUST:-}" ] || set -- --sync "$WASI_RUST/usr/lib/rustlib/src/rust/library/sysroot/Cargo.toml"
+    RUSTC_BOOTSTRAP=1 cargo vendor --quiet --locked --versioned-dirs "$@" vendor > /dev/null
+    for change in "$folder"/patches/*.patch; do
+        package=$vendor/$(basename "$change" .patch)
+        patch --silent --directory "$package" -p1 < "$change"
+        # cargo compares each file with the registry's, but for those not listed.
+        printf '{"files":{},%s' "$(sed 's/.*\("package":\)/\1/' "$package/.cargo-checksum.json")" > "$work/checksum.json"
+        mv "$work/checksum.json" "$package/.cargo-checksum.json"
+    done
+    cat > "$work/vendor.toml" <<T
+[source.crates-io]
+replace-with = "vendored"
+[source.vendored]
+directory = "$vendor"
+T
+    printf '%s\n' "$prepared" > "$work/prepared"
+fi
 
 # The module.
 cd "$source"
 # shellcheck disable=SC2086  # several arguments
-"$images/wasi-cargo" build --release --locked $features --bin coreutils --config "$folder/profile.toml" --target-dir "$work/target"
+"$images/wasi-cargo" build --release --locked $features --bin coreutils --config "$work/vendor.toml" --config "$folder/profile.toml" \
+    --target-dir "$work/target"
 module=$work/target/wasm32-wasip1/release/coreutils.wasm
 
 # The licences of all that is compiled into it: for each text the packages that bring it.
 echo "$0: collecting licences" >&2
 cp LICENSE "$work/LICENSE"
 # shellcheck disable=SC2086
-cargo tree --quiet --locked $features --target wasm32-wasip1 -e normal,no-proc-macro --prefix none --format '{p}|{l}' |
+cargo tree --quiet --offline --locked $features --config "$work/vendor.toml" --target wasm32-wasip1 -e normal,no-proc-macro --prefix none --format '{p}|{l}' |
     sed 's/ (\*)$//; s/ ([^|]*)|/|/; s/ v/-/' | sort -u > "$work/packages"
 rm -rf "$work/licences"
 mkdir "$work/licences"
 while IFS='|' read -r package _; do
-    for text in "$cargo_home"/registry/src/*/"$package"/*; do
+    for text in "$vendor/$package"/*; do
         case $(printf '%s' "${text##*/}" | tr '[:lower:]' '[:upper:]') in
         LICEN[CS]E* | COPYING* | UNLICENSE* | NOTICE*)
             [ -f "$text" ] || continue
@@ -117,6 +146,6 @@ fi
 cd "$images"
 {
     printf '%s\n' toolchain.sh wasi-cargo pack/Cargo.toml pack/Cargo.lock base/build.sh base/profile.toml base/files.txt base/config.json base/inputs.json base/base.oci.tar
-    find pack/src base/rootfs -type f
+    find pack/src base/rootfs base/patches -type f
 } | sort | while read -r file; do sha256 "$file"; done > "$work/inputs.sha256"
 mv "$work/inputs.sha256" "$folder/inputs.sha256"

@@ -11,7 +11,7 @@ failed() { echo "wasi-images/base: $1; run wasi-images/base/build.sh" >&2; exit 
 
 sha256 -c base/inputs.sha256 > /dev/null || failed "the image was not built from these inputs"
 # A new input must be on the list too.
-for file in $(find pack/src base/rootfs -type f); do
+find pack/src base/rootfs base/patches -type f | while read -r file; do
     grep -q "  $file\$" base/inputs.sha256 || failed "$file was added after the image was built"
 done
 grep -q "\"archive\": { \"sha256\": \"$(sha256 base/base.oci.tar | cut -d' ' -f1)\"" base/inputs.json || failed "inputs.json is of another image"
