@@ -43,3 +43,8 @@ mod host_system;
 #[cfg_attr(target_os = "linux", path = "clock_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "clock_other.rs")]
 mod clock_system;
+
+#[cfg(test)]
+#[cfg_attr(target_os = "linux", path = "private_mount_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "private_mount_other.rs")]
+pub(crate) mod private_mount;

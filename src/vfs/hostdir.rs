@@ -442,11 +442,10 @@ impl Inode for HostNode {
     }
 
     fn link(&self, name: Name<'_>, target: &InodeRef) -> Result<()> {
-        let target = self.other(target)?;
+        let (dir, target) = (self.changing_dir()?, self.other(target)?);
         if target.kind == FileKind::Directory {
             return Err(Errno::Perm);
         }
-        let dir = self.changing_dir()?;
         let place = target.place().ok_or(Errno::NoEnt)?;
         Ok(place.parent.dir()?.hard_link(&place.name, dir, host_name(name)?)?)
     }

@@ -2,9 +2,15 @@
 
 use super::attr::FileKind;
 use super::errno::{Errno, Result};
+use super::inode::{NewInode, NewKind};
 
 /// The largest length of a file (`OFF_MAX`).
 pub(super) const FILE_MAX: u64 = i64::MAX as u64;
+
+/// The permission bits of a new file; a symbolic link has all of them, as on Linux.
+pub(super) fn mode_of_new(new: &NewInode<'_>) -> u16 {
+    if let NewKind::Symlink(_) = new.kind { 0o777 } else { new.mode & 0o7777 }
+}
 
 /// Whether an entry of kind `from` may replace one of kind `to` in a rename. That a directory is empty is not checked.
 pub(super) fn check_replace(from: FileKind, to: FileKind) -> Result<()> {

@@ -14,7 +14,7 @@ use super::chunks::Chunks;
 use super::errno::{Errno, Result};
 use super::inode::{Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode};
 use super::path::Name;
-use super::rules::{FILE_MAX, end_of_write, not_a_file};
+use super::rules::{FILE_MAX, end_of_write, mode_of_new, not_a_file};
 use super::xattrs::Xattrs;
 use dir::Dir;
 
@@ -118,7 +118,7 @@ impl MemInode {
     fn new(fs: Arc<Shared>, new: &NewInode<'_>, parent: Weak<MemInode>) -> Arc<MemInode> {
         let (now, kind) = (Timespec::stamp(), new.kind.file_kind());
         let meta = Meta {
-            mode: new.mode & 0o7777,
+            mode: mode_of_new(new),
             nlink: if kind == FileKind::Directory { 2 } else { 1 },
             uid: new.uid,
             gid: new.gid,

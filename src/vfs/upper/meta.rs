@@ -2,6 +2,7 @@
 
 use crate::vfs::attr::{Attr, Device, SetAttr, Timespec};
 use crate::vfs::inode::NewInode;
+use crate::vfs::rules::mode_of_new;
 use crate::vfs::xattrs::Xattrs;
 
 /// Attributes, without those that follow from the content.
@@ -44,7 +45,7 @@ impl Meta {
         let now = Timespec::stamp();
         Meta {
             id,
-            mode: new.mode & 0o7777,
+            mode: mode_of_new(new),
             nlink,
             uid: new.uid,
             gid: new.gid,

@@ -2,17 +2,22 @@
 //! after the upper was opened again, and its changes applied to a copy of the lower have to give the same tree once more.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use super::*;
+use crate::sys::private_mount::mount_for_thread;
 use crate::vfs::attr::Timespec;
 use crate::vfs::change::{Change, ChangeKind};
 use crate::vfs::contract::content;
+use crate::vfs::hostdir::{HostOptions, host};
 use crate::vfs::inode::{NewKind, same_inode};
 use crate::vfs::memfs::{MemFsOptions, memfs};
 
 /// How many sequences are tried, and how long each is.
 const RUNS: u64 = 200;
 const OPERATIONS: usize = 200;
+/// The same for the kernel's overlayfs.
+const KERNEL_RUNS: u64 = 50;
 
 /// One step: everything it needs is in it, so that it can be done to several trees.
 #[derive(Debug)]
@@ -390,5 +395,71 @@ fn reopen(upper: &mut Upper, folder: &Path, lower: &InodeRef, random: &mut fastr
 fn an_upper_does_what_a_plain_file_system_does() {
     for seed in 0..RUNS {
         run(seed, OPERATIONS);
+    }
+}
+
+/// Whether the step can be done to host files with nothing but the portable calls.
+fn is_portable(root: &InodeRef, operation: &Operation) -> bool {
+    match operation {
+        Operation::Create(_, Kind::Fifo) | Operation::SetXattr(..) | Operation::RemoveXattr(..) => false,
+        Operation::Rename(_, _, mode) => *mode == RenameMode::Replace,
+        Operation::SetAttr(path, change) => {
+            change.mode.is_some() && find(root, path).is_ok_and(|inode| inode.kind() != FileKind::Symlink)
+        }
+        _ => true,
+    }
+}
+
+/// The error of an outcome, as far as the host tells it apart.
+fn told_apart(outcome: Result<String>) -> Result<String> {
+    outcome.map_err(|errno| if errno == Errno::Perm { Errno::Access } else { errno })
+}
+
+/// One run on the kernel's overlayfs; the error is why it cannot be mounted.
+fn run_against_kernel(seed: u64, operations: usize) -> io::Result<()> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    for name in ["lower", "upper", "work", "merged"] {
+        std::fs::create_dir(at(name))?;
+    }
+    let options = HostOptions::default();
+    let host_lower = host(&at("lower"), &options)?;
+    for _ in 0..random.usize(..100) {
+        let operation = operation(&mut random);
+        if is_portable(&host_lower, &operation) {
+            let _ = perform(&host_lower, &operation);
+        }
+    }
+    let lower = copy_tree(&host_lower);
+    let layers = ["lower", "upper", "work"].map(|name| format!("{name}dir={}", at(name).display())).join(",");
+    mount_for_thread("overlay", &at("merged"), &format!("{layers},redirect_dir=on,index=on"))?;
+    let kernel = host(&at("merged"), &options)?;
+    let upper = Upper::open(&at("ours"), lower, &UpperOptions::default()).map_err(io::Error::other)?;
+    for step in 0..operations {
+        let operation = operation(&mut random);
+        if is_portable(&upper.root(), &operation) {
+            let (expected, found) = (perform(&kernel, &operation), perform(&upper.root(), &operation));
+            assert_eq!(told_apart(expected), told_apart(found), "seed {seed}, step {step}: {operation:?}");
+        }
+    }
+    let (expected, found) = (describe(&kernel, Depth::Applied), describe(&upper.root(), Depth::Applied));
+    assert_same(&expected, &found, &format!("seed {seed}, against the kernel"));
+    Ok(())
+}
+
+#[test]
+#[allow(clippy::disallowed_macros)]
+fn an_upper_does_what_the_kernels_overlayfs_does() {
+    for seed in 0..KERNEL_RUNS {
+        // The mount goes with its thread.
+        let outcome = std::thread::spawn(move || run_against_kernel(seed, OPERATIONS)).join();
+        match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+            Ok(()) => {}
+            Err(error) => {
+                println!("skipped: overlayfs cannot be mounted here: {error}");
+                return;
+            }
+        }
     }
 }
