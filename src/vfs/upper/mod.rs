@@ -278,6 +278,11 @@ impl Shared {
             return;
         }
         let mut recent = lock(&self.recent);
+        // A file with several names is brought in by each.
+        let slot = recent.nodes.get(node.slot.load(Ordering::Relaxed) as usize);
+        if slot.and_then(Option::as_ref).is_some_and(|kept| Arc::ptr_eq(kept, node)) {
+            return;
+        }
         let at = recent.next;
         recent.next = (at + 1) % RECENT_MAX;
         node.slot.store(at as u32, Ordering::Relaxed);
