@@ -114,8 +114,22 @@ impl Engine {
     }
 
     /// Removes containers that have ended, images that are untagged (with `all` every image that no container uses), with
-    /// `volumes` the anonymous volumes that no container uses, and all content that is left without a user.
+    /// `volumes` the anonymous volumes that no container uses (with `all` every such volume), and all content that is left
+    /// without a user.
     pub fn prune(&self, all: bool, volumes: bool) -> Result<Pruned> {
+        let mut pruned = self.prune_containers()?;
+        self.forget_images(all, &mut pruned)?;
+        if volumes {
+            let gone = self.prune_volumes(all)?;
+            pruned.volumes = gone.volumes;
+            pruned.reclaimed += gone.reclaimed;
+        }
+        pruned.reclaimed += self.store.gc(true)?.unwrap_or_default().bytes;
+        Ok(pruned)
+    }
+
+    /// Removes containers that have ended or never ran.
+    pub fn prune_containers(&self) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         for container in self.containers()?.iter().filter(|container| container.state.status != Status::Running) {
             let id = container.record.id.as_str();
@@ -130,21 +144,31 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        self.prune_images(all, &mut pruned)?;
-        if volumes {
-            for volume in self.store.volumes()?.iter().filter(|volume| volume.anonymous || all) {
-                let size = self.store.volume_usage(&volume.name);
-                if self.store.remove_volume(&volume.name).is_ok() {
-                    pruned.reclaimed += size;
-                    pruned.volumes.push(volume.name.clone());
-                }
-            }
-        }
-        pruned.reclaimed += self.store.gc(true)?.unwrap_or_default().bytes;
         Ok(pruned)
     }
 
-    fn prune_images(&self, all: bool, pruned: &mut Pruned) -> Result<()> {
+    /// Removes images that are untagged, with `all` every image that no container uses, and their content.
+    pub fn prune_images(&self, all: bool) -> Result<Pruned> {
+        let mut pruned = Pruned::default();
+        self.forget_images(all, &mut pruned)?;
+        pruned.reclaimed = self.store.gc(true)?.unwrap_or_default().bytes;
+        Ok(pruned)
+    }
+
+    /// Removes anonymous volumes that no container uses, with `all` every volume that no container uses.
+    pub fn prune_volumes(&self, all: bool) -> Result<Pruned> {
+        let mut pruned = Pruned::default();
+        for volume in self.store.volumes()?.iter().filter(|volume| volume.anonymous || all) {
+            let size = self.store.volume_usage(&volume.name);
+            if self.store.remove_volume(&volume.name).is_ok() {
+                pruned.reclaimed += size;
+                pruned.volumes.push(volume.name.clone());
+            }
+        }
+        Ok(pruned)
+    }
+
+    fn forget_images(&self, all: bool, pruned: &mut Pruned) -> Result<()> {
         let used = self.containers()?.iter().map(|container| container.record.manifest).collect::<HashSet<_>>();
         for image in self.images()? {
             if used.contains(&image.manifest.digest()) || (!all && !image.names.is_empty()) {

@@ -232,6 +232,10 @@ impl Store {
         self.container_folder(id).join("log")
     }
 
+    fn has_record(&self, id: &ContainerId) -> bool {
+        self.container_folder(id).join("config.json").exists()
+    }
+
     fn name_path(&self, name: &str) -> PathBuf {
         self.layout.names().join(escape(name))
     }
@@ -239,16 +243,14 @@ impl Store {
     /// Writes down a new container. [`Error::Conflict`] where the name is taken.
     pub fn add_container(&self, record: &ContainerRecord, name: &str) -> Result<()> {
         let _lease = self.lease()?;
-        self.reserve_name(name, &record.id)?;
-        let write = || {
-            let folder = self.container_folder(&record.id);
-            fs::create_dir(&folder).context("create", &folder)?;
-            let config = StoredConfig { name: name.to_owned(), record: record.clone() };
-            self.write_json(&folder, "config.json", &config)
-        };
-        write().inspect_err(|_| {
-            // The name would otherwise stay taken by nobody; that it cannot be given back is no second error.
-            let _ = fs::remove_file(self.name_path(name));
+        let folder = self.container_folder(&record.id);
+        fs::create_dir(&folder).context("create", &folder)?;
+        let config = StoredConfig { name: name.to_owned(), record: record.clone() };
+        // The record comes first: a name whose holder has none is free.
+        let added = self.write_json(&folder, "config.json", &config).and_then(|()| self.reserve_name(name, &record.id));
+        added.inspect_err(|_| {
+            // That it cannot be removed is no second error: it is a container without a name of its own.
+            let _ = fs::remove_dir_all(&folder);
         })
     }
 
@@ -261,7 +263,7 @@ impl Store {
                 Err(error) => return Err(error).context("create", &path),
             }
             let holder = fs::read_to_string(&path).unwrap_or_default();
-            if let Some(holder) = ContainerId::parse(&holder).filter(|holder| self.container_folder(holder).exists()) {
+            if let Some(holder) = ContainerId::parse(&holder).filter(|holder| self.has_record(holder)) {
                 return Err(Error::Conflict(format!(
                     "the container name {name:?} is already in use by container {}: remove that container \
                      to be able to reuse that name",
@@ -334,7 +336,7 @@ impl Store {
         }
         if let Ok(text) = fs::read_to_string(self.name_path(key))
             && let Some(id) = ContainerId::parse(&text)
-            && self.container_folder(&id).exists()
+            && self.has_record(&id)
         {
             return self.container(&id);
         }
@@ -392,7 +394,7 @@ impl Store {
         let Ok(entries) = fs::read_dir(self.layout.names()) else { return Vec::new() };
         let is_stale = |path: &PathBuf| {
             let held = fs::read_to_string(path).ok().and_then(|text| ContainerId::parse(&text));
-            !held.is_some_and(|id| self.container_folder(&id).join("config.json").exists())
+            !held.is_some_and(|id| self.has_record(&id))
         };
         entries
             .filter_map(|entry| entry.ok())

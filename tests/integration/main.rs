@@ -1,11 +1,16 @@
 //! Everything that is tested from outside, in one binary.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_macros)]
 
+/// What runs the built program on its own images.
 #[cfg(all(feature = "cli", feature = "wasm", feature = "base"))]
-mod containers;
-#[cfg(all(feature = "cli", feature = "wasm", feature = "base"))]
-mod limits;
-#[cfg(all(feature = "cli", feature = "wasm", feature = "base"))]
-mod support;
+mod command {
+    mod containers;
+    mod faults;
+    mod files;
+    mod images;
+    mod limits;
+    mod store;
+    mod support;
+}
 #[cfg(feature = "wasm")]
 mod wasi_testsuite;

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{commit, cp, create, diff, export, inspect, kill, logs, ps, rm, run, start, stop, wait};
+use super::{commit, cp, create, diff, export, inspect, kill, logs, ps, rm, run, start, stop, system, wait};
 use crate::cli::context::{Context, Outcome};
 
 /// A command on containers.
@@ -38,6 +38,12 @@ pub(in crate::cli) enum Command {
     Commit(commit::Args),
     /// Export a container's file system as a tar archive
     Export(export::Args),
+    /// Remove all stopped containers
+    Prune {
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
+    },
 }
 
 impl Command {
@@ -57,6 +63,10 @@ impl Command {
             Command::Cp(args) => args.run(context),
             Command::Commit(args) => args.run(context),
             Command::Export(args) => args.run(context),
+            Command::Prune { force } => {
+                system::confirm(force, &["all stopped containers"])?;
+                system::report(context, context.engine()?.prune_containers()?)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{history, images, import, inspect, load, rmi, save, tag};
+use super::{history, images, import, inspect, load, rmi, save, system, tag};
 use crate::cli::context::{Context, Outcome};
 
 /// A command on images.
@@ -26,6 +26,15 @@ pub(in crate::cli) enum Command {
     /// Remove one or more images
     #[command(alias = "remove")]
     Rm(rmi::Args),
+    /// Remove unused images
+    Prune {
+        /// Remove all unused images, not only untagged ones
+        #[arg(short, long)]
+        all: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
+    },
 }
 
 impl Command {
@@ -39,6 +48,11 @@ impl Command {
             Command::Save(args) => args.run(context),
             Command::Tag(args) => args.run(context),
             Command::Rm(args) => args.run(context),
+            Command::Prune { all, force } => {
+                let what = if all { "all images without at least one container" } else { "all untagged images" };
+                system::confirm(force, &[what])?;
+                system::report(context, context.engine()?.prune_images(all)?)
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::listing::{render, row};
 use crate::cli::output::human;
 use crate::cli::template::listings::DISK_USAGE;
-use crate::engine::DiskUsageRow;
+use crate::engine::{DiskUsageRow, Pruned};
 
 /// A command on the store.
 #[derive(Subcommand)]
@@ -73,10 +73,17 @@ fn df(context: &Context, format: Option<&str>) -> Outcome {
 }
 
 fn prune(context: &Context, all: bool, force: bool, volumes: bool) -> Outcome {
-    if !force && !confirmed(all, volumes)? {
-        return Ok(1);
+    let images = if all { "all images without at least one container" } else { "all untagged images" };
+    let mut what = vec!["all stopped containers", images];
+    if volumes {
+        what.push("all anonymous volumes not used by at least one container");
     }
-    let pruned = context.engine()?.prune(all, volumes)?;
+    confirm(force, &what)?;
+    report(context, context.engine()?.prune(all, volumes)?)
+}
+
+/// Says what was removed.
+pub(super) fn report(context: &Context, pruned: Pruned) -> Outcome {
     let mut text = String::new();
     let mut list = |title: &str, lines: Vec<String>| {
         if !lines.is_empty() {
@@ -92,20 +99,22 @@ fn prune(context: &Context, all: bool, force: bool, volumes: bool) -> Outcome {
     Ok(0)
 }
 
-fn confirmed(all: bool, volumes: bool) -> Result<bool, Failure> {
+/// Asks before something is removed, unless that was said with `--force`.
+pub(super) fn confirm(force: bool, what: &[&str]) -> Result<(), Failure> {
+    if force {
+        return Ok(());
+    }
     if !io::stdin().is_terminal() {
         return Err(Failure::new("nobody is there to confirm: add --force"));
     }
-    let images = if all { "all images without at least one container" } else { "all untagged images" };
-    let volumes = if volumes { "\n  - all anonymous volumes not used by at least one container" } else { "" };
-    write!(
-        io::stderr(),
-        "WARNING! This will remove:\n  - all stopped containers{volumes}\n  - {images}\n\n\
-         Are you sure you want to continue? [y/N] "
-    )?;
+    let what = what.iter().map(|line| format!("  - {line}\n")).collect::<String>();
+    write!(io::stderr(), "WARNING! This will remove:\n{what}\nAre you sure you want to continue? [y/N] ")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure { message: String::new(), hint: None, code: 1 }),
+    }
 }
 
 fn fsck(context: &Context) -> Outcome {

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::create::labels;
-use super::inspect;
+use super::{inspect, system};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::filter::Filters;
 use crate::cli::listing::{render, row};
@@ -42,6 +42,15 @@ pub(in crate::cli) enum Command {
         #[arg(required = true, value_name = "VOLUME")]
         volumes: Vec<String>,
     },
+    /// Remove unused volumes
+    Prune {
+        /// Remove all unused volumes, not only anonymous ones
+        #[arg(short, long)]
+        all: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
+    },
 }
 
 impl Command {
@@ -77,6 +86,11 @@ impl Command {
                 context.print(&render(&VOLUMES, &rows, format.as_deref(), quiet.then_some("Name"))?)?;
             }
             Command::Inspect(args) => return args.of_kind("volume").run(context),
+            Command::Prune { all, force } => {
+                let what = if all { "all volumes" } else { "all anonymous volumes" };
+                system::confirm(force, &[&format!("{what} not used by at least one container")])?;
+                return system::report(context, engine.prune_volumes(all)?);
+            }
             Command::Rm { volumes } => {
                 return context.for_each(&volumes, |name| {
                     engine.remove_volume(name)?;

@@ -1,0 +1,183 @@
+//! The store: damage, crashes, several processes, room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::support::{Cowbox, has_tool, printing, tool};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Changes one byte in the middle of a file.
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 0x55;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn damage_anywhere_is_found_and_named() {
+    for kind in ["blobs/sha256", "layers", "packs", "trees"] {
+        let cowbox = Cowbox::with_base();
+        cowbox.is_clean();
+        let path = files(&cowbox.root().join(kind))
+            .into_iter()
+            .filter(|path| path.extension().is_none())
+            .max_by_key(|path| fs::metadata(path).unwrap().len())
+            .unwrap();
+        damage(&path);
+        let ended = cowbox.run(["system", "fsck"]);
+        assert_eq!(ended.code, 1, "{kind}: {ended:?}");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(ended.out.contains(name), "{kind}: {name} is not named in {ended:?}");
+        assert!(ended.out.lines().all(|line| line.ends_with(')')), "every line says what to do: {ended:?}");
+    }
+}
+
+#[test]
+fn what_can_be_made_again_is_made_again() {
+    let cowbox = Cowbox::with_base();
+    for kind in ["trees", "compiled"] {
+        for path in files(&cowbox.root().join(kind)) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    assert_eq!(cowbox.run(["run", "--rm", "base", "echo", "again"]).ok(), "again\n");
+    cowbox.is_clean();
+}
+
+#[test]
+fn damaged_compiled_code_is_compiled_again() {
+    let cowbox = Cowbox::empty();
+    cowbox.program("a", &printing("fine\n", 0));
+    cowbox.run(["run", "--rm", "a"]).ok();
+    for path in files(&cowbox.root().join("compiled")) {
+        damage(&path);
+    }
+    assert_eq!(cowbox.run(["run", "--rm", "a"]).ok(), "fine\n");
+    for path in files(&cowbox.root().join("compiled")) {
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    }
+    assert_eq!(cowbox.run(["run", "--rm", "a"]).ok(), "fine\n");
+}
+
+#[test]
+fn leftovers_of_a_crash_do_no_harm_and_are_removed() {
+    let cowbox = Cowbox::with_base();
+    let root = cowbox.root();
+    fs::write(root.join("tmp/half"), vec![0; 4096]).unwrap();
+    fs::write(root.join("packs").join("ab".repeat(32)), vec![0; 4096]).unwrap();
+    fs::create_dir_all(root.join("containers").join("cd".repeat(32)).join("upper")).unwrap();
+    fs::write(root.join("names/=gone="), "cd".repeat(32)).unwrap();
+    cowbox.run(["create", "--name", "gone", "base", "true"]).ok();
+    cowbox.run(["rm", "gone"]).ok();
+    assert_eq!(cowbox.run(["run", "--rm", "base", "echo", "fine"]).ok(), "fine\n");
+    cowbox.run(["system", "prune", "-f"]).ok();
+    assert_eq!(files(&root.join("tmp")), Vec::<PathBuf>::new());
+    assert_eq!(files(&root.join("packs")).len(), 1);
+    assert_eq!(files(&root.join("containers")), Vec::<PathBuf>::new());
+    cowbox.is_clean();
+}
+
+#[test]
+fn several_processes_share_a_store() {
+    let cowbox = Cowbox::with_base();
+    for round in 0..4 {
+        cowbox.program(&format!("image{round}"), &printing(&format!("{round}\n"), 0));
+    }
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let cowbox = &cowbox;
+            scope.spawn(move || {
+                for round in 0..5 {
+                    let image = format!("image{worker}");
+                    let name = format!("box{worker}-{round}");
+                    assert_eq!(cowbox.run(["run", "--name", &name, &image]).ok(), format!("{worker}\n"));
+                    cowbox.run(["commit", &name, &format!("made{worker}-{round}")]).ok();
+                    cowbox.run(["tag", "base", &format!("tag{worker}-{round}")]).ok();
+                    cowbox.run(["rm", &name]).ok();
+                    if round == 2 {
+                        cowbox.run(["image", "prune", "-f"]).ok();
+                    }
+                }
+            });
+        }
+    });
+    let tags = cowbox.run(["images", "--format", "{{.Repository}}"]).ok();
+    assert_eq!(tags.lines().filter(|name| name.starts_with("tag")).count(), 20);
+    assert_eq!(tags.lines().filter(|name| name.starts_with("made")).count(), 20);
+    cowbox.is_clean();
+}
+
+#[test]
+fn df_counts_what_du_counts() {
+    if !has_tool("du") {
+        return;
+    }
+    let cowbox = Cowbox::with_base();
+    cowbox.run(["run", "--name", "box", "base", "cp", "/bin/coreutils", "/root/"]).ok();
+    let root = cowbox.root();
+    let du = |folders: &[&str]| -> u64 {
+        let count = |folder: &&str| {
+            let script = format!("find {} -type f -printf '%s\\n' | paste -sd+ | bc", root.join(folder).display());
+            tool("sh", ["-c", &script]).trim().parse::<u64>().unwrap_or(0)
+        };
+        folders.iter().map(count).sum()
+    };
+    if !has_tool("bc") {
+        return;
+    }
+    let df = cowbox.run(["system", "df", "--format", "{{.Type}}={{.Size}}"]).ok();
+    let human = |bytes| cowbox::cli::output::human::size(bytes);
+    assert!(df.contains(&format!("Images={}\n", human(du(&["blobs", "layers", "packs", "trees"])))), "{df}");
+    assert!(df.contains(&format!("Containers={}\n", human(du(&["containers"])))), "{df}");
+    assert!(df.contains(&format!("Compiled Code={}\n", human(du(&["compiled"])))), "{df}");
+}
+
+#[test]
+fn room_is_given_back_and_half_dead_packs_are_rewritten() {
+    let cowbox = Cowbox::empty();
+    // Two images of one import's content: a large file that both have, and a larger one that only the first has.
+    let folder = cowbox.path("tree");
+    fs::create_dir_all(&folder).unwrap();
+    let noise = |seed: u64, length: usize| -> Vec<u8> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        (0..length).map(|_| random.u8(..)).collect()
+    };
+    fs::write(folder.join("kept"), noise(1, 1 << 20)).unwrap();
+    fs::write(folder.join("gone"), noise(2, 8 << 20)).unwrap();
+    cowbox.run(["import", folder.to_str().unwrap(), "both"]).ok();
+    fs::remove_file(folder.join("gone")).unwrap();
+    cowbox.run(["import", folder.to_str().unwrap(), "one"]).ok();
+    let packs = || files(&cowbox.root().join("packs"));
+    assert_eq!(packs().len(), 1, "the second image refers to what is there");
+    cowbox.run(["rmi", "both"]).ok();
+    cowbox.run(["system", "prune", "-f"]).ok();
+    let sizes = packs().iter().map(|path| fs::metadata(path).unwrap().len()).sum::<u64>();
+    assert!((1 << 20..3 << 20).contains(&sizes), "{sizes}");
+    cowbox.run(["create", "--name", "box", "one", "x"]).ok();
+    cowbox.run(["cp", "box:/kept", "back"]).ok();
+    assert_eq!(fs::read(cowbox.path("back")).unwrap(), noise(1, 1 << 20));
+    cowbox.is_clean();
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_can_be_looked_at() {
+    let cowbox = Cowbox::with_base();
+    cowbox.run(["create", "--name", "box", "base", "true"]).ok();
+    if tool("id", ["-u"]).trim() == "0" {
+        println!("skipped: permissions do not hold for root");
+        return;
+    }
+    tool("chmod", ["-R", "a-w", cowbox.root().to_str().unwrap()]);
+    assert_eq!(cowbox.run(["images", "--format", "{{.Repository}}"]).ok(), "base\n");
+    assert_eq!(cowbox.run(["ps", "-a", "--format", "{{.Names}}"]).ok(), "box\n");
+    let error = cowbox.run(["run", "--rm", "base", "true"]).fails(125);
+    assert!(error.contains("--root"), "{error}");
+    tool("chmod", ["-R", "u+w", cowbox.root().to_str().unwrap()]);
+}
