@@ -653,9 +653,9 @@ mod tests {
         space.mount_hidden(&GuestPath::new("/no/such/place").unwrap(), device.clone()).unwrap();
         assert!(same_inode(&space.find(b"/dev").unwrap(), &device));
         assert!(same_inode(&space.find(b"/dev/../dev/.").unwrap(), &device));
-        assert!(root.lookup(name("dev")).is_err(), "nothing was made");
+        assert!(root.lookup(Name::new(b"dev").unwrap()).is_err(), "nothing was made");
         assert!(space.find(b"/no/such/place").is_err());
-        assert!(space.is_mount_point(&root, name("dev")));
+        assert!(space.is_mount_point(&root, Name::new(b"dev").unwrap()));
     }
 
     #[test]
