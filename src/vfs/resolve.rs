@@ -384,6 +384,7 @@ impl Rest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vfs::contract::name;
     use crate::vfs::memfs::{MemFsOptions, memfs};
 
     fn make(dir: &InodeRef, path: &str, kind: NewKind<'_>) -> InodeRef {
@@ -663,7 +664,6 @@ mod tests {
         let root = tree();
         let mut space = Namespace::new(root.clone());
         space.mount(&GuestPath::new("/home/ada").unwrap(), tree()).unwrap();
-        let name = |text: &'static str| Name::new(text.as_bytes()).unwrap();
         assert!(space.is_mount_point(&plain(&root, "home"), name("ada")));
         assert!(!space.is_mount_point(&root, name("home")));
         assert!(!space.is_mount_point(&root, name("nothing")));
