@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_mount_covers_the_images_volume_and_parents_come_first() {
         let asked =
-            [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("v:/data").unwrap()];
+            [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("vol:/data").unwrap()];
         let image = ["/data".to_owned(), "/log/".into()];
         let mounts = all_mounts(image.iter(), &asked).unwrap();
         let targets = mounts.iter().map(|mount| mount.target.as_str()).collect::<Vec<_>>();
