@@ -9,6 +9,7 @@ use super::stdio::Ready;
 /// What the reading thread and the waiting ones share. One lock, so no order.
 #[derive(Default)]
 struct Shared {
+    /// From when a chunk is asked for until it is there.
     wanted: bool,
     /// What was read and not yet taken; empty at the end of the input.
     chunk: Option<io::Result<Vec<u8>>>,
@@ -32,14 +33,15 @@ fn read_when_wanted() {
         while !state.wanted {
             state = shared().1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.wanted = false;
         drop(state);
         let mut buf = vec![0; 64 << 10];
         let chunk = io::stdin().lock().read(&mut buf).map(|len| {
             buf.truncate(len);
             buf
         });
-        lock().chunk = Some(chunk);
+        let mut state = lock();
+        (state.chunk, state.wanted) = (Some(chunk), false);
+        drop(state);
         shared().1.notify_all();
     }
 }
@@ -95,6 +97,9 @@ impl Waker {
 }
 
 pub(super) fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
     let mut state = lock();
     loop {
         match state.chunk.take() {
