@@ -112,8 +112,8 @@ impl From<store::Error> for Error {
             Store::Conflict(_) => ErrorKind::Conflict,
             Store::Damaged { .. } | Store::Erofs { .. } => ErrorKind::Damaged,
             Store::Format { .. } => ErrorKind::Storage,
+            _ if full => ErrorKind::Storage,
             Store::Unpack { .. } => ErrorKind::InvalidInput,
-            Store::Io { .. } if full => ErrorKind::Storage,
             Store::Io { .. } => ErrorKind::Internal,
         };
         let result = Error::new(kind, error.to_string());
