@@ -111,13 +111,14 @@ impl From<store::Error> for Error {
             Store::NotFound(_) => ErrorKind::NotFound,
             Store::Conflict(_) => ErrorKind::Conflict,
             Store::Damaged { .. } | Store::Erofs { .. } => ErrorKind::Damaged,
-            Store::Format { .. } => ErrorKind::Storage,
+            Store::Format { .. } | Store::ReadOnly(_) => ErrorKind::Storage,
             _ if full => ErrorKind::Storage,
             Store::Unpack { .. } => ErrorKind::InvalidInput,
             Store::Io { .. } => ErrorKind::Internal,
         };
         let result = Error::new(kind, error.to_string());
         match (&error, full) {
+            (Store::ReadOnly(_), _) => result.hint("name another with --root or COWBOX_HOME"),
             (_, true) => result.hint("free some room: `cowbox system prune` removes what nobody uses"),
             (Store::Damaged { .. } | Store::Erofs { .. }, _) => {
                 result.hint("`cowbox system fsck` says what is damaged and what to do")

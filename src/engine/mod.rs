@@ -39,7 +39,7 @@ use std::sync::Arc;
 pub use change::Change;
 pub use commit::CommitOptions;
 pub use containers::{Container, DiffLine};
-pub use copy::CopyEnd;
+pub use copy::{CopyEnd, CopyOptions};
 pub use create::{CreateOptions, VolumeOption};
 pub use error::{Error, ErrorKind, Result};
 pub use images::{HistoryLine, Image, Removed};

@@ -11,7 +11,7 @@ use crate::archive;
 use crate::oci::hex;
 use crate::store::{ContainerRecord, MountSource, Volume};
 use crate::sys::random;
-use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, Upper, UpperOptions, memfs};
+use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, SetAttr, Upper, UpperOptions, memfs};
 
 /// Volumes that are mounted in this process: containers of one process share them.
 fn mounted() -> &'static Mutex<HashMap<PathBuf, Weak<Upper>>> {
@@ -100,5 +100,8 @@ fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Resu
         return Ok(());
     }
     archive::copy_children(&source, volume, &archive::ApplyOptions::default())?;
+    let attr = source.attr()?;
+    let root = SetAttr { mode: Some(attr.mode), uid: Some(attr.uid), gid: Some(attr.gid), ..SetAttr::default() };
+    volume.set_attr(&root)?;
     Ok(())
 }

@@ -41,6 +41,9 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// The store can only be looked at.
+    #[error("the store in {} cannot be written to", .0.display())]
+    ReadOnly(PathBuf),
     /// A layer could not be unpacked.
     #[error("{what}: {source}")]
     Unpack {
