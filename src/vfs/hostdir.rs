@@ -5,15 +5,18 @@
 //! are: the walk resolves them in the guest's own namespace.
 //!
 //! A file of the host that can be told from others (device and inode number) is one inode whatever its name, while the
-//! inode lives. Lock order: a node's `listing`; then, each innermost: `Shared::nodes`, `Shared::recent`, a node's `place`.
+//! inode lives. Where the system has no such numbers, it is one inode for each of its names.
+//!
+//! Lock order: a node's `listing`; then, each innermost: `Shared::nodes`, `Shared::recent`, a node's `place`, its `dir`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::SystemTime;
 
@@ -39,6 +42,11 @@ pub struct HostOptions {
 
 /// The directory or regular file at `path` of the host, links followed. Errors of the host; `Unsupported` for other kinds.
 pub fn host(path: &Path, options: &HostOptions) -> io::Result<InodeRef> {
+    open(path, options, system::OPEN_DIRECTORIES_STAY, true)
+}
+
+/// As [`host`], on a system of which one knows whether open directories stay, and whether its files have numbers.
+fn open(path: &Path, options: &HostOptions, open_directories_stay: bool, has_numbers: bool) -> io::Result<InodeRef> {
     let metadata = std::fs::metadata(path)?;
     let (handle, metadata) = if metadata.is_dir() {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
@@ -50,19 +58,23 @@ pub fn host(path: &Path, options: &HostOptions) -> io::Result<InodeRef> {
             _ => (File::open(path)?, false),
         };
         let metadata = Metadata::from_file(&file)?;
-        (Handle::File { file, is_writable }, metadata)
+        (Handle::File(OpenFile { file, is_writable }), metadata)
     } else {
         return Err(io::ErrorKind::Unsupported.into());
     };
+    let identity = system::details(&metadata).identity.filter(|_| has_numbers);
     let fs = Arc::new(Shared {
         dev: new_dev(),
-        host_dev: system::details(&metadata).identity.map_or(0, |(dev, _)| dev),
+        host_dev: identity.map_or(0, |(dev, _)| dev),
         read_only: options.read_only,
+        has_numbers: identity.is_some(),
+        open_directories_stay,
+        serials: AtomicU64::new(0),
         nodes: Mutex::default(),
         recent: Mutex::default(),
     });
-    let key = fs.key(&metadata, None);
-    Ok(fs.node(key, kind_of(&metadata), None, Some(handle)))
+    let (dev, ino) = identity.unwrap_or((0, 1));
+    Ok(fs.node((Key::Numbers(dev, ino), ino), kind_of(&metadata), None, Some(handle)))
 }
 
 struct Shared {
@@ -70,14 +82,25 @@ struct Shared {
     /// The device the root lies on.
     host_dev: u64,
     read_only: bool,
+    /// Whether the system tells device and inode numbers.
+    has_numbers: bool,
+    /// [`system::OPEN_DIRECTORIES_STAY`].
+    open_directories_stay: bool,
+    /// How many nodes there have been.
+    serials: AtomicU64,
     nodes: Mutex<HashMap<Key, Weak<HostNode>>>,
     /// Directories looked up last, which stay open.
     recent: Mutex<VecDeque<Arc<HostNode>>>,
 }
 
-/// What tells files apart: device and inode number, or, where there are none, a hash of directory and name.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key(u64, u64);
+/// What tells files apart.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// Device and inode number.
+    Numbers(u64, u64),
+    /// Where there are none: the serial number of the directory's node, and the name.
+    Name(u64, OsString),
+}
 
 /// Where a file was found.
 #[derive(Clone)]
@@ -86,20 +109,36 @@ struct Place {
     name: OsString,
 }
 
+impl Place {
+    /// What tells a file at this place from others by its name.
+    fn key(&self) -> Key {
+        Key::Name(self.parent.serial, self.name.clone())
+    }
+}
+
 enum Handle {
     Directory(Dir),
-    File { file: File, is_writable: bool },
+    File(OpenFile),
+}
+
+struct OpenFile {
+    file: File,
+    is_writable: bool,
 }
 
 struct HostNode {
     this: Weak<HostNode>,
     fs: Arc<Shared>,
-    key: Key,
+    serial: u64,
+    /// The inode number, or a hash of the path.
+    ino: u64,
     kind: FileKind,
     /// None once the name is gone, or for the root.
     place: Mutex<Option<Place>>,
-    /// Opened when it is needed first.
-    handle: OnceLock<Handle>,
+    /// A regular file, opened when it is needed first.
+    file: OnceLock<OpenFile>,
+    /// A directory, opened when it is needed.
+    dir: Mutex<Option<Arc<Dir>>>,
     listing: Mutex<Listing>,
     appending: Mutex<()>,
 }
@@ -120,43 +159,54 @@ fn kind_of(metadata: &Metadata) -> FileKind {
     FileKind::from_mode(system::details(metadata).mode).unwrap_or(FileKind::Regular)
 }
 
-fn host_name(name: Name<'_>) -> Result<&std::ffi::OsStr> {
+fn host_name(name: Name<'_>) -> Result<&OsStr> {
     system::name_from_guest(name.as_bytes()).ok_or(Errno::Inval)
 }
 
 impl Shared {
-    fn key(&self, metadata: &Metadata, place: Option<&Place>) -> Key {
-        if let Some((dev, ino)) = system::details(metadata).identity {
-            return Key(dev, ino);
+    /// What tells the file at `place` from others, and its inode number.
+    fn key(&self, metadata: &Metadata, place: &Place) -> (Key, u64) {
+        if let Some((dev, ino)) = system::details(metadata).identity.filter(|_| self.has_numbers) {
+            return (Key::Numbers(dev, ino), ino);
         }
         let mut hasher = DefaultHasher::new();
-        if let Some(place) = place {
-            place.parent.key.hash(&mut hasher);
-            place.name.to_string_lossy().to_lowercase().hash(&mut hasher);
-        }
-        Key(0, hasher.finish())
+        place.parent.ino.hash(&mut hasher);
+        place.name.hash(&mut hasher);
+        (place.key(), hasher.finish())
     }
 
-    fn node(self: &Arc<Self>, key: Key, kind: FileKind, place: Option<Place>, handle: Option<Handle>) -> Arc<HostNode> {
+    fn node(
+        self: &Arc<Self>,
+        (key, ino): (Key, u64),
+        kind: FileKind,
+        place: Option<Place>,
+        handle: Option<Handle>,
+    ) -> Arc<HostNode> {
         let mut nodes = lock(&self.nodes);
-        if let Some(node) = nodes.get(&key).and_then(Weak::upgrade).filter(|node| node.kind == kind) {
+        // A file that was just made is none of those that had its name before.
+        let may_be_known = self.has_numbers || handle.is_none();
+        let known = nodes.get(&key).and_then(Weak::upgrade);
+        if let Some(node) = known.filter(|node| may_be_known && node.kind == kind) {
             drop(nodes);
             if place.is_some() {
                 *lock(&node.place) = place;
             }
             return node;
         }
-        let cell = OnceLock::new();
-        if let Some(handle) = handle {
-            cell.get_or_init(|| handle);
-        }
+        let (file, dir) = match handle {
+            Some(Handle::File(file)) => (OnceLock::from(file), None),
+            Some(Handle::Directory(dir)) => (OnceLock::new(), Some(Arc::new(dir))),
+            None => (OnceLock::new(), None),
+        };
         let node = Arc::new_cyclic(|this| HostNode {
             this: this.clone(),
             fs: self.clone(),
-            key,
+            serial: self.serials.fetch_add(1, Ordering::Relaxed),
+            ino,
             kind,
             place: Mutex::new(place),
-            handle: cell,
+            file,
+            dir: Mutex::new(dir),
             listing: Mutex::default(),
             appending: Mutex::new(()),
         });
@@ -175,8 +225,31 @@ impl Shared {
         node
     }
 
-    fn known(&self, key: Key) -> Option<Arc<HostNode>> {
-        lock(&self.nodes).get(&key).and_then(Weak::upgrade)
+    fn known(&self, key: &Key) -> Option<Arc<HostNode>> {
+        lock(&self.nodes).get(key).and_then(Weak::upgrade)
+    }
+
+    /// Sees to it that `node`, where it is known by its name, is known by another one, or by none.
+    fn rename(&self, node: &HostNode, from: &Key, to: Option<Key>) {
+        if self.has_numbers {
+            return;
+        }
+        let mut nodes = lock(&self.nodes);
+        if nodes.get(from).is_some_and(|found| std::ptr::eq(found.as_ptr(), node)) {
+            nodes.remove(from);
+        }
+        if let Some(to) = to {
+            nodes.insert(to, node.this.clone());
+        }
+    }
+
+    /// Closes all directories that can be opened again.
+    fn close_directories(&self) {
+        let nodes: Vec<_> = lock(&self.nodes).values().filter_map(Weak::upgrade).collect();
+        for node in nodes.iter().filter(|node| node.place().is_some()) {
+            let dir = lock(&node.dir).take();
+            drop(dir);
+        }
     }
 
     /// Forgets a directory that lost its name.
@@ -194,64 +267,60 @@ impl HostNode {
         lock(&self.place).clone()
     }
 
-    fn handle(&self) -> Result<&Handle> {
-        if let Some(handle) = self.handle.get() {
-            return Ok(handle);
-        }
-        let place = self.place().ok_or(Errno::NoEnt)?;
-        let parent = place.parent.dir()?;
-        let handle = match self.kind {
-            FileKind::Directory => Handle::Directory(parent.open_dir(&place.name)?),
-            FileKind::Regular => {
-                let writable = parent.open_with(&place.name, OpenOptions::new().read(true).write(!self.fs.read_only));
-                match writable {
-                    Ok(file) => Handle::File { file: file.into_std(), is_writable: !self.fs.read_only },
-                    Err(_) => Handle::File { file: parent.open(&place.name)?.into_std(), is_writable: false },
-                }
-            }
-            kind => return Err(not_a_file(kind)),
-        };
-        Ok(self.handle.get_or_init(|| handle))
-    }
-
-    fn dir(&self) -> Result<&Dir> {
+    fn dir(&self) -> Result<Arc<Dir>> {
         if self.kind != FileKind::Directory {
             return Err(Errno::NotDir);
         }
-        match self.handle()? {
-            Handle::Directory(dir) => Ok(dir),
-            Handle::File { .. } => Err(Errno::NotDir),
+        if let Some(dir) = &*lock(&self.dir) {
+            return Ok(dir.clone());
         }
+        let place = self.place().ok_or(Errno::NoEnt)?;
+        let dir = Arc::new(place.parent.dir()?.open_dir(&place.name)?);
+        Ok(lock(&self.dir).get_or_insert(dir).clone())
+    }
+
+    fn open_file(&self) -> Result<&OpenFile> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        if self.kind != FileKind::Regular {
+            return Err(not_a_file(self.kind));
+        }
+        let place = self.place().ok_or(Errno::NoEnt)?;
+        let parent = place.parent.dir()?;
+        let writable = parent.open_with(&place.name, OpenOptions::new().read(true).write(!self.fs.read_only));
+        let file = match writable {
+            Ok(file) => OpenFile { file: file.into_std(), is_writable: !self.fs.read_only },
+            Err(_) => OpenFile { file: parent.open(&place.name)?.into_std(), is_writable: false },
+        };
+        Ok(self.file.get_or_init(|| file))
     }
 
     fn file(&self) -> Result<&File> {
-        match self.handle()? {
-            Handle::File { file, .. } => Ok(file),
-            Handle::Directory(_) => Err(Errno::IsDir),
-        }
+        Ok(&self.open_file()?.file)
     }
 
     fn writable_file(&self) -> Result<&File> {
         if self.fs.read_only && self.kind == FileKind::Regular {
             return Err(Errno::RoFs);
         }
-        match self.handle()? {
-            Handle::File { file, is_writable: true } => Ok(file),
-            Handle::File { .. } => Err(Errno::Access),
-            Handle::Directory(_) => Err(Errno::IsDir),
-        }
+        let open = self.open_file()?;
+        if open.is_writable { Ok(&open.file) } else { Err(Errno::Access) }
     }
 
     /// The directory, for a change of its entries.
-    fn changing_dir(&self) -> Result<&Dir> {
+    fn changing_dir(&self) -> Result<Arc<Dir>> {
         let dir = self.dir()?;
         if self.fs.read_only { Err(Errno::RoFs) } else { Ok(dir) }
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        match (self.handle.get(), self.place()) {
-            (Some(Handle::Directory(dir)), _) => Ok(dir.dir_metadata()?),
-            (Some(Handle::File { file, .. }), _) => Ok(Metadata::from_file(file)?),
+        if let Some(open) = self.file.get() {
+            return Ok(Metadata::from_file(&open.file)?);
+        }
+        let dir = lock(&self.dir).clone();
+        match (dir, self.place()) {
+            (Some(dir), _) => Ok(dir.dir_metadata()?),
             (None, Some(place)) => Ok(place.parent.dir()?.symlink_metadata(&place.name)?),
             (None, None) => Err(Errno::NoEnt),
         }
@@ -264,7 +333,7 @@ impl HostNode {
         let host_name = host_name(name).map_err(|_| Errno::NoEnt)?;
         let metadata = dir.symlink_metadata(host_name)?;
         let place = Place { parent: self.arc(), name: host_name.to_owned() };
-        let key = self.fs.key(&metadata, Some(&place));
+        let key = self.fs.key(&metadata, &place);
         Ok(self.fs.node(key, kind_of(&metadata), Some(place), None))
     }
 
@@ -272,23 +341,29 @@ impl HostNode {
         self.this.upgrade().expect("nodes live in an Arc only")
     }
 
-    /// The node of entry `name` if somebody holds it, with a handle that outlives the name.
-    fn held(&self, name: &std::ffi::OsStr) -> Option<Arc<HostNode>> {
+    /// The node of entry `name` if somebody holds it, with a handle that outlives the name, or with none that would keep it.
+    fn held(&self, name: &OsStr) -> Option<Arc<HostNode>> {
         let metadata = self.dir().ok()?.symlink_metadata(name).ok()?;
         let place = Place { parent: self.arc(), name: name.to_owned() };
-        let node = self.fs.known(self.fs.key(&metadata, Some(&place)))?;
-        // Of other kinds than files and directories no handle is kept.
-        let _ = node.handle();
+        let node = self.fs.known(&self.fs.key(&metadata, &place).0)?;
+        match node.kind {
+            FileKind::Directory if self.fs.open_directories_stay => self.fs.close_directories(),
+            // What cannot be opened has nothing that could outlive its name.
+            FileKind::Directory => drop(node.dir()),
+            _ => drop(node.open_file()),
+        }
         Some(node)
     }
 
     /// Notes that the name a node was found under is gone.
-    fn lost(&self, parent: &HostNode, name: &std::ffi::OsStr) {
+    fn lost(&self, parent: &HostNode, name: &OsStr) {
         let mut place = lock(&self.place);
         let is_this = place.as_ref().is_some_and(|place| std::ptr::eq(&*place.parent, parent) && place.name == name);
         let old = if is_this { place.take() } else { None };
         drop(place);
-        drop(old);
+        if let Some(old) = old {
+            self.fs.rename(self, &old.key(), None);
+        }
         self.fs.forget_recent(self);
     }
 
@@ -307,7 +382,7 @@ impl HostNode {
         let other = details.identity.map_or(0, |(dev, _)| dev.wrapping_sub(self.fs.host_dev) << 20);
         Attr {
             dev: self.fs.dev.wrapping_add(other),
-            ino: self.key.1,
+            ino: self.ino,
             kind: self.kind,
             mode: (details.mode & 0o7777) as u16,
             nlink: u32::try_from(details.nlink).unwrap_or(u32::MAX),
@@ -335,13 +410,13 @@ impl HostNode {
             // Gone since it was listed.
             let Ok(metadata) = entry.metadata() else { continue };
             let place = Place { parent: self.arc(), name: file_name.clone() };
-            let key = self.fs.key(&metadata, Some(&place));
+            let (_, ino) = self.fs.key(&metadata, &place);
             let number = listing.numbers.get(&*name).copied().unwrap_or_else(|| {
                 listing.last += 1;
                 listing.last
             });
             numbers.insert(name.clone().into(), number);
-            order.insert(number, (name.into(), key.1, kind_of(&metadata)));
+            order.insert(number, (name.into(), ino, kind_of(&metadata)));
         }
         (listing.numbers, listing.order) = (numbers, order);
         Ok(())
@@ -355,9 +430,9 @@ impl HostNode {
         if let Some(time) = change.mtime.and_then(Option::<SystemTime>::from) {
             times = times.set_modified(time);
         }
-        match self.handle().map_err(io::Error::from)? {
-            Handle::File { file, .. } => file.set_times(times),
-            Handle::Directory(dir) => dir.open(".")?.into_std().set_times(times),
+        match self.kind {
+            FileKind::Directory => system::set_directory_times(&*self.dir()?, times),
+            _ => self.file()?.set_times(times),
         }
     }
 }
@@ -385,7 +460,7 @@ impl Inode for HostNode {
                 return Err(Errno::NotSup);
             }
             match self.place() {
-                Some(place) => system::change_mode(place.parent.dir()?, &place.name, mode.into())?,
+                Some(place) => system::change_mode(&*place.parent.dir()?, &place.name, mode.into())?,
                 None => return Err(Errno::Perm),
             }
         }
@@ -426,8 +501,8 @@ impl Inode for HostNode {
                 let file = dir.open_with(host_name, &options)?.into_std();
                 let metadata = Metadata::from_file(&file)?;
                 let place = Place { parent: self.arc(), name: host_name.to_owned() };
-                let key = self.fs.key(&metadata, Some(&place));
-                let handle = Handle::File { file, is_writable: true };
+                let key = self.fs.key(&metadata, &place);
+                let handle = Handle::File(OpenFile { file, is_writable: true });
                 return Ok(self.fs.node(key, FileKind::Regular, Some(place), Some(handle)));
             }
             NewKind::Directory => {
@@ -435,7 +510,7 @@ impl Inode for HostNode {
                 system::set_directory_mode(&mut builder, u32::from(new.mode & 0o7777));
                 dir.create_dir_with(host_name, &builder)?;
             }
-            NewKind::Symlink(target) => system::symlink(dir, target, host_name)?,
+            NewKind::Symlink(target) => system::symlink(&dir, target, host_name)?,
             _ => return Err(Errno::Perm),
         }
         self.lookup(name)
@@ -447,7 +522,7 @@ impl Inode for HostNode {
             return Err(Errno::Perm);
         }
         let place = target.place().ok_or(Errno::NoEnt)?;
-        Ok(place.parent.dir()?.hard_link(&place.name, dir, host_name(name)?)?)
+        Ok(place.parent.dir()?.hard_link(&place.name, &dir, host_name(name)?)?)
     }
 
     fn unlink(&self, name: Name<'_>) -> Result<()> {
@@ -485,7 +560,7 @@ impl Inode for HostNode {
         }
         let (moved, replaced) = (self.held(from), to_node.held(to));
         let is_same = matches!((&moved, &replaced), (Some(moved), Some(replaced)) if Arc::ptr_eq(moved, replaced));
-        dir.rename(from, target_dir, to)?;
+        dir.rename(from, &target_dir, to)?;
         if is_same {
             return Ok(());
         }
@@ -493,7 +568,10 @@ impl Inode for HostNode {
             node.lost(&to_node, to);
         }
         if let Some(node) = moved {
-            *lock(&node.place) = Some(Place { parent: to_node, name: to.to_owned() });
+            let old = Place { parent: self.arc(), name: from.to_owned() };
+            let new = Place { parent: to_node, name: to.to_owned() };
+            self.fs.rename(&node, &old.key(), Some(new.key()));
+            *lock(&node.place) = Some(new);
         }
         Ok(())
     }
@@ -526,9 +604,9 @@ impl Inode for HostNode {
     }
 
     fn sync(&self) -> Result<()> {
-        match self.handle() {
-            Ok(Handle::File { file, .. }) => Ok(file.sync_all()?),
-            // Not every system can make the names in a directory durable.
+        // Not every system can make the names in a directory durable.
+        match self.kind {
+            FileKind::Regular => Ok(self.file()?.sync_all()?),
             _ => Ok(()),
         }
     }
@@ -539,7 +617,7 @@ impl Inode for HostNode {
         }
         let place = self.place().ok_or(Errno::NoEnt)?;
         let target = place.parent.dir()?.read_link_contents(&place.name)?;
-        Ok(system::name_to_guest(target.as_os_str()).into_owned())
+        Ok(system::link_to_guest(target.as_os_str()).into_owned())
     }
 
     fn set_xattr(&self, _name: &[u8], _value: &[u8]) -> Result<()> {
@@ -567,6 +645,60 @@ mod tests {
             std::fs::create_dir(&path).unwrap();
             writable(&path)
         });
+    }
+
+    /// What Windows is like.
+    fn without_numbers(path: &Path) -> InodeRef {
+        open(path, &HostOptions::default(), true, false).unwrap()
+    }
+
+    #[test]
+    fn files_without_numbers_are_known_by_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = without_numbers(folder.path());
+        let old = file(&root, "f");
+        old.write_at(b"old", 0).unwrap();
+        assert!(Arc::ptr_eq(&root.lookup(name("f")).unwrap(), &old));
+        root.rename(name("f"), &root, name("g"), RenameMode::Replace).unwrap();
+        assert!(Arc::ptr_eq(&root.lookup(name("g")).unwrap(), &old));
+        let new = file(&root, "f");
+        new.write_at(b"new", 0).unwrap();
+        assert_eq!((content(&old), content(&new)), (b"old".to_vec(), b"new".to_vec()));
+        root.unlink(name("f")).unwrap();
+        file(&root, "f").write_at(b"newest", 0).unwrap();
+        assert_eq!((content(&old), content(&new)), (b"old".to_vec(), b"new".to_vec()));
+        assert_eq!(content(&root.lookup(name("f")).unwrap()), b"newest");
+    }
+
+    #[test]
+    fn children_of_a_moved_directory_are_not_those_of_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = without_numbers(folder.path());
+        let old = mkdir(&root, "d");
+        let child = file(&old, "f");
+        child.write_at(b"old", 0).unwrap();
+        root.rename(name("d"), &root, name("e"), RenameMode::Replace).unwrap();
+        let new = mkdir(&root, "d");
+        file(&new, "f").write_at(b"new", 0).unwrap();
+        assert_eq!((content(&child), content(&old.lookup(name("f")).unwrap())), (b"old".to_vec(), b"old".to_vec()));
+        assert_eq!(content(&new.lookup(name("f")).unwrap()), b"new");
+    }
+
+    #[test]
+    fn a_directory_is_closed_before_it_loses_its_name_where_it_has_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = without_numbers(folder.path());
+        let outer = mkdir(&root, "d");
+        let inner = mkdir(&outer, "e");
+        file(&inner, "f");
+        let is_open = |inode: &InodeRef| lock(&downcast::<HostNode>(inode).unwrap().dir).is_some();
+        assert!(is_open(&root) && is_open(&outer) && is_open(&inner));
+        root.rename(name("d"), &root, name("x"), RenameMode::Replace).unwrap();
+        assert!(is_open(&root) && !is_open(&outer) && !is_open(&inner));
+        assert_eq!(list(&inner), [("f".to_owned(), FileKind::Regular)]);
+        inner.unlink(name("f")).unwrap();
+        outer.rmdir(name("e")).unwrap();
+        assert_eq!((is_open(&inner), inner.lookup(name("f")).err()), (false, Some(Errno::NoEnt)));
     }
 
     #[test]
