@@ -8,10 +8,11 @@ use super::create::CreateOptions;
 use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
-use super::{Engine, Progress, ProgressFn, user};
+use super::{Engine, ProgressFn, user};
 use crate::oci::Platform;
 use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Runtime, Stdio};
 use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status, Store};
+use crate::sys::stdio;
 use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
 
 /// The standard streams of a run, and whether they are logged.
@@ -236,8 +237,8 @@ fn logged(stdio: Stdio, log: &Arc<Log>) -> Stdio {
     let tee = |output: Output, stream: &'static str| -> Output {
         let out: Box<dyn Write + Send> = match output {
             Output::Null => Box::new(io::sink()),
-            Output::HostStdout => Box::new(io::stdout()),
-            Output::HostStderr => Box::new(io::stderr()),
+            Output::HostStdout => Box::new(stdio::Stdout),
+            Output::HostStderr => Box::new(stdio::Stderr),
             Output::Writer(writer) => writer,
         };
         Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))
@@ -248,6 +249,7 @@ fn logged(stdio: Stdio, log: &Arc<Log>) -> Stdio {
 /// The runtimes that this build has.
 #[cfg(feature = "wasm")]
 pub(super) fn runtimes(store: &Store, progress: &ProgressFn) -> Vec<Arc<dyn Runtime>> {
+    use super::Progress;
     use crate::runtime::wasm::{self, Wasm, WasmOptions};
     let tell = progress.clone();
     let cache = (!store.is_read_only()).then(|| store.compiled_folder());

@@ -53,7 +53,7 @@ fn df(context: &Context, format: Option<&str>) -> Outcome {
     let usage = context.engine()?.disk_usage()?;
     let line = |kind: &str, usage: DiskUsageRow| {
         let share =
-            if usage.size > 0 { format!(" ({}%)", usage.reclaimable * 100 / usage.size) } else { String::new() };
+            (usage.reclaimable * 100).checked_div(usage.size).map_or_else(String::new, |share| format!(" ({share}%)"));
         row([
             ("Active", usage.active.to_string()),
             ("Reclaimable", human::size(usage.reclaimable) + &share),
