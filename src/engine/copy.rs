@@ -52,8 +52,9 @@ impl Engine {
     /// Copies a file or directory. A directory that ends in `/.` is copied without itself. Containers must not run.
     pub fn copy(&self, from: &CopyEnd, to: &CopyEnd, options: CopyOptions) -> Result<()> {
         if let (CopyEnd::Container { .. }, CopyEnd::Container { .. }) = (from, to) {
-            return Err(Error::invalid("copying between containers is not supported")
-                .hint("copy to the host first, or pipe `cowbox cp CONTAINER:PATH -` into `cowbox cp - CONTAINER:PATH`"));
+            return Err(Error::invalid("copying between containers is not supported").hint(
+                "copy to the host first, or pipe `cowbox cp CONTAINER:PATH -` into `cowbox cp - CONTAINER:PATH`",
+            ));
         }
         // As Docker does: what is copied belongs to root in a container, and to who copies it on the host.
         let owner = match to {

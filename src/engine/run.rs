@@ -11,6 +11,7 @@ use super::rootfs;
 use super::{Engine, user};
 use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio};
 use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
+use crate::sys::stdio;
 use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
 
 /// The standard streams of a run, and whether they are logged.
@@ -228,8 +229,8 @@ fn logged(stdio: Stdio, log: &Arc<Log>) -> Stdio {
     let tee = |output: Output, stream: &'static str| -> Output {
         let out: Box<dyn Write + Send> = match output {
             Output::Null => Box::new(io::sink()),
-            Output::HostStdout => Box::new(io::stdout()),
-            Output::HostStderr => Box::new(io::stderr()),
+            Output::HostStdout => Box::new(stdio::Stdout),
+            Output::HostStderr => Box::new(stdio::Stderr),
             Output::Writer(writer) => writer,
         };
         Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))

@@ -46,6 +46,32 @@ pub fn stdin_available() -> Option<u64> {
     system::stdin_available()
 }
 
+/// Standard output as [`write_stdout`] writes to it.
+pub struct Stdout;
+
+impl io::Write for Stdout {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        write_stdout(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Standard error as [`write_stderr`] writes to it.
+pub struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        write_stderr(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Writes to standard output, past any buffer of this process.
 pub fn write_stdout(buf: &[u8]) -> io::Result<usize> {
     system::write_stdout(buf)
