@@ -113,7 +113,7 @@ impl Files {
                 let asked = std::path::absolute(Path::new(path))?;
                 let followed = if follow || wants_directory { std::fs::canonicalize(&asked)? } else { asked.clone() };
                 // The name is the one that was asked for, wherever a link leads.
-                let name = asked.file_name().map(|name| guest_name(name)).transpose()?;
+                let name = asked.file_name().map(guest_name).transpose()?;
                 (open_host(&followed, true)?, name)
             }
         };

@@ -158,7 +158,7 @@ impl Engine {
         if let Some(user) = users.first().filter(|_| is_last) {
             let is_running = user.state.status == crate::store::Status::Running;
             let id = user.record.id.short();
-            if is_running && named.is_none() || is_running && !force {
+            if is_running && (named.is_none() || !force) {
                 return Err(Error::conflict(format!(
                     "unable to remove {key} (cannot be forced) - container {id} is running and uses it"
                 )));

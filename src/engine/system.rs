@@ -195,7 +195,7 @@ impl Engine {
             running,
             stopped: containers.len() - running,
             images: self.images()?.len(),
-            runtimes: self.runtimes.iter().map(|runtime| runtime.name()).collect(),
+            runtimes: super::runtimes::NAMES.to_vec(),
             root: self.store.root().display().to_string(),
             read_only: self.store.is_read_only(),
         })

@@ -39,9 +39,7 @@ impl BlobWriter<'_> {
         if path.exists() {
             return Ok((digest, size));
         }
-        temporary.as_file().sync_all().context("write", &path)?;
-        temporary.persist(&path).map_err(|error| error.error).context("write", &path)?;
-        durable::sync_directory(&store.layout.blobs()).context("write", &path)?;
+        durable::publish(temporary, &path).context("write", &path)?;
         Ok((digest, size))
     }
 }

@@ -78,6 +78,10 @@ impl Error {
 
     /// Whether the disk is full, which people can do something about.
     pub fn is_storage_full(&self) -> bool {
-        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        match self {
+            Error::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Error::Unpack { source, .. } => source.is_storage_full(),
+            _ => false,
+        }
     }
 }

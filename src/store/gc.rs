@@ -110,14 +110,18 @@ impl Store {
                 let image = self.layer(layer)?;
                 if image.devices().iter().any(|id| moved.keys().any(|content| content.pack == *id)) {
                     let path = self.layout.layers().join(layer.0.hex());
-                    self.write_metadata(&path, &format!("layer {}", layer.0), |out| {
-                        erofs::relocate(&image, &relocate, out)
-                    })?;
+                    let moved = self
+                        .stage_metadata(&format!("layer {}", layer.0), |out| erofs::relocate(&image, &relocate, out))?;
+                    // Not every system replaces a file that is mapped.
+                    drop(image);
+                    durable::publish(moved, &path).context("write", &path)?;
                 }
             }
             // Trees refer to the old packs: they are made again when they are next needed.
             sweep.folder(&self.layout.trees(), |_| false)?;
         }
+        // Not every system removes a file that is mapped.
+        self.open_packs.lock().expect("no panic while it is held").clear();
         for path in dead {
             sweep.file(&path)?;
         }
@@ -146,9 +150,7 @@ impl Store {
             moved.insert(*content, writer.put(digest, bytes).context("write", &path)?);
         }
         writer.finish().context("write", &path)?;
-        temporary.as_file().sync_all().context("write", &path)?;
-        temporary.persist(&path).map_err(|error| error.error).context("write", &path)?;
-        durable::sync_directory(&self.layout.packs()).context("write", &path)
+        durable::publish(temporary, &path).context("write", &path)
     }
 
     fn layer_error(&self, layer: &DiffId, source: erofs::Error) -> Error {
@@ -197,7 +199,7 @@ impl Sweep {
                 self.reclaimed.files += 1;
                 Ok(())
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound || durable::is_in_use(&error) => Ok(()),
             Err(error) => Err(error).context("remove", path),
         }
     }

@@ -154,15 +154,22 @@ impl Store {
         what: &str,
         write: impl FnOnce(&mut MetadataWriter) -> std::result::Result<ImageStats, erofs::Error>,
     ) -> Result<()> {
-        let temporary = NamedTempFile::new_in(self.layout.tmp()).context("create a file in", &self.layout.tmp())?;
+        durable::publish(self.stage_metadata(what, write)?, path).context("write", path)
+    }
+
+    /// Writes metadata to a temporary file, as [`Store::write_metadata`] does.
+    pub(super) fn stage_metadata(
+        &self,
+        what: &str,
+        write: impl FnOnce(&mut MetadataWriter) -> std::result::Result<ImageStats, erofs::Error>,
+    ) -> Result<NamedTempFile> {
+        let folder = self.layout.tmp();
+        let temporary = NamedTempFile::new_in(&folder).context("create a file in", &folder)?;
         let mut out = HashWriter::new(BufWriter::with_capacity(1 << 20, temporary));
         write(&mut out).map_err(|source| Error::Erofs { what: what.to_owned(), source: Box::new(source) })?;
         let (mut out, sha256, image_len) = out.finish_sha256();
-        out.write_all(&Trailer { image_len, sha256 }.encode()).context("write", path)?;
-        let temporary = out.into_inner().map_err(|error| error.into_error()).context("write", path)?;
-        temporary.as_file().sync_all().context("write", path)?;
-        temporary.persist(path).map_err(|error| error.error).context("write", path)?;
-        durable::sync_directory(path.parent().expect("a file lies in a folder")).context("write", path)
+        out.write_all(&Trailer { image_len, sha256 }.encode()).context("write a file in", &folder)?;
+        out.into_inner().map_err(|error| error.into_error()).context("write a file in", &folder)
     }
 }
 
@@ -196,9 +203,7 @@ impl Ingest {
         let pack_path = store.pack_path(&self.pack_id);
         let stats = self.pack.finish().context("write", &pack_path)?;
         if stats.contents > 0 {
-            self.pack_file.as_file().sync_all().context("write", &pack_path)?;
-            self.pack_file.persist(&pack_path).map_err(|error| error.error).context("write", &pack_path)?;
-            durable::sync_directory(&store.layout.packs()).context("write", &pack_path)?;
+            durable::publish(self.pack_file, &pack_path).context("write", &pack_path)?;
             *store.all_packs.lock().expect("no panic while it is held") = None;
         }
         let info_path = store.layer_info_path(diff_id);

@@ -15,6 +15,11 @@ pub(super) fn create_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// Never: files in use are replaced and removed like others.
+pub(super) fn is_in_use(_error: &io::Error) -> bool {
+    false
+}
+
 /// Whether `folder` is a directory of the current user that nobody else can write to.
 pub(super) fn is_private(folder: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;

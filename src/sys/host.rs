@@ -3,7 +3,8 @@
 use super::host_system;
 
 pub use host_system::{
-    change_mode, details, name_from_guest, name_to_guest, set_directory_mode, set_file_mode, symlink,
+    OPEN_DIRECTORIES_STAY, change_mode, details, error_kind, link_to_guest, name_from_guest, name_to_guest,
+    set_directory_mode, set_directory_times, set_file_mode, symlink,
 };
 
 /// What a host file has besides length and times.

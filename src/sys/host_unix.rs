@@ -2,12 +2,21 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fs::FileTimes;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, PermissionsExt};
 
 use super::host::HostDetails;
+
+/// Whether a directory that is open can neither be renamed nor removed, nor those above it.
+pub const OPEN_DIRECTORIES_STAY: bool = false;
+
+/// What kind of error it is.
+pub fn error_kind(error: &io::Error) -> io::ErrorKind {
+    error.kind()
+}
 
 /// The host's name for a guest's; none where the host has no such names.
 pub fn name_from_guest(name: &[u8]) -> Option<&OsStr> {
@@ -17,6 +26,11 @@ pub fn name_from_guest(name: &[u8]) -> Option<&OsStr> {
 /// The guest's name for a host's.
 pub fn name_to_guest(name: &OsStr) -> Cow<'_, [u8]> {
     Cow::Borrowed(name.as_bytes())
+}
+
+/// The guest's form of the target of a symbolic link.
+pub fn link_to_guest(target: &OsStr) -> Cow<'_, [u8]> {
+    name_to_guest(target)
 }
 
 /// What the portable part of `metadata` leaves out.
@@ -44,6 +58,11 @@ pub fn set_directory_mode(builder: &mut DirBuilder, mode: u32) {
 /// Changes the permission bits of the entry `name`.
 pub fn change_mode(dir: &Dir, name: &OsStr, mode: u32) -> io::Result<()> {
     dir.set_permissions(name, cap_std::fs::Permissions::from_mode(mode))
+}
+
+/// Changes the times of the directory.
+pub fn set_directory_times(dir: &Dir, times: FileTimes) -> io::Result<()> {
+    dir.open(".")?.into_std().set_times(times)
 }
 
 /// Makes a symbolic link with any target.

@@ -5,9 +5,15 @@ use std::io;
 use windows_sys::Win32::Foundation::CloseHandle;
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_TERMINATE, TerminateProcess};
 
-/// Ends the process: Windows has no signals, and every one that is sent here asks for the end.
+/// The signals that end a process which does not catch them and that people send for that: HUP, INT, QUIT, ABRT, KILL, TERM.
+const ENDING: [u8; 6] = [1, 2, 3, 6, 9, 15];
+
+/// Ends the process, where that is what the signal is for: Windows has no signals. `Unsupported` for the other ones.
 #[allow(unsafe_code)]
 pub fn signal(pid: u32, number: u8) -> io::Result<()> {
+    if !ENDING.contains(&number) {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "Windows has no signals, a process can only be ended"));
+    }
     // SAFETY: the handle is checked, used while it is open, and closed once.
     unsafe {
         let handle = OpenProcess(PROCESS_TERMINATE, 0, pid);

@@ -8,7 +8,7 @@ static PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// Calls `handler` on a thread of its own with the number of every SIGINT, SIGTERM and SIGHUP from now on.
 pub fn on_termination(mut handler: impl FnMut(u8) + Send + 'static) {
-    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return };
+    let Ok((reader, writer)) = std::io::pipe() else { return };
     PIPE.store(writer.into_raw_fd(), Ordering::SeqCst);
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         install(signal);

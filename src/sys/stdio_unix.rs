@@ -1,22 +1,21 @@
 //! The standard streams, on Unix: poll(2) on the descriptor and a pipe that wakes.
 
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::{PipeFlags, pipe, pipe_with};
 
 use super::stdio::Ready;
 
 pub(super) struct Waker {
-    read: OwnedFd,
-    write: OwnedFd,
+    read: PipeReader,
+    write: PipeWriter,
 }
 
 impl Waker {
     pub(super) fn new() -> io::Result<Waker> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC).or_else(|_| pipe())?;
+        let (read, write) = io::pipe()?;
         Ok(Waker { read, write })
     }
 

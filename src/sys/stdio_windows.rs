@@ -1,6 +1,6 @@
 //! The standard streams, on Windows: a thread that reads standard input when it is asked to.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use super::stdio::Ready;
 /// What the reading thread and the waiting ones share. One lock, so no order.
 #[derive(Default)]
 struct Shared {
+    /// From when a chunk is asked for until it is there.
     wanted: bool,
     /// What was read and not yet taken; empty at the end of the input.
     chunk: Option<io::Result<Vec<u8>>>,
@@ -32,14 +33,15 @@ fn read_when_wanted() {
         while !state.wanted {
             state = shared().1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.wanted = false;
         drop(state);
         let mut buf = vec![0; 64 << 10];
         let chunk = io::stdin().lock().read(&mut buf).map(|len| {
             buf.truncate(len);
             buf
         });
-        lock().chunk = Some(chunk);
+        let mut state = lock();
+        (state.chunk, state.wanted) = (Some(chunk), false);
+        drop(state);
         shared().1.notify_all();
     }
 }
@@ -95,6 +97,9 @@ impl Waker {
 }
 
 pub(super) fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
+    if buf.is_empty() {
+        return Ok(0);
+    }
     let mut state = lock();
     loop {
         match state.chunk.take() {
@@ -123,13 +128,63 @@ pub(super) fn stdin_available() -> Option<u64> {
     }
 }
 
+/// What was written to a console of a character that is not whole yet.
+type Unfinished = Mutex<Vec<u8>>;
+
+static OF_STDOUT: Unfinished = Mutex::new(Vec::new());
+static OF_STDERR: Unfinished = Mutex::new(Vec::new());
+
 pub(super) fn write_stdout(buf: &[u8]) -> io::Result<usize> {
-    let mut stdout = io::stdout().lock();
-    let len = stdout.write(buf)?;
-    stdout.flush()?;
-    Ok(len)
+    write(io::stdout().lock(), &OF_STDOUT, buf)
 }
 
 pub(super) fn write_stderr(buf: &[u8]) -> io::Result<usize> {
-    io::stderr().lock().write(buf)
+    write(io::stderr().lock(), &OF_STDERR, buf)
+}
+
+fn write(mut out: impl Write + IsTerminal, unfinished: &Unfinished, buf: &[u8]) -> io::Result<usize> {
+    let len = match out.is_terminal() {
+        true => {
+            let text = readable(&mut unfinished.lock().unwrap_or_else(PoisonError::into_inner), buf);
+            out.write_all(text.as_bytes())?;
+            buf.len()
+        }
+        false => out.write(buf)?,
+    };
+    out.flush()?;
+    Ok(len)
+}
+
+/// The characters that are whole with `bytes`. A console takes nothing else: for what is no Unicode there stands U+FFFD.
+fn readable(unfinished: &mut Vec<u8>, bytes: &[u8]) -> String {
+    unfinished.extend_from_slice(bytes);
+    let all = std::mem::take(unfinished);
+    let mut text = String::with_capacity(all.len());
+    let mut chunks = all.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        let may_go_on =
+            chunks.peek().is_none() && str::from_utf8(chunk.invalid()).is_err_and(|e| e.error_len().is_none());
+        if may_go_on {
+            unfinished.extend_from_slice(chunk.invalid());
+        } else if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_gets_whole_characters() {
+        let mut unfinished = Vec::new();
+        let mut write = |bytes: &[u8]| readable(&mut unfinished, bytes);
+        assert_eq!(write("aü€".as_bytes()), "aü€");
+        assert_eq!((write(b"\xe2\x82"), write(b"\xac!")), (String::new(), "€!".into()));
+        assert_eq!(write(b"a\xffb\xfe"), "a\u{fffd}b\u{fffd}");
+        assert_eq!((write(b"\xe2"), write(b"a"), write(b"")), (String::new(), "\u{fffd}a".into(), String::new()));
+    }
 }

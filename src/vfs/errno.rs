@@ -168,7 +168,7 @@ impl std::error::Error for Errno {}
 impl From<&io::Error> for Errno {
     fn from(error: &io::Error) -> Errno {
         use io::ErrorKind as Kind;
-        match error.kind() {
+        match crate::sys::host::error_kind(error) {
             Kind::NotFound => Errno::NoEnt,
             Kind::PermissionDenied => Errno::Access,
             Kind::AlreadyExists => Errno::Exist,

@@ -52,8 +52,8 @@ impl Command {
 fn df(context: &Context, format: Option<&str>) -> Outcome {
     let usage = context.engine()?.disk_usage()?;
     let line = |kind: &str, usage: DiskUsageRow| {
-        let share =
-            if usage.size > 0 { format!(" ({}%)", usage.reclaimable * 100 / usage.size) } else { String::new() };
+        let percent = (usage.reclaimable * 100).checked_div(usage.size);
+        let share = percent.map_or_else(String::new, |percent| format!(" ({percent}%)"));
         row([
             ("Active", usage.active.to_string()),
             ("Reclaimable", human::size(usage.reclaimable) + &share),
