@@ -91,7 +91,10 @@ fn rate(sandbox: &Sandbox<'_>, threads: usize) -> Result<f64> {
                     })
                 })
                 .collect();
-            workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).sum::<std::result::Result<_, String>>()
+            workers
+                .into_iter()
+                .map(|worker| worker.join().expect("a worker does not panic"))
+                .sum::<std::result::Result<_, String>>()
         })?;
         rates.push(total as f64 / start.elapsed().as_secs_f64());
     }

@@ -75,6 +75,8 @@ impl CreateOptions {
 impl Engine {
     /// Creates a container, which does not run yet.
     pub fn create(&self, options: &CreateOptions) -> Result<ContainerId> {
+        // The image stays until the record names it.
+        let _lease = self.store.lease()?;
         let mut record = self.plan(options)?;
         if let Some(name) = options.name.as_deref().filter(|name| !is_valid_name(name)) {
             return Err(Error::invalid(format!(
