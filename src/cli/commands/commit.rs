@@ -3,8 +3,13 @@
 use crate::cli::context::{Context, Outcome};
 use crate::engine::{Change, CommitOptions};
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox commit job notes:1
+  cowbox commit -m "new default" --change 'CMD ["cat", "/etc/motd"]' job notes:2"#;
+
 /// Create a new image from a container's changes
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Author (such as "Ada <ada@example.org>")
     #[arg(short, long, default_value = "")]

@@ -6,12 +6,18 @@ use std::path::PathBuf;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::engine::{CopyEnd, CopyOptions};
 
+const EXAMPLES: &str = "Examples:
+  cowbox cp job:/root/notes.txt .
+  cowbox cp ./src job:/work
+  tar cf - dir | cowbox cp - job:/tmp";
+
 /// Copy files between a container and the host
 ///
 /// Use '-' as the source to read a tar archive from standard input and unpack it into a directory of a container. Use '-'
 /// as the destination to write a tar archive of a container's files to standard output.
 #[derive(clap::Args)]
 #[command(
+    after_help = EXAMPLES,
     override_usage = "cowbox cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n       cowbox cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"
 )]
 pub(in crate::cli) struct Args {

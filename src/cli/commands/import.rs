@@ -5,8 +5,13 @@ use std::io;
 use crate::cli::context::{Context, Outcome};
 use crate::engine::{Change, ImportOptions, ImportSource};
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox import ./tool tool:1 --change 'ENTRYPOINT ["/bin/tool.wasm"]'
+  cowbox export box | cowbox import - flat:1 --change 'ENV PATH=/bin'"#;
+
 /// Make an image of a folder or tar archive
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Apply a Dockerfile instruction to the image
     #[arg(short, long, value_name = "INSTRUCTION")]

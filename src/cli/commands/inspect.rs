@@ -6,8 +6,13 @@ use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::template::format::InspectFormat;
 use crate::engine::{Engine, ErrorKind};
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox inspect -f '{{.State.Status}} {{.State.ExitCode}}' job
+  cowbox inspect --type image -f '{{json .Config.Env}}' base"#;
+
 /// Return low-level information on containers, images and volumes
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Format output: 'json', or a template
     #[arg(short, long, value_name = "FORMAT")]

@@ -6,8 +6,14 @@ use std::path::PathBuf;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::engine::LoadSource;
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox load -i image.tar
+  skopeo copy docker-archive:image.tar oci:layout:tool && cowbox load -i layout
+  ssh build cowbox save tool | cowbox load"#;
+
 /// Load images from an archive or standard input
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Read from a tar archive or a folder, instead of standard input
     #[arg(short, long, value_name = "PATH")]

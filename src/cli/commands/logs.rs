@@ -9,8 +9,13 @@ use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::output::time::parse_moment;
 use crate::engine::LogLine;
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox logs -n 20 -t job
+  cowbox logs --since 10m job"#;
+
 /// Fetch the logs of a container
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Follow the output until the container ends
     #[arg(short, long)]

@@ -15,8 +15,13 @@ use crate::store::{MountSource, Status};
 
 const FILTERS: &[&str] = &["id", "name", "label", "exited", "status", "ancestor", "before", "since", "volume"];
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox ps -a --filter exited=0 --format '{{.Names}}: {{.Status}}'
+  cowbox ps -a --format 'table {{.ID}}\t{{.Image}}\t{{.Size}}'"#;
+
 /// List containers
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     /// Show all containers, not only those that run
     #[arg(short, long)]

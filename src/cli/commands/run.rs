@@ -4,8 +4,15 @@ use super::create::Options;
 use super::start::attach;
 use crate::cli::context::{Context, Failure, Outcome};
 
+const EXAMPLES: &str = r#"Examples:
+  cowbox run --rm base ls -l /
+  cowbox run --rm -i base sort < names.txt
+  cowbox run --name job -v ./src:/work -w /work tool input.txt
+  cowbox run --rm -m 256m --timeout 10s --read-only --tmpfs /tmp tool"#;
+
 /// Create and run a new container from an image
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     options: Options,
