@@ -52,7 +52,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// Whether whoever was to read what is written has gone.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Error::Write { source, .. } | Error::Read(source) if source.kind() == io::ErrorKind::BrokenPipe)
+        self.is_of(io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether the disk is full.
+    pub fn is_storage_full(&self) -> bool {
+        self.is_of(io::ErrorKind::StorageFull)
+    }
+
+    fn is_of(&self, kind: io::ErrorKind) -> bool {
+        matches!(self, Error::Write { source, .. } | Error::Read(source) if source.kind() == kind)
     }
 
     /// Of the entry called `name`.

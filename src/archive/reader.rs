@@ -194,10 +194,15 @@ impl<R: BufRead> Reader<R> {
     fn finish_content(&mut self) -> Result<()> {
         self.settle();
         self.sparse = None;
-        let mut left = self.data.saturating_add(self.padding);
+        let padding = self.padding;
+        let mut left = self.data.saturating_add(padding);
         (self.data, self.padding) = (0, 0);
         while left > 0 {
             let available = self.source.fill_buf()?.len() as u64;
+            if available == 0 && left == padding {
+                // umoci ends an archive behind the last content, as Go's reader allows.
+                return Ok(());
+            }
             if available == 0 {
                 return Err(Error::entry(&self.name, "the archive is cut short within its content"));
             }

@@ -39,6 +39,9 @@ impl Failure {
 
 impl From<engine::Error> for Failure {
     fn from(error: engine::Error) -> Failure {
+        if error.kind == engine::ErrorKind::BrokenPipe {
+            return Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        }
         Failure { message: error.message, hint: error.hint, code: 1 }
     }
 }

@@ -1,7 +1,7 @@
 //! Images that come with cowbox: loaded from the program itself when they are first asked for.
 
 use super::Engine;
-use super::error::{About, Result};
+use super::error::Result;
 use super::load::LoadSource;
 use crate::oci::Reference;
 
@@ -28,7 +28,7 @@ impl Engine {
     /// Loads the image of this name.
     pub(super) fn load_built_in(&self, reference: &Reference) -> Result<()> {
         for image in IMAGES.iter().filter(|image| image.name == reference.to_string()) {
-            self.load(LoadSource::Stream(Box::new(image.archive)), None).about(|| reference.familiar())?;
+            self.load(LoadSource::Stream(Box::new(image.archive)), None)?;
         }
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::error::{About, Error, Result};
-use crate::archive;
+use crate::archive::{self, ApplyOptions};
+use crate::sys;
 use crate::vfs::{FileKind, Follow, GuestPath, HostOptions, InodeRef, Name, NameBuf, Namespace, Scope, host};
 
 /// One end of a copy.
@@ -21,6 +22,15 @@ pub enum CopyEnd {
     },
     /// A path of the host.
     Host(PathBuf),
+}
+
+/// How a copy is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// Whether a symbolic link that the source path names is followed, rather than copied as such.
+    pub follow: bool,
+    /// Whether owners are kept.
+    pub keep_owner: bool,
 }
 
 /// How a source path is meant.
@@ -39,12 +49,22 @@ struct Target {
 }
 
 impl Engine {
-    /// Copies a file or directory. A directory that ends in `/.` is copied without itself; a symbolic link is copied as
-    /// such unless `follow` is set. Containers must not run.
-    pub fn copy(&self, from: &CopyEnd, to: &CopyEnd, follow: bool) -> Result<()> {
+    /// Copies a file or directory. A directory that ends in `/.` is copied without itself. Containers must not run.
+    pub fn copy(&self, from: &CopyEnd, to: &CopyEnd, options: CopyOptions) -> Result<()> {
+        if let (CopyEnd::Container { .. }, CopyEnd::Container { .. }) = (from, to) {
+            return Err(Error::invalid("copying between containers is not supported").hint(
+                "copy to the host first, or pipe `cowbox cp CONTAINER:PATH -` into `cowbox cp - CONTAINER:PATH`",
+            ));
+        }
+        // As Docker does: what is copied belongs to root in a container, and to who copies it on the host.
+        let owner = match to {
+            CopyEnd::Container { .. } => (0, 0),
+            CopyEnd::Host(_) => sys::process::owner(),
+        };
+        let apply = ApplyOptions { owner: (!options.keep_owner).then_some(owner), ..ApplyOptions::default() };
         self.with_files(from, false, |files, path| {
-            let source = files.source(path, follow)?;
-            self.with_files(to, true, |files, path| files.put(&source, path))
+            let source = files.source(path, options.follow)?;
+            self.with_files(to, true, |files, path| files.put(&source, path, &apply))
         })
     }
 
@@ -67,7 +87,7 @@ impl Engine {
         let end = CopyEnd::Container { key: key.into(), path: path.into() };
         self.with_files(&end, true, |files, path| {
             let dir = files.directory(path)?;
-            archive::apply(tar, &dir, &archive::ApplyOptions::default())?;
+            archive::apply(tar, &dir, &ApplyOptions::default())?;
             Ok(())
         })
     }
@@ -124,17 +144,17 @@ impl Files {
     }
 
     /// Docker's rules: `docker cp` "Description".
-    fn put(&self, source: &Source, path: &str) -> Result<()> {
+    fn put(&self, source: &Source, path: &str, options: &ApplyOptions) -> Result<()> {
         let ends_in_slash = path.ends_with(['/', '\\']) || path.ends_with("/.");
         let is_directory = source.inode.kind() == FileKind::Directory;
         match self.existing(path)? {
             Some(target) if target.kind() == FileKind::Directory => {
                 if source.contents_only || source.name.is_none() {
-                    archive::copy_children(&source.inode, &target, &archive::ApplyOptions::default())?;
+                    archive::copy_children(&source.inode, &target, options)?;
                     return Ok(());
                 }
                 let name = source.name.as_ref().ok_or_else(|| Error::invalid("the root has no name"))?;
-                archive::copy_tree(&source.inode, &target, name.as_name(), &archive::ApplyOptions::default())?;
+                archive::copy_tree(&source.inode, &target, name.as_name(), options)?;
                 Ok(())
             }
             Some(_) if is_directory => Err(Error::invalid("cannot copy directory: a file is in the way")),
@@ -143,12 +163,7 @@ impl Files {
                 .hint("leave the slash away to name a file")),
             _ => {
                 let target = self.target(path)?;
-                archive::copy_tree(
-                    &source.inode,
-                    &target.dir,
-                    target.name.as_name(),
-                    &archive::ApplyOptions::default(),
-                )?;
+                archive::copy_tree(&source.inode, &target.dir, target.name.as_name(), options)?;
                 Ok(())
             }
         }

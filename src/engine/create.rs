@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::error::{About, Error, ErrorKind, Result};
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
+use super::runtimes::NAMES;
 use super::{Engine, change::set_env};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
 use crate::store::{self, ContainerId, ContainerRecord, LimitsRecord, MountRecord, MountSource, Volume};
@@ -74,6 +75,8 @@ impl CreateOptions {
 impl Engine {
     /// Creates a container, which does not run yet.
     pub fn create(&self, options: &CreateOptions) -> Result<ContainerId> {
+        // The image stays until the record names it.
+        let _lease = self.store.lease()?;
         let mut record = self.plan(options)?;
         if let Some(name) = options.name.as_deref().filter(|name| !is_valid_name(name)) {
             return Err(Error::invalid(format!(
@@ -162,7 +165,7 @@ impl Engine {
             || matches!(shape, Some(WasmShape::Image(WasmEvidence::Annotation | WasmEvidence::Platform)))
             || self.is_wasm_program(image, program);
         let name = if wants_wasm { "wasm" } else { "native" };
-        if self.runtimes.iter().any(|runtime| runtime.name() == name) {
+        if NAMES.contains(&name) {
             return Ok(name.into());
         }
         let error = match wants_wasm {
@@ -285,7 +288,7 @@ mod tests {
     #[test]
     fn a_mount_covers_the_images_volume_and_parents_come_first() {
         let asked =
-            [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("v:/data").unwrap()];
+            [VolumeOption::parse_volume("/tmp:/data/deep").unwrap(), VolumeOption::parse_volume("vol:/data").unwrap()];
         let image = ["/data".to_owned(), "/log/".into()];
         let mounts = all_mounts(image.iter(), &asked).unwrap();
         let targets = mounts.iter().map(|mount| mount.target.as_str()).collect::<Vec<_>>();

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Damaged,
     /// The disk is full, or the store cannot be written to.
     Storage,
+    /// Whoever was to read the output has gone.
+    BrokenPipe,
     /// All else.
     Internal,
 }
@@ -109,13 +111,14 @@ impl From<store::Error> for Error {
             Store::NotFound(_) => ErrorKind::NotFound,
             Store::Conflict(_) => ErrorKind::Conflict,
             Store::Damaged { .. } | Store::Erofs { .. } => ErrorKind::Damaged,
-            Store::Format { .. } => ErrorKind::Storage,
+            Store::Format { .. } | Store::ReadOnly(_) => ErrorKind::Storage,
+            _ if full => ErrorKind::Storage,
             Store::Unpack { .. } => ErrorKind::InvalidInput,
-            Store::Io { .. } if full => ErrorKind::Storage,
             Store::Io { .. } => ErrorKind::Internal,
         };
         let result = Error::new(kind, error.to_string());
         match (&error, full) {
+            (Store::ReadOnly(_), _) => result.hint("name another with --root or COWBOX_HOME"),
             (_, true) => result.hint("free some room: `cowbox system prune` removes what nobody uses"),
             (Store::Damaged { .. } | Store::Erofs { .. }, _) => {
                 result.hint("`cowbox system fsck` says what is damaged and what to do")
@@ -156,7 +159,10 @@ impl From<vfs::UpperError> for Error {
 
 impl From<archive::Error> for Error {
     fn from(error: archive::Error) -> Error {
-        Error::invalid(error.to_string())
+        match error.is_broken_pipe() {
+            true => Error::new(ErrorKind::BrokenPipe, error.to_string()),
+            false => Error::invalid(error.to_string()),
+        }
     }
 }
 
@@ -177,6 +183,7 @@ impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Error {
         let kind = match error.kind() {
             std::io::ErrorKind::StorageFull => ErrorKind::Storage,
+            std::io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             std::io::ErrorKind::InvalidData => ErrorKind::InvalidInput,
             _ => ErrorKind::Internal,

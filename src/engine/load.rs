@@ -239,7 +239,6 @@ impl Engine {
         let jobs = manifest.view.layers.iter().zip(diff_ids).collect::<Vec<_>>();
         self.side_by_side(&jobs, |(layer, diff_id)| {
             self.load_layer(layer, diff_id, || parts.open(&crate::oci::blob_path(&layer.digest)))
-                .about(|| format!("layer {}", layer.digest))
         })
         .about(what)?;
         self.finish_image(manifest, &config, name)
@@ -254,7 +253,7 @@ impl Engine {
         self.tell(Progress::Layer { digest: layer.digest.to_string(), size: layer.size });
         let (reader, size) = open()?;
         if size != layer.size {
-            return Err(Error::invalid(format!("{size} bytes long, {} promised", layer.size)));
+            return Err(Error::invalid(format!("blob {}: {size} bytes long, {} promised", layer.digest, layer.size)));
         }
         let mut blob = self.store.blob_writer()?;
         let mut tee = Tee { reader, writer: &mut blob };
@@ -264,7 +263,7 @@ impl Engine {
         io::copy(&mut tee, &mut io::sink())?;
         let (digest, _) = blob.commit()?;
         if digest != layer.digest {
-            return Err(Error::invalid(format!("digest differs (expected {}, found {digest})", layer.digest)));
+            return Err(Error::invalid(format!("blob {}: digest differs (found {digest})", layer.digest)));
         }
         Ok(())
     }

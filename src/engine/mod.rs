@@ -27,6 +27,7 @@ mod mounts;
 mod names;
 mod rootfs;
 mod run;
+mod runtimes;
 mod save;
 mod system;
 mod user;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 pub use change::Change;
 pub use commit::CommitOptions;
 pub use containers::{Container, DiffLine};
-pub use copy::CopyEnd;
+pub use copy::{CopyEnd, CopyOptions};
 pub use create::{CreateOptions, VolumeOption};
 pub use error::{Error, ErrorKind, Result};
 pub use images::{HistoryLine, Image, Removed};
@@ -48,8 +49,8 @@ pub use logs::LogLine;
 pub use run::{RunStdio, RunningContainer, Sandbox, SandboxRun};
 pub use system::{DiskUsage, DiskUsageRow, Pruned, SystemInfo};
 
-use crate::runtime::Runtime;
 use crate::store::Store;
+use runtimes::Runtimes;
 
 /// What an engine tells while it works on something that takes long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,17 +96,16 @@ impl EngineOptions {
 /// A store with the runtimes for its images.
 pub struct Engine {
     store: Store,
-    runtimes: Vec<Arc<dyn Runtime>>,
+    runtimes: Runtimes,
     progress: ProgressFn,
 }
 
 impl Engine {
-    /// Opens the store, which is made where it does not exist, and makes the runtimes ready that this build has.
+    /// Opens the store, which is made where it does not exist. Runtimes are made when something first runs.
     pub fn open(options: EngineOptions) -> Result<Engine> {
         let store = Store::open(&options.root)?;
         let progress = options.progress.unwrap_or_else(|| Arc::new(|_| {}));
-        let runtimes = run::runtimes(&store, &progress);
-        Ok(Engine { store, runtimes, progress })
+        Ok(Engine { store, runtimes: Runtimes::default(), progress })
     }
 
     /// The store, for what has no verb of its own.

@@ -8,10 +8,9 @@ use super::create::CreateOptions;
 use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
-use super::{Engine, ProgressFn, user};
-use crate::oci::Platform;
-use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Runtime, Stdio};
-use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status, Store};
+use super::{Engine, user};
+use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio};
+use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
 use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
 
@@ -194,9 +193,7 @@ impl Engine {
         namespace: Arc<Namespace>,
         stdio: Stdio,
     ) -> Result<Arc<dyn Running>> {
-        let runtime = self.runtimes.iter().find(|runtime| runtime.name() == record.runtime);
-        let runtime =
-            runtime.ok_or_else(|| Error::invalid(format!("this build of cowbox has no {} runtime", record.runtime)))?;
+        let runtime = self.runtime(&record.runtime)?;
         let user = user::resolve(&namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
@@ -211,11 +208,6 @@ impl Engine {
             stdio,
         };
         Ok(Arc::from(runtime.create(bundle)?.start()?))
-    }
-
-    /// The platforms that the runtimes here run, the best first.
-    pub(super) fn platforms(&self) -> Vec<Platform> {
-        Platform::wasi_preview1()
     }
 }
 
@@ -244,27 +236,4 @@ fn logged(stdio: Stdio, log: &Arc<Log>) -> Stdio {
         Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))
     };
     Stdio { stdin: stdio.stdin, stdout: tee(stdio.stdout, "stdout"), stderr: tee(stdio.stderr, "stderr") }
-}
-
-/// The runtimes that this build has.
-#[cfg(feature = "wasm")]
-pub(super) fn runtimes(store: &Store, progress: &ProgressFn) -> Vec<Arc<dyn Runtime>> {
-    use super::Progress;
-    use crate::runtime::wasm::{self, Wasm, WasmOptions};
-    let tell = progress.clone();
-    let cache = (!store.is_read_only()).then(|| store.compiled_folder());
-    let options = WasmOptions {
-        cache,
-        progress: Some(Arc::new(move |event| {
-            if let wasm::Progress::Compiling { program, bytes } = event {
-                tell(Progress::Compiling { program: program.to_owned(), size: bytes });
-            }
-        })),
-    };
-    Wasm::new(options).map(|wasm| Arc::new(wasm) as Arc<dyn Runtime>).into_iter().collect()
-}
-
-#[cfg(not(feature = "wasm"))]
-pub(super) fn runtimes(_store: &Store, _progress: &ProgressFn) -> Vec<Arc<dyn Runtime>> {
-    Vec::new()
 }

@@ -114,8 +114,8 @@ impl Engine {
     }
 
     /// Removes containers that have ended, images that are untagged (with `all` every image that no container uses), with
-    /// `volumes` the anonymous volumes that no container uses (with `all` every such volume), and all content that is left
-    /// without a user.
+    /// `volumes` the anonymous volumes that no container uses (with `all` every such volume), with `all` compiled code, and
+    /// all content that is left without a user.
     pub fn prune(&self, all: bool, volumes: bool) -> Result<Pruned> {
         let mut pruned = self.prune_containers()?;
         self.forget_images(all, &mut pruned)?;
@@ -123,6 +123,9 @@ impl Engine {
             let gone = self.prune_volumes(all)?;
             pruned.volumes = gone.volumes;
             pruned.reclaimed += gone.reclaimed;
+        }
+        if all {
+            pruned.reclaimed += self.store.remove_compiled()?.bytes;
         }
         pruned.reclaimed += self.store.gc(true)?.unwrap_or_default().bytes;
         Ok(pruned)
@@ -195,7 +198,7 @@ impl Engine {
             running,
             stopped: containers.len() - running,
             images: self.images()?.len(),
-            runtimes: self.runtimes.iter().map(|runtime| runtime.name()).collect(),
+            runtimes: super::runtimes::NAMES.to_vec(),
             root: self.store.root().display().to_string(),
             read_only: self.store.is_read_only(),
         })

@@ -1,6 +1,7 @@
 //! Volumes: the verbs, and how a container mounts one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -11,7 +12,7 @@ use crate::archive;
 use crate::oci::hex;
 use crate::store::{ContainerRecord, MountSource, Volume};
 use crate::sys::random;
-use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, Upper, UpperOptions, memfs};
+use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, SetAttr, Upper, UpperOptions, memfs};
 
 /// Volumes that are mounted in this process: containers of one process share them.
 fn mounted() -> &'static Mutex<HashMap<PathBuf, Weak<Upper>>> {
@@ -54,7 +55,7 @@ impl Engine {
         Ok(self.store.remove_volume(name)?)
     }
 
-    /// The files of a volume. A new one first gets what the image has at the place where it is mounted. A read-only mount
+    /// The files of a volume. An empty one first gets what the image has at the place where it is mounted. A read-only mount
     /// shows the files as they are now; changes by others show at the next start.
     pub(super) fn open_volume(
         &self,
@@ -68,11 +69,16 @@ impl Engine {
         if let Some(upper) = mounted.get(&folder).and_then(Weak::upgrade).filter(|_| !read_only) {
             return Ok(upper);
         }
-        let is_new = !folder.exists();
-        let below = memfs(&MemFsOptions { mode: 0o755, ..MemFsOptions::default() });
-        let options = UpperOptions { read_only: read_only && !is_new, ..UpperOptions::default() };
-        let upper = Arc::new(Upper::open(&folder, below, &options).about(|| format!("volume {name}"))?);
-        if is_new {
+        let open = |read_only| {
+            let below = memfs(&MemFsOptions { mode: 0o755, ..MemFsOptions::default() });
+            let upper = Upper::open(&folder, below, &UpperOptions { read_only, ..UpperOptions::default() });
+            Ok::<_, Error>(Arc::new(upper.about(|| format!("volume {name}"))?))
+        };
+        let mut upper = open(read_only)?;
+        if is_empty(&upper.root())? {
+            if read_only {
+                upper = open(false)?;
+            }
             copy_up(namespace, target, &upper.root()).about(|| format!("copy the image's files into volume {name}"))?;
             upper.flush()?;
         }
@@ -93,6 +99,15 @@ impl Engine {
     }
 }
 
+fn is_empty(dir: &InodeRef) -> Result<bool> {
+    let mut is_empty = true;
+    dir.read_dir(0, &mut |_| {
+        is_empty = false;
+        ControlFlow::Break(())
+    })?;
+    Ok(is_empty)
+}
+
 /// Copies what the image has at `target`, attributes of the directory included.
 fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
     let Ok(source) = namespace.find(target.as_bytes()) else { return Ok(()) };
@@ -100,5 +115,8 @@ fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Resu
         return Ok(());
     }
     archive::copy_children(&source, volume, &archive::ApplyOptions::default())?;
+    let attr = source.attr()?;
+    let root = SetAttr { mode: Some(attr.mode), uid: Some(attr.uid), gid: Some(attr.gid), ..SetAttr::default() };
+    volume.set_attr(&root)?;
     Ok(())
 }

@@ -289,15 +289,22 @@ impl Store {
         self.write_json(&self.container_folder(id), "state.json", state)
     }
 
-    /// All containers, in no order. Folders without a readable record are left out: `fsck` names them.
+    /// All containers, in no order. Those whose records cannot be read are left out: `fsck` names them.
     pub fn containers(&self) -> Result<Vec<StoredContainer>> {
+        Ok(self.all_containers()?.into_iter().filter_map(Result::ok).collect())
+    }
+
+    /// All containers, those whose records are damaged too. Folders without a record are none.
+    pub(super) fn all_containers(&self) -> Result<Vec<Result<StoredContainer>>> {
         let folder = self.layout.containers();
         let mut containers = Vec::new();
         for entry in fs::read_dir(&folder).context("list", &folder)? {
             let entry = entry.context("list", &folder)?;
             let Some(id) = entry.file_name().to_str().and_then(ContainerId::parse) else { continue };
-            if let Ok(container) = self.container(&id) {
-                containers.push(container);
+            match self.container(&id) {
+                // It was removed meanwhile, or never made.
+                Err(Error::NotFound(_)) => {}
+                container => containers.push(container),
             }
         }
         Ok(containers)

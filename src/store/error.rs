@@ -41,6 +41,9 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// The store can only be looked at.
+    #[error("the store in {} cannot be written to", .0.display())]
+    ReadOnly(PathBuf),
     /// A layer could not be unpacked.
     #[error("{what}: {source}")]
     Unpack {
@@ -78,6 +81,10 @@ impl Error {
 
     /// Whether the disk is full, which people can do something about.
     pub fn is_storage_full(&self) -> bool {
-        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        match self {
+            Error::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Error::Unpack { source, .. } => source.is_storage_full(),
+            _ => false,
+        }
     }
 }

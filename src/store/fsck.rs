@@ -62,6 +62,10 @@ impl Store {
                     continue;
                 }
             };
+            if let Err(error) = pack.check_index() {
+                faults.add(what, error, LOAD_AGAIN);
+                continue;
+            }
             let damaged = pack.entries().filter(|entry| {
                 let bytes = pack.bytes(entry.content.block, entry.content.len);
                 bytes.is_none_or(|bytes| Digest::of(bytes) != Digest::Sha256(entry.id.0))
@@ -146,7 +150,14 @@ impl Store {
     }
 
     fn check_containers(&self, faults: &mut Faults) -> Result<()> {
-        for container in self.containers()? {
+        for container in self.all_containers()? {
+            let container = match container {
+                Ok(container) => container,
+                Err(error) => {
+                    faults.add("a container".into(), error, "remove its folder below containers/");
+                    continue;
+                }
+            };
             if let Err(error) = self.image(&container.record.manifest) {
                 let what = format!("container {} ({})", container.record.id.short(), container.name);
                 faults.add(what, format!("its image cannot be read: {error}"), "load the image again, or remove it");

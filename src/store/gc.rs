@@ -55,6 +55,13 @@ impl Store {
         sweep.folder(&self.layout.trees(), |name| live.trees.contains(name))?;
         self.repack(&live, &mut sweep)?;
         sweep.folder(&self.layout.tmp(), |_| false)?;
+        for entry in fs::read_dir(self.root()).context("list", self.root())? {
+            let entry = entry.context("list", self.root())?;
+            // A file of the root that was being replaced when its writer was killed.
+            if entry.file_name().to_string_lossy().starts_with(".tmp") {
+                sweep.file(&entry.path())?;
+            }
+        }
         for name in self.stale_names() {
             sweep.file(&name)?;
         }
@@ -62,12 +69,20 @@ impl Store {
         Ok(Some(sweep.reclaimed))
     }
 
+    /// Removes all compiled code: it is made again when it is needed.
+    pub fn remove_compiled(&self) -> Result<Reclaimed> {
+        let mut sweep = Sweep::default();
+        sweep.folder(&self.layout.compiled(), |_| false)?;
+        Ok(sweep.reclaimed)
+    }
+
     /// Everything that the index and the containers lead to. A damaged document stops the search: nothing is removed
     /// while it is not known what is needed.
     pub(super) fn live(&self) -> Result<Live> {
         let mut live = Live::default();
         let named = self.image_entries()?.into_iter().map(|entry| entry.manifest.digest);
-        let used = self.containers()?.into_iter().map(|container| container.record.manifest);
+        let used = self.all_containers()?.into_iter().map(|container| Ok(container?.record.manifest));
+        let used = used.collect::<Result<Vec<_>>>()?;
         for digest in named.chain(used).collect::<HashSet<_>>() {
             let image = self.image(&digest)?;
             live.blobs.insert(digest);

@@ -5,6 +5,7 @@
 //! ├── format                  {"version":1,"incompatible":[]}
 //! ├── lock                    held shared by whoever adds, exclusively by gc
 //! ├── oci-layout  index.json  names of images; with blobs/ an OCI image layout
+//! ├── index.lock              held by whoever changes index.json
 //! ├── blobs/sha256/<hex>      manifests, configs, compressed layers
 //! ├── layers/<diff id hex>    layer metadata
 //! ├── packs/<pack id hex>     file contents
@@ -13,7 +14,7 @@
 //! ├── names/<escaped name>    the id of the container of that name
 //! ├── volumes/<escaped name>/ volume.json data/
 //! ├── compiled/               machine code of modules, rebuilt when missing
-//! └── tmp/                    files on their way to their name; each locked while its writer lives
+//! └── tmp/                    files on their way to their name; their writers hold the store's lock shared
 //! ```
 
 use std::fs;
@@ -23,10 +24,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Context, Error, Result};
+use super::lock;
 use crate::sys::durable;
 
 /// The version that this code writes.
 const VERSION: u32 = 1;
+
+/// What a store holds: with nothing but these, a folder without a `format` file is a store that was being made.
+const OWN_NAMES: &[&str] =
+    &["lock", "oci-layout", "blobs", "layers", "packs", "trees", "containers", "names", "volumes", "compiled", "tmp"];
 
 /// Features a store may have that an older version could not cope with. None so far.
 const KNOWN_FEATURES: &[&str] = &[];
@@ -71,8 +77,11 @@ impl Layout {
     /// Refuses to adopt a folder with somebody else's files in it.
     fn create(&self) -> Result<()> {
         if let Ok(mut entries) = fs::read_dir(&self.root) {
-            let ours = |name: &std::ffi::OsStr| name == "blobs" || name == "tmp" || name == "lock";
-            if let Some(entry) = entries.find_map(|entry| entry.ok().filter(|entry| !ours(&entry.file_name()))) {
+            let is_ours = |name: &std::ffi::OsStr| {
+                let name = name.to_string_lossy();
+                OWN_NAMES.contains(&&*name) || name.starts_with(".tmp")
+            };
+            if let Some(entry) = entries.find_map(|entry| entry.ok().filter(|entry| !is_ours(&entry.file_name()))) {
                 let detail = format!(
                     "it holds {} and no `format` file; name an empty folder, or one that does not exist",
                     entry.file_name().to_string_lossy()
@@ -81,6 +90,11 @@ impl Layout {
             }
         }
         durable::create_private_directory(&self.root).context("create the store", &self.root)?;
+        let _lock = lock::exclusive(&self.lock())?;
+        if self.root.join("format").exists() {
+            // Another process was first.
+            return Ok(());
+        }
         for folder in [
             self.root.join("blobs"),
             self.blobs(),

@@ -81,8 +81,7 @@ impl Store {
     /// the content has a name. Leases nest.
     pub fn lease(&self) -> Result<Lock> {
         if self.is_read_only() {
-            let detail = "it cannot be written to; name another with --root or COWBOX_HOME".to_owned();
-            return Err(Error::Format { path: self.root().to_owned(), detail });
+            return Err(Error::ReadOnly(self.root().to_owned()));
         }
         lock::shared(&self.layout.lock())
     }

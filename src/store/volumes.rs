@@ -47,6 +47,9 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(error).context("create", &folder),
         }
+        // The folder of the content is there from the start, so that whoever opens it finds its lock.
+        let data = folder.join("data");
+        fs::create_dir(&data).context("create", &data)?;
         let path = folder.join("volume.json");
         let bytes = serde_json::to_vec(volume).expect("a volume serialises");
         durable::replace(&path, &bytes).context("write", &path)?;

@@ -8,6 +8,11 @@ use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_TERMINATE, Term
 /// The signals that end a process which does not catch them and that people send for that: HUP, INT, QUIT, ABRT, KILL, TERM.
 const ENDING: [u8; 6] = [1, 2, 3, 6, 9, 15];
 
+/// The user and group whose files this process makes: Windows has no numbers for them.
+pub fn owner() -> (u32, u32) {
+    (0, 0)
+}
+
 /// Ends the process, where that is what the signal is for: Windows has no signals. `Unsupported` for the other ones.
 #[allow(unsafe_code)]
 pub fn signal(pid: u32, number: u8) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use crate::cli::context::{Context, Failure, Outcome};
-use crate::engine::CopyEnd;
+use crate::engine::{CopyEnd, CopyOptions};
 
 /// Copy files between a container and the host
 ///
@@ -15,9 +15,9 @@ use crate::engine::CopyEnd;
     override_usage = "cowbox cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n       cowbox cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH"
 )]
 pub(in crate::cli) struct Args {
-    /// Archive mode (owners are copied; they always are)
-    #[arg(short = 'a', long = "archive")]
-    _archive: bool,
+    /// Archive mode: keep owners
+    #[arg(short, long)]
+    archive: bool,
     /// Follow a symbolic link that the source path names
     #[arg(short = 'L', long)]
     follow_link: bool,
@@ -46,7 +46,10 @@ impl Args {
             (CopyEnd::Host(_), CopyEnd::Host(_)) => {
                 return Err(Failure::new("must specify at least one container source or destination (CONTAINER:PATH)"));
             }
-            (from, to) => engine.copy(&from, &to, self.follow_link)?,
+            (from, to) => {
+                let options = CopyOptions { follow: self.follow_link, keep_owner: self.archive };
+                engine.copy(&from, &to, options)?;
+            }
         }
         Ok(0)
     }

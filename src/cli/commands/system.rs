@@ -22,7 +22,7 @@ pub(in crate::cli) enum Command {
     },
     /// Remove what nobody uses
     Prune {
-        /// Remove all unused images, not only untagged ones
+        /// Remove all unused images, not only untagged ones, and compiled code
         #[arg(short, long)]
         all: bool,
         /// Do not ask
@@ -52,8 +52,8 @@ impl Command {
 fn df(context: &Context, format: Option<&str>) -> Outcome {
     let usage = context.engine()?.disk_usage()?;
     let line = |kind: &str, usage: DiskUsageRow| {
-        let share =
-            (usage.reclaimable * 100).checked_div(usage.size).map_or_else(String::new, |share| format!(" ({share}%)"));
+        let percent = (usage.reclaimable * 100).checked_div(usage.size);
+        let share = percent.map_or_else(String::new, |percent| format!(" ({percent}%)"));
         row([
             ("Active", usage.active.to_string()),
             ("Reclaimable", human::size(usage.reclaimable) + &share),
@@ -77,6 +77,9 @@ fn prune(context: &Context, all: bool, force: bool, volumes: bool) -> Outcome {
     let mut what = vec!["all stopped containers", images];
     if volumes {
         what.push("all anonymous volumes not used by at least one container");
+    }
+    if all {
+        what.push("all compiled code");
     }
     confirm(force, &what)?;
     report(context, context.engine()?.prune(all, volumes)?)

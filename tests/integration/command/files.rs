@@ -162,3 +162,27 @@ fn ten_thousand_entries_are_removed() {
     cowbox.run(["start", "-a", "own"]).ok();
     assert_eq!(cowbox.run(["diff", "own"]).ok(), "");
 }
+
+#[cfg(unix)]
+#[test]
+fn copies_belong_to_who_copies_unless_owners_are_kept() {
+    let cowbox = prepared();
+    if super::support::tool("id", ["-u"]).trim() != "0" {
+        println!("skipped: only root can give files away");
+        return;
+    }
+    super::support::tool("chown", ["12:34", cowbox.path("dir/file").to_str().unwrap()]);
+    cowbox.run(["cp", "dir/file", "box:/root/plain"]).ok();
+    cowbox.run(["cp", "-a", "dir/file", "box:/root/kept"]).ok();
+    cowbox.run(["export", "-o", "box.tar", "box"]).ok();
+    let mut archive = tar::Archive::new(fs::File::open(cowbox.path("box.tar")).unwrap());
+    let mut owners = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let entry = entry.unwrap();
+        let path = entry.path().unwrap().to_string_lossy().into_owned();
+        if path.starts_with("root/") && path.len() > 5 {
+            owners.push((path, entry.header().uid().unwrap(), entry.header().gid().unwrap()));
+        }
+    }
+    assert_eq!(owners, [("root/kept".to_owned(), 12, 34), ("root/plain".to_owned(), 0, 0)]);
+}

@@ -108,10 +108,10 @@ fn skopeo_and_umoci_read_what_is_saved_and_their_images_load() {
     other.is_clean();
     if has_tool("umoci") {
         let image = format!("{}:one", path("layout"));
-        tool("umoci", ["unpack", "--rootless", "--image", &image, &path("bundle")]);
-        assert!(Path::new(&path("bundle/rootfs/etc/passwd")).exists());
-        fs::write(path("bundle/rootfs/etc/added"), "by umoci\n").unwrap();
-        tool("umoci", ["repack", "--image", &format!("{}:two", path("layout")), &path("bundle")]);
+        tool("umoci", ["raw", "unpack", "--image", &image, &path("rootfs")]);
+        assert!(Path::new(&path("rootfs/etc/passwd")).exists());
+        fs::write(path("added"), "by umoci\n").unwrap();
+        tool("umoci", ["insert", "--image", &image, "--tag", "two", &path("added"), "/etc/added"]);
         other.run(["load", "-i", &path("layout")]).ok();
         let tree = other.run(["create", "--name", "box", "two", "x"]);
         tree.ok();

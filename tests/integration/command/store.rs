@@ -181,3 +181,127 @@ fn a_store_that_cannot_be_written_to_can_be_looked_at() {
     assert!(error.contains("--root"), "{error}");
     tool("chmod", ["-R", "u+w", cowbox.root().to_str().unwrap()]);
 }
+
+#[test]
+fn a_load_that_is_killed_leaves_nothing_that_matters() {
+    let cowbox = Cowbox::empty();
+    let mut random = fastrand::Rng::with_seed(7);
+    let folder = cowbox.path("tree");
+    fs::create_dir_all(&folder).unwrap();
+    for number in 0..200 {
+        let content: Vec<u8> = (0..20_000).map(|_| random.u8(..)).collect();
+        fs::write(folder.join(number.to_string()), content).unwrap();
+    }
+    cowbox.run(["import", "tree", "first"]).ok();
+    cowbox.run(["save", "-o", "first.tar", "first"]).ok();
+    let other = Cowbox::empty();
+    other.program("kept", &printing("kept\n", 0));
+    let archive = cowbox.path("first.tar");
+    for round in 0..12 {
+        let mut child = other.command(["load", "-i", archive.to_str().unwrap()]).spawn().unwrap();
+        // Killed somewhere between its first and its last step.
+        for _ in 0..round * 400 {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        other.is_clean();
+        assert_eq!(other.run(["run", "--rm", "kept"]).ok(), "kept\n");
+    }
+    other.run(["load", "-i", archive.to_str().unwrap()]).ok();
+    other.run(["system", "prune", "-f"]).ok();
+    assert_eq!(files(&other.root().join("tmp")), Vec::<PathBuf>::new());
+    other.is_clean();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_survived() {
+    let cowbox = Cowbox::with_base();
+    cowbox.run(["save", "-o", "base.tar", "base"]).ok();
+    let small = cowbox.path("small");
+    fs::create_dir(&small).unwrap();
+    // A file system of 3 MB in a mount namespace of its own.
+    let script = format!(
+        "mount -t tmpfs -o size=3m none {small} || exit 77
+         export COWBOX_HOME={small}/store
+         {program} load -i {archive}; echo $?
+         {program} images -q
+         {program} system fsck",
+        small = small.display(),
+        program = env!("CARGO_BIN_EXE_cowbox"),
+        archive = cowbox.path("base.tar").display(),
+    );
+    let output = std::process::Command::new("unshare").args(["-m", "sh", "-c", &script]).output();
+    let Some(output) = output.ok().filter(|output| output.status.code() == Some(0)) else {
+        println!("skipped: no file system can be mounted here");
+        return;
+    };
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(out, "1\nthe store is clean\n", "{err}");
+    assert!(err.contains("No space left") && err.contains("cowbox system prune"), "{err}");
+}
+
+#[test]
+fn a_damaged_record_stops_gc_and_is_named() {
+    let cowbox = Cowbox::empty();
+    cowbox.program("a", &printing("kept\n", 0));
+    cowbox.run(["create", "--name", "box", "a"]).ok();
+    let config = files(&cowbox.root().join("containers"))[0].join("config.json");
+    let whole = fs::read(&config).unwrap();
+    fs::write(&config, &whole[..whole.len() / 2]).unwrap();
+    let ended = cowbox.run(["system", "fsck"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.out.contains("the record of container"), "{ended:?}");
+    assert!(cowbox.run(["system", "prune", "-f", "-a"]).fails(1).contains("the record of container"));
+    fs::write(&config, whole).unwrap();
+    assert_eq!(cowbox.run(["start", "-a", "box"]).ok(), "kept\n");
+}
+
+#[test]
+fn the_first_processes_on_a_store_make_it_together() {
+    for _ in 0..5 {
+        let cowbox = Cowbox::empty();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(cowbox.run(["images", "-q"]).ok(), ""));
+            }
+        });
+        cowbox.is_clean();
+    }
+    // One that was being made when its maker was killed.
+    let cowbox = Cowbox::empty();
+    for folder in ["blobs/sha256", "layers", "volumes"] {
+        fs::create_dir_all(cowbox.root().join(folder)).unwrap();
+    }
+    assert_eq!(cowbox.run(["images", "-q"]).ok(), "");
+}
+
+#[test]
+fn damage_in_a_packs_index_is_found() {
+    let cowbox = Cowbox::with_base();
+    let pack = files(&cowbox.root().join("packs")).remove(0);
+    let mut bytes = fs::read(&pack).unwrap();
+    let at = bytes.len() - 200;
+    bytes[at] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    assert_eq!(cowbox.run(["system", "fsck"]).code, 1);
+}
+
+#[test]
+fn a_volume_has_one_writer_at_a_time() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let cowbox = Cowbox::with_base();
+    let mut command = cowbox.command(["run", "--rm", "-i", "-v", "fresh:/data", "base", "tee", "/data/first"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"ready\n").unwrap();
+    super::support::wait_for_output(&mut child, "ready");
+    let error = cowbox.run(["run", "--rm", "-v", "fresh:/data", "base", "touch", "/data/second"]).fails(125);
+    assert!(error.contains("volume fresh"), "{error}");
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(cowbox.run(["run", "--rm", "-v", "fresh:/data", "base", "cat", "/data/first"]).ok(), "ready\n");
+}
