@@ -60,7 +60,7 @@ def machine():
             memory = f", {int(file.readline().split()[1]) / 2**20:.0f} GiB"
     except (OSError, StopIteration):
         pass  # The names of the platform module do.
-    return f"{model}, {os.cpu_count()} cores{memory}, {platform.system()} {platform.release()}"
+    return f"{model}, {os.cpu_count()} cores{memory}, {platform.system()} {platform.release().split('-')[0]}"
 
 
 def today():

@@ -5,14 +5,14 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cowbox::engine::{Change, CreateOptions, Engine, EngineOptions, ImportOptions, ImportSource, Sandbox};
-use cowbox::runtime::{Input, Output, Stdio};
+use cowbox::runtime::{Input, Output, Signal, Stdio};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -26,12 +26,17 @@ const LIVE: usize = 1000;
 /// The smallest program: it has one page of memory and does nothing.
 const EMPTY: &str = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
 
-/// Reads one byte from standard input, so that it lives until it is let go.
-const WAITS: &str = r#"(module
-    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+/// Writes one byte to standard output and sleeps for an hour.
+const SLEEPS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)
     (data (i32.const 0) "\10\00\00\00\01\00\00\00")
-    (func (export "_start") (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 32)))))"#;
+    (func (export "_start")
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))
+        (i32.store (i32.const 80) (i32.const 1))
+        (i64.store (i32.const 88) (i64.const 3600000000000))
+        (drop (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 192)))))"#;
 
 fn main() -> Result<()> {
     let nop = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
@@ -43,16 +48,17 @@ fn main() -> Result<()> {
     }
     for (name, module) in &programs {
         let sandbox = sandbox(&engine, folder.path(), module)?;
+        // Compiles the module, and maps its code.
+        run(&sandbox)?;
         for threads in [1, thread::available_parallelism()?.get()] {
             println!("{name}, {threads} at a time\t{:.0}\tper second", rate(&sandbox, threads)?);
         }
     }
-    let waits = sandbox(&engine, folder.path(), &wat::parse_str(WAITS)?)?;
-    println!("waiting for input, {LIVE} alive\t{:.1}\tKB each", memory(&waits)?);
+    println!("sleeping, {LIVE} alive\t{:.1}\tKB each", memory(&engine, folder.path())?);
     Ok(())
 }
 
-/// A sandbox of an image with nothing but `module`, run once so that its code is compiled and mapped.
+/// A sandbox of an image with nothing but `module`.
 fn sandbox<'e>(engine: &'e Engine, folder: &Path, module: &[u8]) -> Result<Sandbox<'e>> {
     let root = tempfile::tempdir_in(folder)?;
     fs::write(root.path().join("program.wasm"), module)?;
@@ -61,9 +67,7 @@ fn sandbox<'e>(engine: &'e Engine, folder: &Path, module: &[u8]) -> Result<Sandb
         ..ImportOptions::default()
     };
     let image = engine.import(ImportSource::Path(root.path().to_owned()), &options)?;
-    let sandbox = engine.sandbox(&CreateOptions::new(image.to_string(), [] as [&str; 0]))?;
-    run(&sandbox)?;
-    Ok(sandbox)
+    Ok(engine.sandbox(&CreateOptions::new(image.id.to_string(), [] as [&str; 0]))?)
 }
 
 fn run(sandbox: &Sandbox<'_>) -> Result<()> {
@@ -103,34 +107,37 @@ fn rate(sandbox: &Sandbox<'_>, threads: usize) -> Result<f64> {
 }
 
 /// Kilobytes of resident memory that each of many living containers adds.
-fn memory(sandbox: &Sandbox<'_>) -> Result<f64> {
+fn memory(engine: &Engine, folder: &Path) -> Result<f64> {
+    let sandbox = sandbox(engine, folder, &wat::parse_str(SLEEPS)?)?;
+    let asleep = Arc::new(Gate::default());
+    let start = || {
+        let stdout = Output::Writer(Box::new(Counts(asleep.clone())));
+        sandbox.start(Stdio { stdin: Input::Null, stdout, stderr: Output::Null })
+    };
+    let first = start()?;
+    asleep.pass(1);
     let before = resident()?;
-    let (gate, waiting) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-    let mut living = Vec::new();
-    for _ in 0..LIVE {
-        let stdin = Input::Reader(Box::new(Waits { gate: gate.clone(), waiting: waiting.clone() }));
-        living.push(sandbox.start(Stdio { stdin, stdout: Output::Null, stderr: Output::Null })?);
-    }
-    waiting.pass(LIVE);
+    let living = (0..LIVE).map(|_| start()).collect::<std::result::Result<Vec<_>, _>>()?;
+    asleep.pass(1 + LIVE);
     let after = resident()?;
-    gate.add();
-    for container in living {
+    for container in living.iter().chain([&first]) {
+        container.process.kill(Signal::KILL)?;
         container.process.wait();
     }
-    Ok((after - before) as f64 / LIVE as f64)
+    Ok((after as f64 - before as f64) / LIVE as f64)
 }
 
-/// Standard input that has nothing until the gate opens.
-struct Waits {
-    gate: Arc<Gate>,
-    waiting: Arc<Gate>,
-}
+/// Standard output that counts who has written.
+struct Counts(Arc<Gate>);
 
-impl Read for Waits {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.waiting.add();
-        self.gate.pass(1);
-        Ok(0)
+impl Write for Counts {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.add();
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -129,6 +129,7 @@ impl Engine {
         if reference.digest().is_some() {
             return Err(Error::invalid(format!("{target}: a new name cannot have a digest")));
         }
+        let _lease = self.store.lease()?;
         let image = self.image(source)?;
         Ok(self.store.tag_image(&image.descriptor(), Some(&reference))?)
     }

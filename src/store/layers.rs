@@ -65,6 +65,7 @@ impl Store {
         limits: &archive::Limits,
     ) -> Result<(DiffId, LayerInfo)> {
         let _lease = self.lease()?;
+        self.forget_removed_packs();
         let what = || match expected {
             Some(expected) => format!("layer {}", expected.0),
             None => "layer".to_owned(),
@@ -86,6 +87,14 @@ impl Store {
     /// Where a content lies, if any pack of the store has it.
     pub(super) fn find_content(&self, id: &ContentId) -> Option<ContentRef> {
         self.packs().iter().find_map(|pack| pack.get(id))
+    }
+
+    /// Another process may have removed packs since they were listed here: nothing new may refer to them. Under a lease,
+    /// what is there stays.
+    fn forget_removed_packs(&self) {
+        *self.all_packs.lock().expect("no panic while it is held") = None;
+        let mut open = self.open_packs.lock().expect("no panic while it is held");
+        open.retain(|id, _| self.pack_path(id).exists());
     }
 
     /// All packs of the store that can be read; what was opened once stays open.

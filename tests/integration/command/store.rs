@@ -305,3 +305,25 @@ fn a_volume_has_one_writer_at_a_time() {
     assert!(child.wait().unwrap().success());
     assert_eq!(cowbox.run(["run", "--rm", "-v", "fresh:/data", "base", "cat", "/data/first"]).ok(), "ready\n");
 }
+
+#[test]
+fn a_long_lived_engine_notices_what_another_process_removed() {
+    use cowbox::engine::{Engine, EngineOptions, ImportOptions, ImportSource};
+
+    let cowbox = Cowbox::empty();
+    let folder = cowbox.path("tree");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("file"), "the same content twice").unwrap();
+    let engine = Engine::open(EngineOptions::new(cowbox.root())).unwrap();
+    let import = |name: &str| {
+        let options = ImportOptions { name: Some(name.into()), ..ImportOptions::default() };
+        engine.import(ImportSource::Path(folder.clone()), &options).unwrap();
+    };
+    import("first");
+    cowbox.run(["rmi", "first"]).ok();
+    cowbox.run(["system", "prune", "-f"]).ok();
+    // Its layer must not refer to the pack that is gone.
+    fs::write(folder.join("other"), "and more").unwrap();
+    import("second");
+    cowbox.is_clean();
+}
