@@ -1,7 +1,6 @@
 //! The rules of `docs/architecture.md`, read off the sources: who imports whom, where crates live, where `unsafe`, `cfg`
 //! and the process's own streams and environment may stand.
 #![allow(clippy::unwrap_used)]
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
