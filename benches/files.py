@@ -62,7 +62,7 @@ def measure(bench):
                 name, value, units[name] = line.split()
                 results[side].setdefault(name, Series()).values.append(float(value))
         bench.progress("files", number)
-    return [table(results, units)]
+    yield table(results, units)
 
 
 def table(results, units):

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from measure import Failed, output
@@ -76,12 +77,15 @@ class Podman:
 
     def __init__(self, program, folder):
         self.folder = Path(folder)
-        graph, run = self.folder / "graph", self.folder / "run"
-        self.command = [program, "--root", str(graph), "--runroot", str(run), "--storage-driver", "overlay"]
+        # podman takes 50 characters at most for it.
+        self.runroot = tempfile.mkdtemp(prefix="podman-")
+        graph = self.folder / "graph"
+        self.command = [program, "--root", str(graph), "--runroot", self.runroot, "--storage-driver", "overlay"]
 
     def remove(self):
         subprocess.run(["umount", "-l", str(self.folder / "graph/overlay")], check=False, stderr=subprocess.DEVNULL)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self.runroot):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Containerd:

@@ -18,4 +18,4 @@ def measure(bench):
         name, value, unit = line.rsplit("\t", 2)
         target, is_met = targets.get(unit, ("", None)) if name.startswith("nop") else ("", None)
         result.add([name, f"{float(value):,.0f} {unit}"], target, is_met(float(value)) if is_met else None)
-    return [result]
+    yield result

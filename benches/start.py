@@ -38,7 +38,7 @@ def measure(bench):
     series = interleaved(bench.rounds(60), sides)
     bench.progress("start", bench.rounds(60) - 1)
     memory = {name: peak_megabytes(command, folder) for name, command in commands.items()}
-    return [table(series, memory)]
+    yield table(series, memory)
 
 
 def table(series, memory):
