@@ -105,8 +105,9 @@ impl Store {
     pub fn add_blob(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
         if !self.has_blob(&digest) {
-            let path = self.blob_path(&digest)?;
-            durable::replace(&path, bytes).context("write", &path)?;
+            let mut writer = self.blob_writer()?;
+            writer.write_all(bytes).context("write", &self.blob_path(&digest)?)?;
+            writer.commit()?;
         }
         Ok(digest)
     }

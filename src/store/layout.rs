@@ -30,7 +30,8 @@ use crate::sys::durable;
 /// The version that this code writes.
 const VERSION: u32 = 1;
 
-/// What a store holds: with nothing but these, a folder without a `format` file is a store that was being made.
+/// What a store holds: with nothing but these, a folder without a `format` file is a store that was being made, or that
+/// another process has made since.
 const OWN_NAMES: &[&str] =
     &["lock", "oci-layout", "blobs", "layers", "packs", "trees", "containers", "names", "volumes", "compiled", "tmp"];
 
@@ -71,6 +72,7 @@ impl Layout {
             Err(error) => return Err(error).context("read", &format),
         }
         layout.create()?;
+        layout.check_format(&fs::read(&format).context("read", &format)?)?;
         Ok((layout, Access::ReadWrite))
     }
 
