@@ -32,8 +32,22 @@ const VERSION: u32 = 1;
 
 /// What a store holds: with nothing but these, a folder without a `format` file is a store that was being made, or that
 /// another process has made since.
-const OWN_NAMES: &[&str] =
-    &["lock", "oci-layout", "blobs", "layers", "packs", "trees", "containers", "names", "volumes", "compiled", "tmp"];
+const OWN_NAMES: &[&str] = &[
+    "format",
+    "index.json",
+    "index.lock",
+    "lock",
+    "oci-layout",
+    "blobs",
+    "layers",
+    "packs",
+    "trees",
+    "containers",
+    "names",
+    "volumes",
+    "compiled",
+    "tmp",
+];
 
 /// Features a store may have that an older version could not cope with. None so far.
 const KNOWN_FEATURES: &[&str] = &[];
