@@ -25,7 +25,7 @@ int pause(void);
  * There is no fork: a copy of a running module cannot be made. Both fail with ENOSYS. posix_spawn (<spawn.h>) does what fork and exec are for.
  */
 #ifndef COWBOX_NO_FORK_WARNING
-#define __COWBOX_NO_FORK __attribute__((__warning__("there is no fork in a wasm container, it fails with ENOSYS; use posix_spawn (docs/porting.md)")))
+#define __COWBOX_NO_FORK __attribute__((__deprecated__("there is no fork in a wasm container, it fails with ENOSYS; use posix_spawn (docs/porting.md)")))
 #else
 #define __COWBOX_NO_FORK
 #endif
