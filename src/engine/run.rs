@@ -12,7 +12,7 @@ use super::{Engine, user};
 use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio};
 use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
-use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
+use crate::vfs::{GuestPath, InodeRef, Upper};
 
 /// The standard streams of a run, and whether they are logged.
 pub struct RunStdio {
@@ -111,8 +111,8 @@ impl Sandbox<'_> {
     pub fn start(&self, stdio: Stdio) -> Result<SandboxRun> {
         let options = rootfs::upper_options(&self.record);
         let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
-        let (namespace, _) = self.engine.namespace(&self.record, &upper)?;
-        let process = self.engine.start_process(&self.record, namespace, stdio)?;
+        let (rootfs, _) = self.engine.rootfs(&self.record, &upper)?;
+        let process = self.engine.start_process(&self.record, rootfs, stdio)?;
         Ok(SandboxRun { process, upper })
     }
 }
@@ -149,7 +149,7 @@ impl Engine {
         stdio: RunStdio,
     ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
         let upper = self.open_upper(record)?;
-        let (namespace, volumes) = self.namespace(record, &upper)?;
+        let (rootfs, volumes) = self.rootfs(record, &upper)?;
         let stdio = match stdio.log {
             true => logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))),
             false => stdio.stdio,
@@ -160,7 +160,7 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
-        let running = self.start_process(record, namespace, stdio)?;
+        let running = self.start_process(record, rootfs, stdio)?;
         self.store.set_container_state(&record.id, &state)?;
         Ok((running, Files { upper, volumes }, state))
     }
@@ -187,23 +187,18 @@ impl Engine {
         Ok(Sandbox { engine: self, record, tree })
     }
 
-    fn start_process(
-        &self,
-        record: &ContainerRecord,
-        namespace: Arc<Namespace>,
-        stdio: Stdio,
-    ) -> Result<Arc<dyn Running>> {
+    fn start_process(&self, record: &ContainerRecord, rootfs: Rootfs, stdio: Stdio) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
-        let user = user::resolve(&namespace, &record.user)?;
+        let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
-            env.push(format!("HOME={}", user::home(&namespace, &user)));
+            env.push(format!("HOME={}", user::home(&rootfs.namespace, &user)));
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
         let bundle = Bundle {
             name: record.id.short().to_owned(),
             process: Process { args: record.args.clone(), env, cwd: Some(cwd), user },
-            rootfs: Rootfs { namespace },
+            rootfs,
             limits: limits(&record.limits),
             stdio,
         };

@@ -92,7 +92,7 @@ impl World {
         Bundle {
             name: "test".to_owned(),
             process: self.process,
-            rootfs: Rootfs { namespace: Arc::new(Namespace::new(self.root)) },
+            rootfs: Rootfs { namespace: Arc::new(Namespace::new(self.root)), processes: Arc::default() },
             limits: self.limits,
             stdio: Stdio { stdin: self.stdin, stdout, stderr },
         }
