@@ -2,13 +2,12 @@
 
 mod error;
 mod spec;
-mod stdio;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 
+pub use crate::kernel::{Input, Output, Signal, Stdio};
 pub use error::{Error, ErrorKind, Result};
-pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, Signal, User};
-pub use stdio::{Input, Output, Stdio};
+pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, User};
 
 /// A way to run programs. There is one per kind of image: WASI modules, and native programs of the host's system.
 pub trait Runtime: Send + Sync {
