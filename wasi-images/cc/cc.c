@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -249,6 +250,10 @@ static void link_all(bool plus, const char *driver) {
 	add(&arguments, "-o");
 	add(&arguments, asked.output);
 	run("wasm-ld", &arguments);
+	/* The linker knows of no modes. */
+	mode_t mask = umask(0);
+	umask(mask);
+	if (chmod(asked.output, 0777 & ~mask)) fail(asked.output, errno);
 }
 
 int main(int argc, char **argv) {
