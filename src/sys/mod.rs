@@ -48,3 +48,8 @@ mod clock_system;
 #[cfg_attr(target_os = "linux", path = "private_mount_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "private_mount_other.rs")]
 pub(crate) mod private_mount;
+
+#[cfg(test)]
+#[cfg_attr(target_os = "linux", path = "host_pty_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "host_pty_other.rs")]
+pub(crate) mod host_pty;
