@@ -11,6 +11,7 @@ pub mod mapping;
 pub(crate) mod mount;
 pub mod random;
 pub mod stdio;
+pub mod terminal;
 
 #[cfg_attr(unix, path = "directory_unix.rs")]
 #[cfg_attr(windows, path = "directory_windows.rs")]
@@ -31,6 +32,10 @@ pub mod signals;
 #[cfg_attr(unix, path = "stdio_unix.rs")]
 #[cfg_attr(windows, path = "stdio_windows.rs")]
 mod stdio_system;
+
+#[cfg_attr(unix, path = "terminal_unix.rs")]
+#[cfg_attr(windows, path = "terminal_windows.rs")]
+mod terminal_system;
 
 #[cfg_attr(unix, path = "positional_unix.rs")]
 #[cfg_attr(windows, path = "positional_windows.rs")]
