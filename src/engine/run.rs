@@ -9,7 +9,7 @@ use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
 use super::{Engine, user};
-use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio};
+use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize};
 use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
 use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
@@ -20,17 +20,29 @@ pub struct RunStdio {
     pub stdio: Stdio,
     /// Whether output is also kept for `logs`.
     pub log: bool,
+    /// The window of the terminal, for a container that was created with one.
+    pub terminal: TerminalSize,
+    /// What is done when all is ready and the process is about to start, such as making the terminal raw.
+    pub before_start: Option<BeforeStart>,
 }
 
+/// See [`RunStdio::before_start`].
+pub type BeforeStart = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
 impl RunStdio {
+    /// These streams, not logged, and a terminal of 80 columns and 24 lines where there is one.
+    pub fn new(stdio: Stdio) -> RunStdio {
+        RunStdio { stdio, log: false, terminal: TerminalSize::default(), before_start: None }
+    }
+
     /// The streams of this process, not logged.
     pub fn inherit() -> RunStdio {
-        RunStdio { stdio: Stdio::inherit(), log: false }
+        RunStdio::new(Stdio::inherit())
     }
 
     /// No input, and output that goes nowhere but into the log.
     pub fn logged() -> RunStdio {
-        RunStdio { stdio: Stdio::null(), log: true }
+        RunStdio { log: true, ..RunStdio::new(Stdio::null()) }
     }
 }
 
@@ -112,7 +124,7 @@ impl Sandbox<'_> {
         let options = rootfs::upper_options(&self.record);
         let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
         let (namespace, _) = self.engine.namespace(&self.record, &upper)?;
-        let process = self.engine.start_process(&self.record, namespace, stdio)?;
+        let process = self.engine.start_process(&self.record, namespace, RunStdio::new(stdio))?;
         Ok(SandboxRun { process, upper })
     }
 }
@@ -151,8 +163,8 @@ impl Engine {
         let upper = self.open_upper(record)?;
         let (namespace, volumes) = self.namespace(record, &upper)?;
         let stdio = match stdio.log {
-            true => logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))),
-            false => stdio.stdio,
+            true => RunStdio { stdio: logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))), ..stdio },
+            false => stdio,
         };
         let state = ContainerState {
             status: Status::Running,
@@ -191,7 +203,7 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         namespace: Arc<Namespace>,
-        stdio: Stdio,
+        stdio: RunStdio,
     ) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
         let user = user::resolve(&namespace, &record.user)?;
@@ -205,9 +217,14 @@ impl Engine {
             process: Process { args: record.args.clone(), env, cwd: Some(cwd), user },
             rootfs: Rootfs { namespace },
             limits: limits(&record.limits),
-            stdio,
+            terminal: record.tty.then_some(stdio.terminal),
+            stdio: stdio.stdio,
         };
-        Ok(Arc::from(runtime.create(bundle)?.start()?))
+        let container = runtime.create(bundle)?;
+        if let Some(before_start) = stdio.before_start {
+            before_start().about(|| "the terminal".to_owned())?;
+        }
+        Ok(Arc::from(container.start()?))
     }
 }
 

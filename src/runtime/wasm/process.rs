@@ -40,7 +40,7 @@ struct WasmProcess {
 impl WasmContainer {
     /// Finds and loads the program of `bundle`, and opens what it finds open.
     pub(super) fn create(shared: Arc<Shared>, bundle: Bundle) -> Result<WasmContainer> {
-        let Bundle { name: _, process, rootfs, limits, stdio } = bundle;
+        let Bundle { name: _, process, rootfs, limits, stdio, terminal: _ } = bundle;
         let namespace = rootfs.namespace;
         let found = program::find(&namespace, &process)?;
         let program = shared.modules.load(&found)?;
