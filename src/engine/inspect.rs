@@ -92,7 +92,7 @@ impl Engine {
                 "AttachStdin": record.open_stdin,
                 "AttachStdout": true,
                 "AttachStderr": true,
-                "Tty": false,
+                "Tty": record.tty,
                 "OpenStdin": record.open_stdin,
                 "StdinOnce": record.open_stdin,
                 "Env": record.env,

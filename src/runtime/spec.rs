@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::{Signal, Stdio};
+use crate::sys::terminal::Size as TerminalSize;
 use crate::vfs::{GuestPath, Namespace, ProcessSource};
 
 /// All that a runtime needs to run one process.
@@ -18,6 +19,9 @@ pub struct Bundle {
     pub limits: Limits,
     /// Its standard streams.
     pub stdio: Stdio,
+    /// The window of its terminal, if all three streams are one: what is read from standard input is then typed there, and
+    /// what it shows is written to standard output.
+    pub terminal: Option<TerminalSize>,
 }
 
 /// The file system of a process.

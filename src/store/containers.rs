@@ -96,6 +96,9 @@ pub struct ContainerRecord {
     /// Whether its standard input is kept open.
     #[serde(default)]
     pub open_stdin: bool,
+    /// Whether it has a terminal.
+    #[serde(default)]
+    pub tty: bool,
     /// What it may use.
     #[serde(default)]
     pub limits: LimitsRecord,

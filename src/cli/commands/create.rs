@@ -69,6 +69,9 @@ pub(in crate::cli) struct Options {
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
+    /// Allocate a terminal for the container
+    #[arg(short, long)]
+    tty: bool,
     /// Set the platform the image must have
     #[arg(long)]
     platform: Option<String>,
@@ -85,6 +88,10 @@ pub(in crate::cli) struct Options {
 impl Options {
     pub(super) fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    pub(super) fn has_terminal(&self) -> bool {
+        self.tty
     }
 
     pub(super) fn is_removed(&self) -> bool {
@@ -107,6 +114,7 @@ impl Options {
             read_only: self.read_only,
             auto_remove: self.rm,
             open_stdin: self.interactive,
+            tty: self.tty,
             limits: self.limits()?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,
         })

@@ -44,7 +44,7 @@ pub(super) struct ContainerLimits {
 impl WasmContainer {
     /// Finds and loads the program of `bundle`, and opens what it finds open.
     pub(super) fn create(shared: Arc<Shared>, bundle: Bundle) -> Result<WasmContainer> {
-        let Bundle { name: _, process, rootfs, limits, stdio } = bundle;
+        let Bundle { name: _, process, rootfs, limits, stdio, terminal: _ } = bundle;
         let executor = Arc::new(WasmExecutor {
             limits: Arc::new(ContainerLimits {
                 memory: MemoryLimit::new(limits.memory),
