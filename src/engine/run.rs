@@ -232,8 +232,8 @@ fn limits(record: &LimitsRecord) -> Limits {
         wall_time: seconds(record.timeout),
         cpu_time: seconds(record.cpu_time),
         open_files: record.open_files.unwrap_or(default.open_files),
-        processes: default.processes,
-        output: None,
+        processes: record.processes.unwrap_or(default.processes),
+        output: record.output,
         disk: record.disk,
     }
 }
