@@ -237,6 +237,8 @@ fn limits(record: &LimitsRecord) -> Limits {
         wall_time: seconds(record.timeout),
         cpu_time: seconds(record.cpu_time),
         open_files: record.open_files.unwrap_or(default.open_files),
+        processes: default.processes,
+        output: None,
         disk: record.disk,
     }
 }

@@ -2,13 +2,12 @@
 
 mod error;
 mod spec;
-mod stdio;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 
+pub use crate::kernel::{Input, Output, Signal, Stdio};
 pub use error::{Error, ErrorKind, Result};
-pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, Signal, User};
-pub use stdio::{Input, Output, Stdio};
+pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, User};
 
 pub use crate::sys::terminal::Size as TerminalSize;
 

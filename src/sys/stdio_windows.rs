@@ -81,6 +81,10 @@ impl Waker {
         shared().1.notify_all();
     }
 
+    pub(super) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
     pub(super) fn wait_for_stdin(&self, timeout: Option<Duration>) -> io::Result<Ready> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = lock();
@@ -125,6 +129,13 @@ pub(super) fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
             }
         }
     }
+}
+
+/// Asks for input where there is none yet, so that a later call finds it.
+pub(super) fn is_stdin_ready() -> bool {
+    let mut state = lock();
+    ask(&mut state);
+    state.chunk.is_some()
 }
 
 pub(super) fn stdin_available() -> Option<u64> {

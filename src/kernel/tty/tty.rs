@@ -57,6 +57,8 @@ pub(super) struct State {
     /// How many [`Terminal`](super::Terminal)s there are.
     open: usize,
     hung_up: bool,
+    /// How many bytes processes may still write.
+    left: Option<u64>,
 }
 
 /// To whom a signal goes once the lock is released.
@@ -75,7 +77,7 @@ pub(super) struct Read {
 
 impl Tty {
     /// A terminal that belongs to no session.
-    pub(super) fn new(jobs: Weak<dyn Jobs>, number: Option<u32>, size: WindowSize) -> Arc<Tty> {
+    pub(super) fn new(jobs: Weak<dyn Jobs>, number: Option<u32>, size: WindowSize, left: Option<u64>) -> Arc<Tty> {
         let state = State {
             discipline: Discipline::default(),
             typed: VecDeque::new(),
@@ -83,6 +85,7 @@ impl Tty {
             session: 0,
             foreground: 0,
             open: 0,
+            left,
             hung_up: false,
         };
         Arc::new(Tty {
@@ -234,18 +237,28 @@ impl Tty {
         })
     }
 
-    /// Writes as much as there is room for; none where there is none. [`Errno::Io`] where nobody looks any more.
+    /// Writes as much as there is room for; none where there is none. [`Errno::Io`] where nobody looks any more,
+    /// [`Errno::FBig`] where nothing more may be shown.
     pub(super) fn try_write(&self, bytes: &[u8]) -> Option<Result<usize>> {
         {
             let state = self.lock();
             if state.hung_up {
                 return Some(Err(Errno::Io));
             }
+            if state.left == Some(0) {
+                return Some(Err(Errno::FBig));
+            }
             if state.discipline.room() == 0 {
                 return None;
             }
         }
-        let len = self.change(|state, _| state.discipline.write(bytes));
+        let len = self.change(|state, _| {
+            let most =
+                state.left.map_or(bytes.len(), |left| bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let len = state.discipline.write(&bytes[..most]);
+            state.left = state.left.map(|left| left - len as u64);
+            len
+        });
         (len > 0 || bytes.is_empty()).then_some(Ok(len))
     }
 
@@ -297,12 +310,12 @@ impl Tty {
     }
 
     /// Gives it to a session, with a group in the foreground.
-    pub(super) fn give_to(&self, session: Pid, foreground: Pid) {
+    pub(in crate::kernel) fn give_to(&self, session: Pid, foreground: Pid) {
         let mut state = self.lock();
         (state.session, state.foreground) = (session, foreground);
     }
 
-    pub(super) fn set_foreground(&self, group: Pid) {
+    pub(in crate::kernel) fn set_foreground(&self, group: Pid) {
         self.lock().foreground = group;
     }
 
