@@ -81,6 +81,7 @@ impl Engine {
                 "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
                 "AutoRemove": record.auto_remove,
                 "Memory": record.limits.memory.unwrap_or(0),
+                "PidsLimit": record.limits.processes,
                 "NanoCpus": (record.limits.cpus.unwrap_or(0.0) * 1e9) as u64,
                 "ReadonlyRootfs": record.read_only,
                 "Runtime": record.runtime,

@@ -12,7 +12,7 @@ use super::{Engine, user};
 use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize};
 use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
-use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
+use crate::vfs::{GuestPath, InodeRef, Upper};
 
 /// The standard streams of a run, and whether they are logged.
 pub struct RunStdio {
@@ -123,8 +123,8 @@ impl Sandbox<'_> {
     pub fn start(&self, stdio: Stdio) -> Result<SandboxRun> {
         let options = rootfs::upper_options(&self.record);
         let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
-        let (namespace, _) = self.engine.namespace(&self.record, &upper)?;
-        let process = self.engine.start_process(&self.record, namespace, RunStdio::new(stdio))?;
+        let (rootfs, _) = self.engine.rootfs(&self.record, &upper)?;
+        let process = self.engine.start_process(&self.record, rootfs, RunStdio::new(stdio))?;
         Ok(SandboxRun { process, upper })
     }
 }
@@ -161,7 +161,7 @@ impl Engine {
         stdio: RunStdio,
     ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
         let upper = self.open_upper(record)?;
-        let (namespace, volumes) = self.namespace(record, &upper)?;
+        let (rootfs, volumes) = self.rootfs(record, &upper)?;
         let stdio = match stdio.log {
             true => RunStdio { stdio: logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))), ..stdio },
             false => stdio,
@@ -172,7 +172,7 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
-        let running = self.start_process(record, namespace, stdio)?;
+        let running = self.start_process(record, rootfs, stdio)?;
         self.store.set_container_state(&record.id, &state)?;
         Ok((running, Files { upper, volumes }, state))
     }
@@ -199,23 +199,18 @@ impl Engine {
         Ok(Sandbox { engine: self, record, tree })
     }
 
-    fn start_process(
-        &self,
-        record: &ContainerRecord,
-        namespace: Arc<Namespace>,
-        stdio: RunStdio,
-    ) -> Result<Arc<dyn Running>> {
+    fn start_process(&self, record: &ContainerRecord, rootfs: Rootfs, stdio: RunStdio) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
-        let user = user::resolve(&namespace, &record.user)?;
+        let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
-            env.push(format!("HOME={}", user::home(&namespace, &user)));
+            env.push(format!("HOME={}", user::home(&rootfs.namespace, &user)));
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
         let bundle = Bundle {
             name: record.id.short().to_owned(),
             process: Process { args: record.args.clone(), env, cwd: Some(cwd), user },
-            rootfs: Rootfs { namespace },
+            rootfs,
             limits: limits(&record.limits),
             terminal: record.tty.then_some(stdio.terminal),
             stdio: stdio.stdio,
@@ -237,8 +232,8 @@ fn limits(record: &LimitsRecord) -> Limits {
         wall_time: seconds(record.timeout),
         cpu_time: seconds(record.cpu_time),
         open_files: record.open_files.unwrap_or(default.open_files),
-        processes: default.processes,
-        output: None,
+        processes: record.processes.unwrap_or(default.processes),
+        output: record.output,
         disk: record.disk,
     }
 }

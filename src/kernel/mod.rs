@@ -40,7 +40,7 @@ pub use process::{Cause, End, Order, Pid, Process};
 pub use processes::{Exec, FileAction, Spawn};
 pub use signal::{Action, Disposition, Effect, Signal, SignalSet};
 pub use stdio::{Input, Output, Stdio};
-pub use table::{INIT, Ids, Kernel, Quota, Snapshot, WaitFor, Waited, current};
+pub use table::{INIT, Ids, Kernel, Quota, WaitFor, Waited, current};
 pub use task::Task;
 pub use timers::{Timer, Timers};
 pub use tty::{Apply, Console, Master, Queues, TERMIOS_LEN, Terminal, Terminals, Termios, Tty, WindowSize};

@@ -16,7 +16,7 @@ use super::signal::{Action, Disposition, Signal};
 use super::task::Task;
 use super::timers::Timers;
 use super::tty::Terminals;
-use crate::vfs::{Errno, Namespace, Result};
+use crate::vfs::{Errno, Namespace, ProcEntry, Processes, Result};
 
 /// The process that a container is started with.
 pub const INIT: Pid = 1;
@@ -126,31 +126,6 @@ pub struct Ids {
     pub group: Pid,
     /// Its session's.
     pub session: Pid,
-}
-
-/// What `ps` tells of a process.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The numbers.
-    pub ids: Ids,
-    /// `R` runs or waits, `T` stopped, `Z` ended.
-    pub state: char,
-    /// The arguments.
-    pub args: Arc<Vec<Vec<u8>>>,
-    /// The environment.
-    pub env: Arc<Vec<Vec<u8>>>,
-    /// The path of the program.
-    pub executable: Vec<u8>,
-    /// Its user and group.
-    pub uid: u32,
-    /// See `uid`.
-    pub gid: u32,
-    /// CPU time in nanoseconds.
-    pub cpu: u64,
-    /// Bytes of memory.
-    pub memory: u64,
-    /// When it was made.
-    pub started: Instant,
 }
 
 /// How a new process stands to the one that makes it.
@@ -551,38 +526,6 @@ impl Kernel {
         self.lock().is_group_of(group, session)
     }
 
-    /// All processes, in the order of their numbers.
-    pub fn processes(&self) -> Vec<Pid> {
-        self.lock().entries.keys().copied().collect()
-    }
-
-    /// What is known of a process.
-    pub fn snapshot(&self, pid: Pid) -> Option<Snapshot> {
-        let table = self.lock();
-        let entry = table.entries.get(&pid)?;
-        let (process, ids, has_ended) = (entry.process.clone(), entry.ids(), entry.end.is_some());
-        drop(table);
-        let about = process.about();
-        let state = match has_ended {
-            true => 'Z',
-            false if process.is_stopped() => 'T',
-            false if pid == current() => 'R',
-            false => 'S',
-        };
-        Some(Snapshot {
-            ids,
-            state,
-            args: about.args,
-            env: about.env,
-            executable: about.executable,
-            uid: about.users.uid(),
-            gid: about.users.gid(),
-            cpu: process.cpu().0,
-            memory: process.memory(),
-            started: process.started,
-        })
-    }
-
     /// CPU time of all processes that there were, in nanoseconds, as of their last looks.
     pub fn cpu(&self) -> u64 {
         let table = self.lock();
@@ -612,6 +555,44 @@ impl Kernel {
         if let Some(entry) = self.lock().entries.get_mut(&pid) {
             entry.has_execed = true;
         }
+    }
+}
+
+impl Processes for Kernel {
+    fn numbers(&self) -> Vec<u32> {
+        self.lock().entries.keys().map(|pid| pid.unsigned_abs()).collect()
+    }
+
+    fn current(&self) -> Option<u32> {
+        Some(current().unsigned_abs()).filter(|pid| *pid != 0)
+    }
+
+    fn entry(&self, pid: u32) -> Option<ProcEntry> {
+        let table = self.lock();
+        let entry = table.entries.get(&Pid::try_from(pid).ok()?)?;
+        let (process, ids, has_ended) = (entry.process.clone(), entry.ids(), entry.end.is_some());
+        drop(table);
+        let about = process.about();
+        let state = match has_ended {
+            true => 'Z',
+            false if process.is_stopped() => 'T',
+            false if ids.pid == current() => 'R',
+            false => 'S',
+        };
+        Some(ProcEntry {
+            parent: ids.parent.unsigned_abs(),
+            group: ids.group.unsigned_abs(),
+            session: ids.session.unsigned_abs(),
+            state,
+            arguments: about.args.to_vec(),
+            environment: about.env.to_vec(),
+            executable: about.executable,
+            uid: about.users.uid(),
+            gid: about.users.gid(),
+            cpu: Duration::from_nanos(process.cpu().0),
+            memory: process.memory(),
+            started: process.started,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::kernel::{Signal, Stdio};
 use crate::sys::terminal::Size as TerminalSize;
-use crate::vfs::{GuestPath, Namespace};
+use crate::vfs::{GuestPath, Namespace, ProcessSource};
 
 /// All that a runtime needs to run one process.
 pub struct Bundle {
@@ -28,6 +28,8 @@ pub struct Bundle {
 pub struct Rootfs {
     /// Mounted in user space: what WASI guests see.
     pub namespace: Arc<Namespace>,
+    /// Where its `/proc` finds the processes.
+    pub processes: Arc<ProcessSource>,
 }
 
 /// The process to run.

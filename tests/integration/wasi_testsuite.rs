@@ -80,7 +80,7 @@ fn run(wasm: &Wasm, module: &Path) -> Result<(), String> {
     let bundle = Bundle {
         name: "testsuite".to_owned(),
         process,
-        rootfs: Rootfs { namespace: Arc::new(namespace) },
+        rootfs: Rootfs { namespace: Arc::new(namespace), processes: Arc::default() },
         limits: Limits::default(),
         stdio,
         terminal: None,

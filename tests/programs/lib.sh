@@ -74,6 +74,50 @@ npm_package() {
     arrived "$2" "$3"
 }
 
+# debian_source PACKAGE=VERSION FILE SUM: a file of a source package, at $cache/FILE, from where this machine's packages come.
+debian_source() {
+    kept "$2" "$3" && return
+    need apt-get
+    apt=$cache/apt
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+    # Lists of our own: a machine seldom has those of sources, and we change nothing of it.
+    apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | sort -u > "$apt/sources.list"
+    set -- "$@" -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt" \
+        -o APT::Sandbox::User="$(id -un)"
+    package=$1 file=$2 sum=$3
+    shift 3
+    (cd "$dest/work" && apt-get -qq "$@" update && apt-get -qq "$@" source --download-only "$package") > "$dest/work/apt.log" 2>&1 ||
+        skip "apt-get has no source package $package: $(tail -n 1 "$dest/work/apt.log")"
+    arrived "$file" "$sum"
+}
+
+# sysroot: wasi-libc with its headers, at $WASI_SYSROOT; that of the environment, or npm's.
+sysroot() {
+    if [ -z "${WASI_SYSROOT:-}" ]; then
+        npm_package @yowasp/clang@22.0.0-git20542-10 yowasp-clang-22.0.0-git20542-10.tgz \
+            6230ea1afa9691fa065935cf68c01642ff9b31c183fe8ac64cdfda025df06009
+        mkdir -p "$dest/work/sysroot"
+        tar -xzf "$cache/yowasp-clang-22.0.0-git20542-10.tgz" -C "$dest/work" package/gen/llvm-resources.tar
+        tar -xf "$dest/work/package/gen/llvm-resources.tar" -C "$dest/work/sysroot"
+        WASI_SYSROOT=$dest/work/sysroot
+    fi
+    export WASI_SYSROOT
+}
+
+# sdk: libcowbox.a, and the compiler for programs that use it, at $cowbox_cc.
+sdk() {
+    sysroot
+    need make llvm-ar
+    for WASI_CC in "${WASI_CC:-}" clang-22 clang-21 clang-20 skip; do
+        [ -z "$WASI_CC" ] || ! command -v "$WASI_CC" >/dev/null 2>&1 || break
+    done
+    [ "$WASI_CC" != skip ] || skip 'clang 20 or later is missing'
+    export WASI_CC COWBOX_LIB="$dest/work/sdk"
+    sdk=$programs/../../guest-sdk/c
+    make -s -C "$sdk" OUT="$COWBOX_LIB" >"$dest/work/sdk.log" 2>&1 || { tail -n 20 "$dest/work/sdk.log" >&2; exit 1; }
+    cowbox_cc=$(cd "$sdk" && pwd -P)/cowbox-cc
+}
+
 # unzip_to FILE DIR: unpacks a wheel from the cache.
 unzip_to() {
     need python3

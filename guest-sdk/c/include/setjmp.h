@@ -1,5 +1,5 @@
 /*
- * setjmp is made of wasm exceptions: compile and link with what `cowbox-cc --setjmp` adds. sigsetjmp keeps the mask of signals where it is asked to.
+ * setjmp is made of wasm exceptions: compile and link with the flags that cowbox-cc passes. sigsetjmp keeps the mask of signals where it is asked to.
  */
 #ifndef COWBOX_SETJMP_H
 #define COWBOX_SETJMP_H

@@ -20,9 +20,7 @@ for test in "$@"; do
         ${CC:-cc} -O1 -w "$here/$test.c" -lutil -o "$scratch/$test"
         run() { timeout 60 "$scratch/$test"; }
     else
-        options=
-        [ "$test" != jumps ] || options=--setjmp
-        "$here/../cowbox-cc" $options -O1 -Wall -Wextra -Wno-deprecated-declarations "$here/$test.c" -o "$scratch/$test"
+        "$here/../cowbox-cc" -O1 -Wall -Wextra -Wno-deprecated-declarations "$here/$test.c" -o "$scratch/$test"
         run() { timeout 60 "$cowbox" run --rm -v "$scratch:/w:ro" "$image" "/w/$test"; }
     fi
     status=0

@@ -68,6 +68,7 @@ int main(int argc, char **argv) {
 	struct winsize size = { .ws_row = 24, .ws_col = 80 };
 	struct termios attr, again;
 	CHECK(!openpty(&master, &terminal, name, NULL, &size));
+	if (wrong) return result();
 	fcntl(master, F_SETFD, FD_CLOEXEC), fcntl(terminal, F_SETFD, FD_CLOEXEC);
 	CHECK(isatty(terminal) && !strcmp(ttyname(terminal), name) && !strncmp(name, "/dev/pts/", 9));
 	int plain = open("/dev/null", O_RDONLY);

@@ -16,7 +16,7 @@ use crate::kernel::{
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, Limits, Result, Running, TerminalSize,
 };
-use crate::vfs::Errno;
+use crate::vfs::{Errno, Processes};
 
 /// A container that has not started.
 pub(super) struct WasmContainer {
@@ -61,6 +61,8 @@ impl WasmContainer {
         });
         let quota = Quota { processes: limits.processes, open_files: limits.open_files, output: limits.output };
         let kernel = Kernel::new(executor.clone(), rootfs.namespace, executor.shared.timers.clone(), quota);
+        let processes: Arc<dyn Processes> = kernel.clone();
+        rootfs.processes.set(Arc::downgrade(&processes));
         let users = Users::new(process.user.uid, process.user.gid, process.user.groups);
         let terminal = terminal.map(window);
         let init = Init { args: process.args, env: process.env, cwd: process.cwd, users, stdio, terminal };
