@@ -103,23 +103,26 @@ impl Tty {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, then wakes and sends what follows from it.
+    /// Changes the state, then sends and wakes what follows from it: who waits sees the signal before the change.
     fn change<T>(&self, change: impl FnOnce(&mut State, &mut Vec<Send>) -> T) -> T {
         let mut signals = Vec::new();
         let value = change(&mut self.lock(), &mut signals);
+        self.send(signals);
         for queue in [&self.readers, &self.writers, &self.watchers, &self.typists] {
             queue.wake_all();
         }
-        if let Some(jobs) = self.jobs.upgrade() {
-            for signal in signals {
-                match signal {
-                    Send::Group(group, signal) if group > 0 => jobs.signal_group(group, signal),
-                    Send::Process(pid, signal) if pid > 0 => jobs.signal(pid, signal),
-                    _ => {}
-                }
+        value
+    }
+
+    fn send(&self, signals: Vec<Send>) {
+        let Some(jobs) = self.jobs.upgrade() else { return };
+        for signal in signals {
+            match signal {
+                Send::Group(group, signal) if group > 0 => jobs.signal_group(group, signal),
+                Send::Process(pid, signal) if pid > 0 => jobs.signal(pid, signal),
+                _ => {}
             }
         }
-        value
     }
 
     /// Its name below `/dev`.
@@ -178,20 +181,21 @@ impl Tty {
 
     /// The other side is gone: reads meet the end, writes fail, and the session is told.
     pub fn hang_up(&self) {
-        self.change(|state, signals| {
-            if std::mem::replace(&mut state.hung_up, true) {
-                return;
-            }
+        let (session, foreground) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.session), std::mem::take(&mut state.foreground))
+        };
+        // A process that reads has the signal before it meets the end.
+        for signal in [Signal::HUP, Signal::CONT] {
+            // Whoever leads the session is in the group of its number.
+            let leader = if foreground == session { 0 } else { session };
+            self.send(vec![Send::Process(leader, signal), Send::Group(foreground, signal)]);
+        }
+        self.change(|state, _| {
+            state.hung_up = true;
             state.typed.clear();
             state.discipline.flush_input();
             state.discipline.flush_output();
-            for signal in [Signal::HUP, Signal::CONT] {
-                signals.push(Send::Process(state.session, signal));
-                if state.foreground != state.session {
-                    signals.push(Send::Group(state.foreground, signal));
-                }
-            }
-            (state.session, state.foreground) = (0, 0);
         });
     }
 

@@ -169,7 +169,8 @@ fn open() -> (File, File) {
         libc::fcntl(master, libc::F_SETFD, libc::FD_CLOEXEC);
         let master = File::from_raw_fd(master);
         assert_eq!((libc::grantpt(master.as_raw_fd()), libc::unlockpt(master.as_raw_fd())), (0, 0));
-        (master, CStr::from_ptr(libc::ptsname(master.as_raw_fd())).to_owned())
+        let name = CStr::from_ptr(libc::ptsname(master.as_raw_fd())).to_owned();
+        (master, name)
     };
     let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
     let terminal = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(path).unwrap();
