@@ -63,6 +63,7 @@ pub struct Kernel {
 struct Table {
     entries: BTreeMap<Pid, Entry>,
     last: Pid,
+    has_wrapped: bool,
     /// How the first process ended.
     init_end: Option<End>,
     /// Processes that have not ended.
@@ -201,7 +202,6 @@ impl Kernel {
             has_execed: false,
         };
         table.entries.insert(pid, entry);
-        table.last = pid;
         table.alive += 1;
         if let Some(parent) = table.entries.get_mut(&parent) {
             parent.children.push(pid);
@@ -614,14 +614,14 @@ impl Entry {
 
 impl Table {
     /// The next number that is neither a process nor a group nor a session.
-    fn free_pid(&self) -> Pid {
-        let mut pid = self.last;
+    fn free_pid(&mut self) -> Pid {
         loop {
-            pid = if pid >= PID_MAX { INIT + 1 } else { pid + 1 };
-            let is_used = |entry: &Entry| entry.group == pid || entry.session == pid;
-            // Groups outlive their first process; nothing has come round to such a number before the table was full of them.
-            let wrapped = self.last >= PID_MAX || self.entries.last_key_value().is_some_and(|(last, _)| *last > pid);
-            if !self.entries.contains_key(&pid) && !(wrapped && self.entries.values().any(is_used)) {
+            self.last = if self.last >= PID_MAX { INIT } else { self.last } + 1;
+            self.has_wrapped |= self.last == PID_MAX;
+            let pid = self.last;
+            // A group outlives its first process: once all numbers have been used, they are looked for everywhere.
+            let is_used = |entry: &Entry| entry.process.pid == pid || entry.group == pid || entry.session == pid;
+            if !self.has_wrapped || !self.entries.values().any(is_used) {
                 return pid;
             }
         }
