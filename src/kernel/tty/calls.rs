@@ -95,7 +95,7 @@ impl Task {
     /// openpty(3): the master, then the terminal.
     pub fn open_pty(&mut self, status: u32) -> Result<(u32, u32)> {
         let (master, tty) = self.new_pty()?;
-        let terminal = self.open_tty(&tty, status)?;
+        let terminal = self.open_tty(&tty, flags::READ_WRITE | status)?;
         self.insert_pair(OpenFile::stream(master, flags::READ_WRITE | status & flags::NONBLOCK), terminal, status)
     }
 
