@@ -39,7 +39,7 @@ pub use process::{Cause, End, Order, Pid, Process};
 pub use processes::{Exec, FileAction, Spawn};
 pub use signal::{Action, Disposition, Effect, Signal, SignalSet};
 pub use stdio::{Input, Output, Stdio};
-pub use table::{INIT, Ids, Kernel, Quota, Snapshot, WaitFor, Waited, current};
+pub use table::{INIT, Ids, Kernel, Quota, WaitFor, Waited, current};
 pub use task::Task;
 pub use timers::{Timer, Timers};
 pub use users::{EXECUTE, READ, Users, WRITE};

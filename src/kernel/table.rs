@@ -15,7 +15,7 @@ use super::process::{About, Alarm, Cause, End, Inherited, Pid, Posted, Process};
 use super::signal::{Action, Disposition, Signal};
 use super::task::Task;
 use super::timers::Timers;
-use crate::vfs::{Errno, Namespace, Result};
+use crate::vfs::{Errno, Namespace, ProcEntry, Processes, Result};
 
 /// The process that a container is started with.
 pub const INIT: Pid = 1;
@@ -61,6 +61,7 @@ pub struct Kernel {
 struct Table {
     entries: BTreeMap<Pid, Entry>,
     last: Pid,
+    has_wrapped: bool,
     /// How the first process ended.
     init_end: Option<End>,
     /// Processes that have not ended.
@@ -124,31 +125,6 @@ pub struct Ids {
     pub group: Pid,
     /// Its session's.
     pub session: Pid,
-}
-
-/// What `ps` tells of a process.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The numbers.
-    pub ids: Ids,
-    /// `R` runs or waits, `T` stopped, `Z` ended.
-    pub state: char,
-    /// The arguments.
-    pub args: Arc<Vec<Vec<u8>>>,
-    /// The environment.
-    pub env: Arc<Vec<Vec<u8>>>,
-    /// The path of the program.
-    pub executable: Vec<u8>,
-    /// Its user and group.
-    pub uid: u32,
-    /// See `uid`.
-    pub gid: u32,
-    /// CPU time in nanoseconds.
-    pub cpu: u64,
-    /// Bytes of memory.
-    pub memory: u64,
-    /// When it was made.
-    pub started: Instant,
 }
 
 /// How a new process stands to the one that makes it.
@@ -223,7 +199,6 @@ impl Kernel {
             has_execed: false,
         };
         table.entries.insert(pid, entry);
-        table.last = pid;
         table.alive += 1;
         if let Some(parent) = table.entries.get_mut(&parent) {
             parent.children.push(pid);
@@ -526,38 +501,6 @@ impl Kernel {
         self.lock().is_group_of(group, session)
     }
 
-    /// All processes, in the order of their numbers.
-    pub fn processes(&self) -> Vec<Pid> {
-        self.lock().entries.keys().copied().collect()
-    }
-
-    /// What is known of a process.
-    pub fn snapshot(&self, pid: Pid) -> Option<Snapshot> {
-        let table = self.lock();
-        let entry = table.entries.get(&pid)?;
-        let (process, ids, has_ended) = (entry.process.clone(), entry.ids(), entry.end.is_some());
-        drop(table);
-        let about = process.about();
-        let state = match has_ended {
-            true => 'Z',
-            false if process.is_stopped() => 'T',
-            false if pid == current() => 'R',
-            false => 'S',
-        };
-        Some(Snapshot {
-            ids,
-            state,
-            args: about.args,
-            env: about.env,
-            executable: about.executable,
-            uid: about.users.uid(),
-            gid: about.users.gid(),
-            cpu: process.cpu().0,
-            memory: process.memory(),
-            started: process.started,
-        })
-    }
-
     /// CPU time of all processes that there were, in nanoseconds, as of their last looks.
     pub fn cpu(&self) -> u64 {
         let table = self.lock();
@@ -590,6 +533,44 @@ impl Kernel {
     }
 }
 
+impl Processes for Kernel {
+    fn numbers(&self) -> Vec<u32> {
+        self.lock().entries.keys().map(|pid| pid.unsigned_abs()).collect()
+    }
+
+    fn current(&self) -> Option<u32> {
+        Some(current().unsigned_abs()).filter(|pid| *pid != 0)
+    }
+
+    fn entry(&self, pid: u32) -> Option<ProcEntry> {
+        let table = self.lock();
+        let entry = table.entries.get(&Pid::try_from(pid).ok()?)?;
+        let (process, ids, has_ended) = (entry.process.clone(), entry.ids(), entry.end.is_some());
+        drop(table);
+        let about = process.about();
+        let state = match has_ended {
+            true => 'Z',
+            false if process.is_stopped() => 'T',
+            false if ids.pid == current() => 'R',
+            false => 'S',
+        };
+        Some(ProcEntry {
+            parent: ids.parent.unsigned_abs(),
+            group: ids.group.unsigned_abs(),
+            session: ids.session.unsigned_abs(),
+            state,
+            arguments: about.args.to_vec(),
+            environment: about.env.to_vec(),
+            executable: about.executable,
+            uid: about.users.uid(),
+            gid: about.users.gid(),
+            cpu: Duration::from_nanos(process.cpu().0),
+            memory: process.memory(),
+            started: process.started,
+        })
+    }
+}
+
 /// Runs one image after another.
 fn run(mut task: Task, mut image: Box<dyn Image>) -> End {
     loop {
@@ -608,14 +589,14 @@ impl Entry {
 
 impl Table {
     /// The next number that is neither a process nor a group nor a session.
-    fn free_pid(&self) -> Pid {
-        let mut pid = self.last;
+    fn free_pid(&mut self) -> Pid {
         loop {
-            pid = if pid >= PID_MAX { INIT + 1 } else { pid + 1 };
-            let is_used = |entry: &Entry| entry.group == pid || entry.session == pid;
-            // Groups outlive their first process; nothing has come round to such a number before the table was full of them.
-            let wrapped = self.last >= PID_MAX || self.entries.last_key_value().is_some_and(|(last, _)| *last > pid);
-            if !self.entries.contains_key(&pid) && !(wrapped && self.entries.values().any(is_used)) {
+            self.last = if self.last >= PID_MAX { INIT } else { self.last } + 1;
+            self.has_wrapped |= self.last == PID_MAX;
+            let pid = self.last;
+            // A group outlives its first process: once all numbers have been used, they are looked for everywhere.
+            let is_used = |entry: &Entry| entry.process.pid == pid || entry.group == pid || entry.session == pid;
+            if !self.has_wrapped || !self.entries.values().any(is_used) {
                 return pid;
             }
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::{Signal, Stdio};
-use crate::vfs::{GuestPath, Namespace};
+use crate::sys::terminal::Size as TerminalSize;
+use crate::vfs::{GuestPath, Namespace, ProcessSource};
 
 /// All that a runtime needs to run one process.
 pub struct Bundle {
@@ -18,12 +19,17 @@ pub struct Bundle {
     pub limits: Limits,
     /// Its standard streams.
     pub stdio: Stdio,
+    /// The window of its terminal, if all three streams are one: what is read from standard input is then typed there, and
+    /// what it shows is written to standard output.
+    pub terminal: Option<TerminalSize>,
 }
 
 /// The file system of a process.
 pub struct Rootfs {
     /// Mounted in user space: what WASI guests see.
     pub namespace: Arc<Namespace>,
+    /// Where its `/proc` finds the processes.
+    pub processes: Arc<ProcessSource>,
 }
 
 /// The process to run.

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::stdio::Ready;
+use super::terminal_system;
 
 /// What the reading thread and the waiting ones share. One lock, so no order.
 #[derive(Default)]
@@ -34,11 +35,16 @@ fn read_when_wanted() {
             state = shared().1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
-        let mut buf = vec![0; 64 << 10];
-        let chunk = io::stdin().lock().read(&mut buf).map(|len| {
-            buf.truncate(len);
-            buf
-        });
+        let chunk = match terminal_system::is_raw() {
+            true => terminal_system::read_keys(),
+            false => {
+                let mut buf = vec![0; 64 << 10];
+                io::stdin().lock().read(&mut buf).map(|len| {
+                    buf.truncate(len);
+                    buf
+                })
+            }
+        };
         let mut state = lock();
         (state.chunk, state.wanted) = (Some(chunk), false);
         drop(state);

@@ -371,7 +371,7 @@ impl Namespace {
 
 /// The name under which `dir` holds `inode`.
 fn name_of(dir: &InodeRef, inode: &InodeRef) -> Result<NameBuf> {
-    let ino = inode.attr()?.ino;
+    let (dev, ino) = inode.attr().map(|attr| (attr.dev, attr.ino))?;
     let mut candidates = Vec::new();
     dir.read_dir(0, &mut |entry| {
         if entry.ino == ino && entry.kind == FileKind::Directory {
@@ -379,7 +379,10 @@ fn name_of(dir: &InodeRef, inode: &InodeRef) -> Result<NameBuf> {
         }
         ControlFlow::Continue(())
     })?;
-    let is_it = |name: &NameBuf| dir.lookup(name.as_name()).is_ok_and(|found| same_inode(&found, inode));
+    let is_it = |name: &NameBuf| {
+        let found = dir.lookup(name.as_name()).and_then(|found| found.attr());
+        found.is_ok_and(|attr| (attr.dev, attr.ino) == (dev, ino))
+    };
     candidates.into_iter().find(is_it).ok_or(Errno::NoEnt)
 }
 

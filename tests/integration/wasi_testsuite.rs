@@ -78,9 +78,10 @@ fn run(wasm: &Wasm, module: &Path) -> Result<(), String> {
         stderr: Output::Writer(Box::new(stderr.clone())),
     };
     let bundle = Bundle {
+        terminal: None,
         name: "testsuite".to_owned(),
         process,
-        rootfs: Rootfs { namespace: Arc::new(namespace) },
+        rootfs: Rootfs { namespace: Arc::new(namespace), processes: Arc::default() },
         limits: Limits::default(),
         stdio,
     };

@@ -14,7 +14,7 @@ use crate::kernel::{
     Timer, Users,
 };
 use crate::runtime::{Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, Limits, Result, Running};
-use crate::vfs::Errno;
+use crate::vfs::{Errno, Processes};
 
 /// A container that has not started.
 pub(super) struct WasmContainer {
@@ -44,7 +44,7 @@ pub(super) struct ContainerLimits {
 impl WasmContainer {
     /// Finds and loads the program of `bundle`, and opens what it finds open.
     pub(super) fn create(shared: Arc<Shared>, bundle: Bundle) -> Result<WasmContainer> {
-        let Bundle { name: _, process, rootfs, limits, stdio } = bundle;
+        let Bundle { name: _, process, rootfs, limits, stdio, terminal: _ } = bundle;
         let executor = Arc::new(WasmExecutor {
             limits: Arc::new(ContainerLimits {
                 memory: MemoryLimit::new(limits.memory),
@@ -55,6 +55,8 @@ impl WasmContainer {
         });
         let quota = Quota { processes: limits.processes, open_files: limits.open_files, output: limits.output };
         let kernel = Kernel::new(executor.clone(), rootfs.namespace, executor.shared.timers.clone(), quota);
+        let processes: Arc<dyn Processes> = kernel.clone();
+        rootfs.processes.set(Arc::downgrade(&processes));
         let users = Users::new(process.user.uid, process.user.gid, process.user.groups);
         let init = Init { args: process.args, env: process.env, cwd: process.cwd, users, stdio };
         let init = kernel.prepare_init(init).map_err(error)?;
