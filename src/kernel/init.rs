@@ -126,6 +126,7 @@ impl Kernel {
             file_size: None,
             restore_mask: None,
             fails_when_interrupted: false,
+            why: None,
         })
     }
 

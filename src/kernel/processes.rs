@@ -108,6 +108,7 @@ impl Task {
             file_size: self.file_size,
             restore_mask: None,
             fails_when_interrupted: false,
+            why: None,
         };
         self.kernel.note_exec(pid);
         self.kernel.start(task, image).inspect_err(|_| self.kernel.remove(pid))?;
@@ -115,7 +116,7 @@ impl Task {
     }
 
     /// Does what a child does before its program runs, on copies, and makes the program ready.
-    fn prepare(&self, spawn: &Spawn) -> Result<Prepared> {
+    fn prepare(&mut self, spawn: &Spawn) -> Result<Prepared> {
         let (mut fds, mut cwd, mut foreground) = (self.fds.clone(), self.cwd.clone(), None);
         for action in &spawn.actions {
             match action {
@@ -140,32 +141,52 @@ impl Task {
             }
         }
         fds.close_on_exec();
-        let (found, image) = self.find_and_load(&spawn.path, spawn.search.as_deref(), &cwd).map_err(|e| e.errno)?;
+        let (found, image) = self.find_and_load(&spawn.path, spawn.search.as_deref(), &cwd)?;
         Ok(Prepared { fds, cwd, foreground, found, image })
     }
 
     fn find_and_load(
-        &self,
+        &mut self,
         path: &[u8],
         search: Option<&[u8]>,
         cwd: &Arc<Place>,
-    ) -> std::result::Result<(Found, Box<dyn Image>), LoadError> {
+    ) -> Result<(Found, Box<dyn Image>)> {
         let lookup = Lookup { namespace: &self.namespace, cwd, users: &self.users, search, is_init: false };
-        let found = lookup.find(path)?;
-        let image = self.kernel.executor.load(&found)?;
-        Ok((found, image))
+        let executor = &self.kernel.executor;
+        // Compiling a large program takes its time, and nothing breaks it off.
+        let load = |found: Found| self.process.out_of_reach(|| executor.load(&found).map(|image| (found, image)));
+        let loaded = match lookup.find(path) {
+            Ok(found) => load(found)?,
+            Err(error) => Err(error),
+        };
+        loaded.map_err(|error| {
+            let errno = error.errno;
+            self.why = Some(error);
+            errno
+        })
+    }
+
+    /// Why the last program could not be started, in words: what is wrong with it, and what to do about it.
+    pub fn explanation(&self) -> Option<String> {
+        let LoadError { message, hint, .. } = self.why.as_ref()?;
+        let what = message.split_once("\": ").map_or(&message[..], |(_, what)| what);
+        Some(match hint {
+            Some(hint) => format!("{what}; {hint}"),
+            None => what.to_owned(),
+        })
     }
 
     /// Finds another program for this process and makes it ready. [`Task::replaced`] is what is done once it takes over.
     pub fn prepare_exec(
-        &self,
+        &mut self,
         path: &[u8],
         search: Option<&[u8]>,
         args: Vec<Vec<u8>>,
         env: Vec<Vec<u8>>,
     ) -> Result<Exec> {
         check_size(&args, &env)?;
-        let (found, image) = self.find_and_load(path, search, &self.cwd).map_err(|error| error.errno)?;
+        let cwd = self.cwd.clone();
+        let (found, image) = self.find_and_load(path, search, &cwd)?;
         Ok(Exec { image, args: arguments(&found, args), env, executable: found.path })
     }
 

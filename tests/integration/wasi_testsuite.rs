@@ -78,7 +78,6 @@ fn run(wasm: &Wasm, module: &Path) -> Result<(), String> {
         stderr: Output::Writer(Box::new(stderr.clone())),
     };
     let bundle = Bundle {
-        terminal: None,
         name: "testsuite".to_owned(),
         process,
         rootfs: Rootfs { namespace: Arc::new(namespace), processes: Arc::default() },
