@@ -253,10 +253,22 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// The byte that comes next behind blanks, on a later line if need be.
+    pub fn next_byte(&mut self) -> Option<u8> {
+        loop {
+            self.blanks();
+            if let Some(byte) = self.ahead(0) {
+                return Some(byte);
+            }
+            if !self.fill(true) {
+                return None;
+            }
+        }
+    }
+
     /// What comes next; operators and numbers are passed, a word is not.
     pub fn found(&mut self) -> Found {
-        self.blanks();
-        let Some(byte) = self.peek() else { return Found::End };
+        let Some(byte) = self.next_byte() else { return Found::End };
         match byte {
             b'\n' => {
                 self.bump();
@@ -325,9 +337,13 @@ impl<'a> Lexer<'a> {
         let mut state = State { stack: Vec::new(), start: true, prefix: true, alias_next: false, continues: false, words: 0, pipeline: None };
         loop {
             self.blanks();
-            let start = self.text.at;
             // Asking for more once a command is complete would take lines that belong to the commands it runs.
-            let found = if stop == Stop::Newline && self.ahead(0).is_none() && self.out.list.is_empty() { Found::End } else { self.found() };
+            let complete = stop == Stop::Newline && self.ahead(0).is_none() && self.out.list.is_empty();
+            if !complete {
+                self.next_byte();
+            }
+            let start = self.text.at;
+            let found = if complete { Found::End } else { self.found() };
             match found {
                 Found::End => {
                     if !state.stack.is_empty() || state.continues || stop == Stop::Parenthesis {
@@ -439,9 +455,9 @@ impl<'a> Lexer<'a> {
 
     /// The word behind a redirection's operator. Where none is the grammar will say so.
     fn redirect_target(&mut self, operator: &str) -> Result<(), SyntaxError> {
-        self.blanks();
+        self.next_byte();
         let start = self.text.at;
-        if !matches!(self.peek(), Some(byte) if !matches!(byte, b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')) && !self.rest().starts_with("<(") && !self.rest().starts_with(">(") {
+        if !matches!(self.ahead(0), Some(byte) if !matches!(byte, b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')) && !self.rest().starts_with("<(") && !self.rest().starts_with(">(") {
             return Ok(());
         }
         if matches!(operator, "<<" | "<<-") {
@@ -651,8 +667,7 @@ impl<'a> Lexer<'a> {
 
     /// Whether a word comes next.
     pub fn found_word(&mut self) -> Option<()> {
-        self.blanks();
-        matches!(self.peek(), Some(byte) if !matches!(byte, b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')).then_some(())
+        matches!(self.next_byte(), Some(byte) if !matches!(byte, b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')).then_some(())
     }
 
     /// Behind `for`: a name and words, or three expressions.
@@ -696,8 +711,7 @@ impl<'a> Lexer<'a> {
         // `in` may stand on a later line.
         let mut newlines = Vec::new();
         loop {
-            self.blanks();
-            if self.peek() != Some(b'\n') {
+            if self.next_byte() != Some(b'\n') {
                 break;
             }
             newlines.push(self.text.at);
@@ -728,8 +742,7 @@ impl<'a> Lexer<'a> {
         let word = self.word()?;
         self.word_token(word, start);
         loop {
-            self.blanks();
-            if self.peek() != Some(b'\n') {
+            if self.next_byte() != Some(b'\n') {
                 break;
             }
             let start = self.text.at;
@@ -751,7 +764,7 @@ impl<'a> Lexer<'a> {
     fn patterns(&mut self, state: &mut State) -> Result<(), SyntaxError> {
         let mut first = true;
         loop {
-            self.blanks();
+            self.next_byte();
             let start = self.text.at;
             match self.found() {
                 Found::Newline => {
@@ -791,9 +804,9 @@ impl<'a> Lexer<'a> {
         const OPERATORS: [&str; 4] = ["==", "=", "!=", "=~"];
         let mut regex = false;
         loop {
-            self.blanks();
+            self.next_byte();
             let start = self.text.at;
-            if regex && !matches!(self.peek(), None | Some(b'\n')) {
+            if regex && !matches!(self.ahead(0), None | Some(b'\n')) {
                 let word = self.regex_word()?;
                 self.word_token(word, start);
                 regex = false;

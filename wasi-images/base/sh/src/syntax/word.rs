@@ -139,8 +139,7 @@ impl Lexer<'_> {
     fn array(&mut self) -> Result<Vec<(Option<Word>, Word)>, SyntaxError> {
         let mut elements = Vec::new();
         loop {
-            self.blanks();
-            match self.peek() {
+            match self.next_byte() {
                 None => return Err(self.error("end of file unexpected (expecting \")\")")),
                 Some(b'\n') => self.bump(),
                 Some(b')') => {
