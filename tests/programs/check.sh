@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the real programs in containers and compares what they print: tests/programs/check.sh [PROGRAM...]
 #
-# PROGRAM is one of python quickjs yosys clang c go rust; without any, all of them. COWBOX names the binary (default: `cowbox` in PATH); the images go
+# PROGRAM is one of agentos python quickjs yosys clang c go rust; without any, all of them. COWBOX names the binary (default: `cowbox` in PATH); the images go
 # into a store of their own that is removed at the end. PROGRAMS (default: a temporary directory) keeps what the fetch scripts lay out.
 # A program that cannot be fetched here is skipped. The last line counts.
 set -eu
@@ -108,7 +108,19 @@ check_rust() {
     expect 'rust in a bind mount' "$here/rust/workout.expected" in_container rust workout /w
 }
 
-[ $# -gt 0 ] || set -- rust c quickjs go python clang yosys
+check_agentos() {
+    status=0
+    "$here/agentos.sh" agentos > "$scratch/agentos" 2>&1 || status=$?
+    case $status in
+    77)
+        echo "skipped agentos: $(sed -n 's/^skipped: //p' "$scratch/agentos")"
+        skipped=$((skipped + 1))
+        ;;
+    *) expect "agentos: $(tail -n 1 "$scratch/agentos")" /dev/null sed -n '/^FAILED/p' "$scratch/agentos" ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- rust c quickjs go python clang yosys agentos
 for program in "$@"; do
     [ -f "$here/fetch-$program.sh" ] || { echo "$0: there is no program $program" >&2; exit 2; }
     status=0
