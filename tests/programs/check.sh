@@ -116,7 +116,10 @@ check_agentos() {
         echo "skipped agentos: $(sed -n 's/^skipped: //p' "$scratch/agentos")"
         skipped=$((skipped + 1))
         ;;
-    *) expect "agentos: $(tail -n 1 "$scratch/agentos")" /dev/null sed -n '/^FAILED/p' "$scratch/agentos" ;;
+    *)
+        sed -n '/^FAILED/p' "$scratch/agentos"
+        expect "agentos: $(tail -n 1 "$scratch/agentos")" /dev/null test $status -eq 0
+        ;;
     esac
 }
 
