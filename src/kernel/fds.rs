@@ -1,5 +1,6 @@
 //! `Fds`: the descriptors of a process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::open_file::OpenFile;
@@ -32,11 +33,16 @@ impl Descriptor {
     }
 }
 
+/// Numbers below are places in a vector. Those above are kept one by one, so that a high number costs no room for those
+/// below it: every child gets a copy.
+const DENSE: usize = 256;
+
 /// The table of descriptors: the lowest free number is given first.
 #[derive(Clone, Default)]
 pub struct Fds {
     slots: Vec<Option<Descriptor>>,
-    /// No slot below is free.
+    high: BTreeMap<u32, Descriptor>,
+    /// No slot below is free; never above [`DENSE`].
     lowest: usize,
     limit: u32,
 }
@@ -44,7 +50,7 @@ pub struct Fds {
 impl Fds {
     /// An empty table that holds at most `limit`.
     pub fn new(limit: u32) -> Fds {
-        Fds { slots: Vec::new(), lowest: 0, limit }
+        Fds { slots: Vec::new(), high: BTreeMap::new(), lowest: 0, limit }
     }
 
     /// How many there may be.
@@ -59,12 +65,20 @@ impl Fds {
 
     /// The descriptor `fd`.
     pub fn descriptor(&self, fd: u32) -> Result<&Descriptor> {
-        self.slots.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::BadF)
+        match self.slots.get(fd as usize) {
+            Some(slot) => slot.as_ref(),
+            None => self.high.get(&fd),
+        }
+        .ok_or(Errno::BadF)
     }
 
     /// The descriptor `fd`, to be changed.
     pub fn descriptor_mut(&mut self, fd: u32) -> Result<&mut Descriptor> {
-        self.slots.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::BadF)
+        match self.slots.get_mut(fd as usize) {
+            Some(slot) => slot.as_mut(),
+            None => self.high.get_mut(&fd),
+        }
+        .ok_or(Errno::BadF)
     }
 
     /// The open file `fd`.
@@ -74,7 +88,26 @@ impl Fds {
 
     /// Whether another descriptor can be opened; [`Errno::MFile`] where not.
     pub fn check_room(&self) -> Result<()> {
-        if (self.lowest as u64) < u64::from(self.limit) { Ok(()) } else { Err(Errno::MFile) }
+        self.free(0).map(drop)
+    }
+
+    /// The lowest free number that is not below `least`.
+    fn free(&self, least: u32) -> Result<u32> {
+        let from = self.lowest.max(least as usize);
+        let low = match self.slots.get(from..) {
+            Some(slots) => from + slots.iter().position(Option::is_none).unwrap_or(slots.len()),
+            None => from,
+        };
+        let mut fd = low as u32;
+        if low >= DENSE {
+            for (taken, _) in self.high.range(fd..) {
+                if *taken != fd {
+                    break;
+                }
+                fd += 1;
+            }
+        }
+        if fd < self.limit { Ok(fd) } else { Err(Errno::MFile) }
     }
 
     /// Opens `descriptor` under the lowest free number.
@@ -84,14 +117,9 @@ impl Fds {
 
     /// Opens `descriptor` under the lowest free number that is not below `least`.
     pub fn insert_from(&mut self, least: u32, descriptor: Descriptor) -> Result<u32> {
-        let from = self.lowest.max(least as usize);
-        let behind = self.slots.get(from..).and_then(|slots| slots.iter().position(Option::is_none));
-        let fd = behind.map_or(self.slots.len().max(from), |ahead| from + ahead);
-        if fd as u64 >= u64::from(self.limit) {
-            return Err(Errno::MFile);
-        }
+        let fd = self.free(least)?;
         self.put(fd, descriptor);
-        Ok(fd as u32)
+        Ok(fd)
     }
 
     /// Opens `descriptor` as `fd`, and returns what was open there. [`Errno::BadF`] for a number beyond the limit.
@@ -99,23 +127,30 @@ impl Fds {
         if fd >= self.limit {
             return Err(Errno::BadF);
         }
-        Ok(self.put(fd as usize, descriptor))
+        Ok(self.put(fd, descriptor))
     }
 
-    fn put(&mut self, fd: usize, descriptor: Descriptor) -> Option<Descriptor> {
-        if fd >= self.slots.len() {
-            self.slots.resize_with(fd + 1, || None);
+    fn put(&mut self, fd: u32, descriptor: Descriptor) -> Option<Descriptor> {
+        let at = fd as usize;
+        if at >= DENSE {
+            return self.high.insert(fd, descriptor);
         }
-        let before = self.slots[fd].replace(descriptor);
-        if fd == self.lowest {
-            let free = self.slots[fd..].iter().position(Option::is_none);
-            self.lowest = free.map_or(self.slots.len(), |ahead| fd + ahead);
+        if at >= self.slots.len() {
+            self.slots.resize_with(at + 1, || None);
+        }
+        let before = self.slots[at].replace(descriptor);
+        if at == self.lowest {
+            let free = self.slots[at..].iter().position(Option::is_none);
+            self.lowest = free.map_or(self.slots.len(), |ahead| at + ahead);
         }
         before
     }
 
     /// Closes `fd`.
     pub fn remove(&mut self, fd: u32) -> Result<Descriptor> {
+        if fd as usize >= DENSE {
+            return self.high.remove(&fd).ok_or(Errno::BadF);
+        }
         let removed = self.slots.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::BadF)?;
         self.lowest = self.lowest.min(fd as usize);
         Ok(removed)
@@ -125,6 +160,7 @@ impl Fds {
     pub fn remove_from(&mut self, least: u32) {
         self.slots.truncate(least as usize);
         self.lowest = self.lowest.min(self.slots.len());
+        self.high.split_off(&least);
     }
 
     /// Closes what is closed on exec.
@@ -135,6 +171,7 @@ impl Fds {
                 self.lowest = self.lowest.min(fd);
             }
         }
+        self.high.retain(|_, descriptor| !descriptor.cloexec);
     }
 
     /// Gives the descriptor `from` the number of the open descriptor `to`, which is closed.
@@ -143,14 +180,9 @@ impl Fds {
         self.descriptor(to)?;
         if from != to {
             let moved = self.remove(from)?;
-            self.slots[to as usize] = Some(moved);
+            self.put(to, moved);
         }
         Ok(())
-    }
-
-    /// All open numbers.
-    pub fn numbers(&self) -> impl Iterator<Item = u32> {
-        self.slots.iter().enumerate().filter(|(_, slot)| slot.is_some()).map(|(fd, _)| fd as u32)
     }
 }
 
@@ -177,7 +209,23 @@ mod tests {
         assert_eq!((fds.insert(descriptor()), fds.insert(descriptor())), (Ok(5), Ok(6)));
         assert_eq!(fds.insert(descriptor()), Err(Errno::MFile));
         fds.remove_from(3);
-        assert_eq!((fds.insert(descriptor()), fds.numbers().count()), (Ok(3), 4));
+        assert_eq!((fds.insert(descriptor()), fds.insert(descriptor())), (Ok(3), Ok(4)));
+    }
+
+    #[test]
+    fn high_numbers_take_no_room_for_those_below() {
+        let mut fds = Fds::new(1 << 16);
+        assert!(fds.replace(65_535, descriptor()).unwrap().is_none());
+        assert!(fds.slots.is_empty() && fds.descriptor(65_535).is_ok() && fds.descriptor(300).is_err());
+        assert_eq!((fds.insert_from(300, descriptor()), fds.insert_from(300, descriptor())), (Ok(300), Ok(301)));
+        fds.remove(300).unwrap();
+        assert_eq!((fds.insert_from(299, descriptor()), fds.insert_from(299, descriptor())), (Ok(299), Ok(300)));
+        for expected in 0..256 {
+            assert_eq!(fds.insert(descriptor()), Ok(expected));
+        }
+        assert_eq!((fds.insert(descriptor()), fds.renumber(256, 301)), (Ok(256), Ok(())));
+        fds.remove_from(300);
+        assert!(fds.descriptor(300).is_err() && fds.descriptor(299).is_ok());
     }
 
     #[test]
@@ -187,7 +235,7 @@ mod tests {
         fds.insert(Descriptor { cloexec: true, ..descriptor() }).unwrap();
         fds.insert(descriptor()).unwrap();
         fds.close_on_exec();
-        assert_eq!(fds.numbers().collect::<Vec<_>>(), [0, 2]);
+        assert!(fds.descriptor(1).is_err() && fds.descriptor(2).is_ok());
         assert_eq!(fds.insert(descriptor()), Ok(1));
     }
 }

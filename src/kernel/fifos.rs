@@ -19,9 +19,10 @@ impl Fifos {
         let waits = status & flags::NONBLOCK == 0;
         match status & flags::ACCESS {
             flags::READ_ONLY => {
+                let before = pipe.writes_opened();
                 let end = pipe.read_end();
                 if waits {
-                    pipe.wait_for_writer(process)?;
+                    pipe.wait_for_writer(process, before)?;
                 }
                 Ok(OpenFile::stream(end, status))
             }
@@ -29,9 +30,10 @@ impl Fifos {
                 if !waits && !pipe.has_reader() {
                     return Err(Errno::Nxio);
                 }
+                let before = pipe.reads_opened();
                 let end = pipe.write_end();
                 if waits {
-                    pipe.wait_for_reader(process)?;
+                    pipe.wait_for_reader(process, before)?;
                 }
                 Ok(OpenFile::stream(end, status))
             }

@@ -76,15 +76,24 @@ impl Pipe {
         self.lock().read_ends > 0
     }
 
-    /// Waits until somebody has opened the end to read since `before`, or has it open.
-    pub(super) fn wait_for_reader(&self, process: &Process) -> Result<()> {
-        let before = self.lock().reads_opened;
+    /// How often the end to read was opened. Who opens a fifo asks before the own end is there: the other side may
+    /// come and go right after that.
+    pub(super) fn reads_opened(&self) -> u64 {
+        self.lock().reads_opened
+    }
+
+    /// The same for the end to write.
+    pub(super) fn writes_opened(&self) -> u64 {
+        self.lock().writes_opened
+    }
+
+    /// Waits until somebody has opened the end to read since there were `before` openings, or has it open.
+    pub(super) fn wait_for_reader(&self, process: &Process, before: u64) -> Result<()> {
         self.wait_opened(process, |state| state.read_ends > 0 || state.reads_opened != before)
     }
 
     /// The same for the end to write.
-    pub(super) fn wait_for_writer(&self, process: &Process) -> Result<()> {
-        let before = self.lock().writes_opened;
+    pub(super) fn wait_for_writer(&self, process: &Process, before: u64) -> Result<()> {
         self.wait_opened(process, |state| state.write_ends > 0 || state.writes_opened != before)
     }
 

@@ -15,6 +15,7 @@ use super::process::{About, Alarm, Cause, End, Inherited, Pid, Posted, Process};
 use super::signal::{Action, Disposition, Signal};
 use super::task::Task;
 use super::timers::Timers;
+use super::tty::Terminals;
 use crate::vfs::{Errno, Namespace, ProcEntry, Processes, Result};
 
 /// The process that a container is started with.
@@ -51,6 +52,7 @@ pub struct Kernel {
     pub(super) quota: Quota,
     pub(super) fifos: Fifos,
     pub(super) locks: FileLocks,
+    pub(super) terminals: Terminals,
     /// CPU time of processes that have gone, in nanoseconds.
     gone_cpu: AtomicU64,
     table: Mutex<Table>,
@@ -61,6 +63,7 @@ pub struct Kernel {
 struct Table {
     entries: BTreeMap<Pid, Entry>,
     last: Pid,
+    has_wrapped: bool,
     /// How the first process ended.
     init_end: Option<End>,
     /// Processes that have not ended.
@@ -150,6 +153,7 @@ impl Kernel {
             quota,
             fifos: Fifos::default(),
             locks: FileLocks::default(),
+            terminals: Terminals::default(),
             gone_cpu: AtomicU64::new(0),
             table: Mutex::default(),
             ended: Condvar::new(),
@@ -198,7 +202,6 @@ impl Kernel {
             has_execed: false,
         };
         table.entries.insert(pid, entry);
-        table.last = pid;
         table.alive += 1;
         if let Some(parent) = table.entries.get_mut(&parent) {
             parent.children.push(pid);
@@ -243,7 +246,7 @@ impl Kernel {
         let mut table = self.lock();
         let Some(entry) = table.entries.get_mut(&pid).filter(|entry| entry.end.is_none()) else { return };
         entry.end = Some(end.clone());
-        let parent = entry.parent;
+        let (parent, leads_session) = (entry.parent, entry.session == pid);
         let orphans = std::mem::take(&mut entry.children);
         table.alive -= 1;
         for orphan in orphans {
@@ -272,6 +275,9 @@ impl Kernel {
         drop(table);
         for other in others {
             self.post(&other, Signal::KILL);
+        }
+        if leads_session {
+            self.terminals.leader_ended(pid);
         }
         self.tell(told, Signal::CHLD);
         self.ended.notify_all();
@@ -496,6 +502,25 @@ impl Kernel {
         Ok(caller)
     }
 
+    /// Whether no member of a group has a parent in another group of the same session: nobody would let it go on if it
+    /// stopped (setpgid(2)).
+    pub(super) fn is_orphaned_group(&self, group: Pid) -> bool {
+        let table = self.lock();
+        let has_guardian = |entry: &Entry| {
+            let parent = table.entries.get(&entry.parent);
+            parent.is_some_and(|parent| parent.group != group && parent.session == entry.session)
+        };
+        !table.entries.values().any(|entry| entry.group == group && entry.end.is_none() && has_guardian(entry))
+    }
+
+    /// Sends a signal to all of a group, as a terminal does.
+    pub(super) fn signal_group(&self, group: Pid, signal: Signal) {
+        let members = self.lock().living(|entry| entry.group == group && entry.end.is_none());
+        for process in members {
+            self.post(&process, signal);
+        }
+    }
+
     /// Whether a group has members in a session.
     pub(super) fn is_group(&self, group: Pid, session: Pid) -> bool {
         self.lock().is_group_of(group, session)
@@ -589,14 +614,14 @@ impl Entry {
 
 impl Table {
     /// The next number that is neither a process nor a group nor a session.
-    fn free_pid(&self) -> Pid {
-        let mut pid = self.last;
+    fn free_pid(&mut self) -> Pid {
         loop {
-            pid = if pid >= PID_MAX { INIT + 1 } else { pid + 1 };
-            let is_used = |entry: &Entry| entry.group == pid || entry.session == pid;
-            // Groups outlive their first process; nothing has come round to such a number before the table was full of them.
-            let wrapped = self.last >= PID_MAX || self.entries.last_key_value().is_some_and(|(last, _)| *last > pid);
-            if !self.entries.contains_key(&pid) && !(wrapped && self.entries.values().any(is_used)) {
+            self.last = if self.last >= PID_MAX { INIT } else { self.last } + 1;
+            self.has_wrapped |= self.last == PID_MAX;
+            let pid = self.last;
+            // A group outlives its first process: once all numbers have been used, they are looked for everywhere.
+            let is_used = |entry: &Entry| entry.process.pid == pid || entry.group == pid || entry.session == pid;
+            if !self.has_wrapped || !self.entries.values().any(is_used) {
                 return pid;
             }
         }

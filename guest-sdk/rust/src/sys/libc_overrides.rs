@@ -216,12 +216,6 @@ struct LibcStat {
     reserved: [i64; 3],
 }
 
-/// A device number of two, as Linux' makedev(3) makes it.
-pub(crate) fn device(major: u32, minor: u32) -> u64 {
-    let (major, minor) = (u64::from(major), u64::from(minor));
-    (major & 0xffff_f000) << 32 | (major & 0xfff) << 8 | (minor & 0xffff_ff00) << 12 | minor & 0xff
-}
-
 /// # Safety
 /// `target` points at room for a `struct stat`.
 unsafe fn fill(target: *mut LibcStat, result: Result<Stat, Errno>) -> c_int {
@@ -240,7 +234,7 @@ unsafe fn fill(target: *mut LibcStat, result: Result<Stat, Errno>) -> c_int {
             uid: stat.uid,
             gid: stat.gid,
             pad: 0,
-            rdev: device(stat.rdev_major, stat.rdev_minor),
+            rdev: crate::os::makedev(stat.rdev_major, stat.rdev_minor),
             size: stat.size.cast_signed(),
             block_size: stat.block_size.cast_signed(),
             blocks: stat.blocks.cast_signed(),
