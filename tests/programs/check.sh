@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the real programs in containers and compares what they print: tests/programs/check.sh [PROGRAM...]
 #
-# PROGRAM is one of python quickjs yosys clang c go rust make lua cc; without any, all of them. COWBOX names the binary (default: `cowbox` in PATH); the
+# PROGRAM is one of agentos python quickjs yosys clang c go rust make lua cc; without any, all of them. COWBOX names the binary (default: `cowbox` in PATH); the
 # images go into a store of their own that is removed at the end. PROGRAMS (default: a temporary directory) keeps what the fetch scripts lay out. BASE is
 # the archive of the image that others stand on (default: that of wasi-images/base). A program that cannot be fetched here is skipped. The last line counts.
 set -eu
@@ -117,6 +117,21 @@ check_rust() {
     expect 'rust in a bind mount' "$here/rust/workout.expected" in_container rust workout /w
 }
 
+check_agentos() {
+    status=0
+    "$here/agentos.sh" agentos > "$scratch/agentos" 2>&1 || status=$?
+    case $status in
+    77)
+        echo "skipped agentos: $(sed -n 's/^skipped: //p' "$scratch/agentos")"
+        skipped=$((skipped + 1))
+        ;;
+    *)
+        sed -n '/^FAILED/p' "$scratch/agentos"
+        expect "agentos: $(tail -n 1 "$scratch/agentos")" /dev/null test $status -eq 0
+        ;;
+    esac
+}
+
 check_make() {
     on_base make "$here/plain"
     expect make "$here/make/workout.expected" in_container make make -s -C /w
@@ -135,7 +150,7 @@ check_cc() {
     expect 'the Lua of make and cc' "$here/cc/lua.expected" in_container cc /w/lua/src/lua -e 'print(_VERSION, pcall(error, "caught", 0))'
 }
 
-[ $# -gt 0 ] || set -- rust c quickjs go python clang yosys make lua cc
+[ $# -gt 0 ] || set -- rust c quickjs go python clang yosys make lua cc agentos
 "$cowbox" load -i "${BASE:-$here/../../wasi-images/base/base.oci.tar}" > /dev/null
 for program in "$@"; do
     [ -f "$here/fetch-$program.sh" ] || { echo "$0: there is no program $program" >&2; exit 2; }
