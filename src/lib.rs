@@ -8,6 +8,7 @@ pub mod archive;
 pub mod cli;
 pub mod engine;
 pub mod erofs;
+pub mod kernel;
 pub mod oci;
 pub mod runtime;
 pub mod store;

@@ -13,7 +13,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("erofs", &["sys", "vfs"]),
     ("archive", &["erofs", "oci", "sys", "vfs"]),
     ("store", &["archive", "erofs", "oci", "sys", "vfs"]),
-    ("runtime", &["oci", "sys", "vfs"]),
+    ("kernel", &["sys", "vfs"]),
+    ("runtime", &["kernel", "oci", "sys", "vfs"]),
     ("engine", &["archive", "oci", "runtime", "store", "sys", "vfs"]),
     ("cli", &["engine", "oci", "runtime", "store", "sys", "vfs"]),
 ];

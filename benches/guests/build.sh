@@ -1,14 +1,14 @@
 #!/bin/sh
 # Builds the benchmark guests as WASI modules and for this machine: benches/guests/build.sh [DEST]
 #
-# DEST (default: target/guests beside this file) receives nop.wasm, fsbench.wasm, nop and fsbench. The modules need a Rust with the target
+# DEST (default: target/guests beside this file) receives the modules nop.wasm, fsbench.wasm and procbench.wasm, and the same programs for this machine. The modules need a Rust with the target
 # wasm32-wasip1, or WASI_RUST=PREFIX as made by wasi-images/toolchain.sh.
 set -eu
 
 cd "$(dirname "$0")"
 destination=${1:-target/guests}
 mkdir -p "$destination"
-programs="nop fsbench"
+programs="nop fsbench procbench"
 
 cargo build --quiet --release --locked
 ../../wasi-images/wasi-cargo build --quiet --release --locked

@@ -142,7 +142,8 @@ impl Context {
 
 /// Prints a line on standard error. That standard error is closed is nothing one could say anywhere.
 pub(super) fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let end = if crate::sys::terminal::is_raw() { "\r\n" } else { "\n" };
+    let _ = write!(io::stderr(), "{line}{end}");
 }
 
 /// The per-user data folder of the system.

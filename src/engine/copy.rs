@@ -96,8 +96,8 @@ impl Engine {
     fn with_files<T>(&self, end: &CopyEnd, is_target: bool, work: impl FnOnce(&Files, &str) -> Result<T>) -> Result<T> {
         match end {
             CopyEnd::Container { key, path } => self.with_stopped(key, |container, upper| {
-                let (namespace, volumes) = self.namespace(&container.record, upper)?;
-                let result = work(&Files::Container(namespace), path);
+                let (rootfs, volumes) = self.rootfs(&container.record, upper)?;
+                let result = work(&Files::Container(rootfs.namespace), path);
                 for volume in &volumes {
                     volume.flush()?;
                 }

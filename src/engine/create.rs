@@ -55,6 +55,8 @@ pub struct CreateOptions {
     pub auto_remove: bool,
     /// Whether standard input stays open.
     pub open_stdin: bool,
+    /// Whether the process has a terminal.
+    pub tty: bool,
     /// What the container may use.
     pub limits: LimitsRecord,
     /// The platform the image must have.
@@ -140,7 +142,7 @@ impl Engine {
             manifest: image.manifest.digest(),
             runtime: self.runtime_for(&image, &args[0])?,
             platform: platform.to_string(),
-            env: environment(&config.env, &options.env, &hostname),
+            env: environment(&config.env, &options.env, &hostname, options.tty),
             args,
             entrypoint_len,
             working_dir: if working_dir.is_empty() { "/".into() } else { working_dir },
@@ -151,6 +153,7 @@ impl Engine {
             read_only: options.read_only,
             auto_remove: options.auto_remove,
             open_stdin: options.open_stdin,
+            tty: options.tty,
             limits: options.limits.clone(),
             id,
         };
@@ -258,12 +261,15 @@ fn all_mounts<'a>(of_image: impl Iterator<Item = &'a String>, asked: &[VolumeOpt
 }
 
 /// The image's variables, changed as asked, with those that every container has.
-fn environment(of_image: &[String], asked: &[String], hostname: &str) -> Vec<String> {
+fn environment(of_image: &[String], asked: &[String], hostname: &str, tty: bool) -> Vec<String> {
     let mut env = Vec::new();
     if !of_image.iter().any(|line| line.starts_with("PATH=")) {
         set_env(&mut env, "PATH", DEFAULT_PATH);
     }
     set_env(&mut env, "HOSTNAME", hostname);
+    if tty {
+        set_env(&mut env, "TERM", "xterm");
+    }
     for line in of_image.iter().chain(asked) {
         match line.split_once('=') {
             Some((key, value)) => set_env(&mut env, key, value),
@@ -281,8 +287,11 @@ mod tests {
     fn variables_are_replaced_in_place_and_removed() {
         let image = ["PATH=/bin".to_owned(), "A=1".into(), "B=2".into()];
         let asked = ["A=x=y".to_owned(), "B".into(), "C=".into()];
-        assert_eq!(environment(&image, &asked, "h"), ["HOSTNAME=h", "PATH=/bin", "A=x=y", "C="]);
-        assert_eq!(environment(&[], &[], "h")[0], format!("PATH={DEFAULT_PATH}"));
+        assert_eq!(environment(&image, &asked, "h", false), ["HOSTNAME=h", "PATH=/bin", "A=x=y", "C="]);
+        assert_eq!(environment(&[], &[], "h", false)[0], format!("PATH={DEFAULT_PATH}"));
+        let asked = ["TERM=vt100".to_owned()];
+        assert_eq!(environment(&image, &[], "h", true)[1], "TERM=xterm");
+        assert_eq!(environment(&image, &asked, "h", true)[1], "TERM=vt100");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub use images::{HistoryLine, Image, Removed};
 pub use inspect::status_word;
 pub use load::{ImportOptions, ImportSource, LoadSource, Loaded};
 pub use logs::LogLine;
-pub use run::{RunStdio, RunningContainer, Sandbox, SandboxRun};
+pub use run::{BeforeStart, RunStdio, RunningContainer, Sandbox, SandboxRun};
 pub use system::{DiskUsage, DiskUsageRow, Pruned, SystemInfo};
 
 use crate::store::Store;

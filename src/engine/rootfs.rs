@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use super::Engine;
 use super::error::{About, Error, Result};
+use crate::runtime::Rootfs;
 use crate::store::{ContainerRecord, MountRecord, MountSource};
 use crate::vfs::{
-    Errno, FileKind, GuestPath, HostOptions, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, ProcInfo, Upper,
-    UpperOptions, devfs, etc_hostname, etc_hosts, etc_resolv_conf, host, memfile, memfs, procfs,
+    Errno, FileKind, GuestPath, HostOptions, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, ProcInfo,
+    ProcessSource, Upper, UpperOptions, devfs, etc_hostname, etc_hosts, etc_resolv_conf, host, memfile, memfs, procfs,
 };
 
 /// The size of a tmpfs that names none: half of the memory is Linux's choice, this is ours.
@@ -40,15 +41,12 @@ impl Engine {
     }
 
     /// The namespace of a container, and the volumes in it: they can be written to for as long as they are kept.
-    pub(super) fn namespace(
-        &self,
-        record: &ContainerRecord,
-        upper: &Arc<Upper>,
-    ) -> Result<(Arc<Namespace>, Vec<Arc<Upper>>)> {
+    pub(super) fn rootfs(&self, record: &ContainerRecord, upper: &Arc<Upper>) -> Result<(Rootfs, Vec<Arc<Upper>>)> {
         let mut namespace = Namespace::new(upper.root());
+        let processes: Arc<ProcessSource> = Arc::default();
         let system = [
             ("/dev", devfs(memfs(&MemFsOptions { limit_bytes: SHM_SIZE, mode: 0o1777, ..MemFsOptions::default() }))),
-            ("/proc", procfs(proc_info(record))),
+            ("/proc", procfs(proc_info(record), processes.clone())),
             ("/etc/hostname", memfile(&etc_hostname(&record.hostname))?),
             ("/etc/hosts", memfile(&etc_hosts(&record.hostname, None, &[]))?),
             ("/etc/resolv.conf", memfile(&etc_resolv_conf(&[], &[], &[]))?),
@@ -64,7 +62,7 @@ impl Engine {
         }
         make_working_dir(&namespace, &record.working_dir)
             .about(|| format!("working directory {}", record.working_dir))?;
-        Ok((Arc::new(namespace), volumes))
+        Ok((Rootfs { namespace: Arc::new(namespace), processes }, volumes))
     }
 
     fn mount(&self, namespace: &mut Namespace, mount: &MountRecord) -> Result<Option<Arc<Upper>>> {
@@ -113,20 +111,35 @@ fn make_working_dir(namespace: &Namespace, path: &str) -> Result<()> {
     Ok(())
 }
 
+/// What `/proc/mounts` tells.
+fn mounts(record: &ContainerRecord) -> Vec<(String, String, String, String)> {
+    let options = |read_only| if read_only { "ro,relatime" } else { "rw,relatime" }.to_owned();
+    let line = |device: &str, path: &str, kind: &str, read_only| {
+        (device.to_owned(), path.to_owned(), kind.to_owned(), options(read_only))
+    };
+    let own = [
+        line("overlay", "/", "overlay", record.read_only),
+        line("proc", "/proc", "proc", false),
+        line("tmpfs", "/dev", "tmpfs", false),
+        line("shm", "/dev/shm", "tmpfs", false),
+    ];
+    let asked = record.mounts.iter().map(|mount| match &mount.source {
+        MountSource::Bind { .. } => line("bind", &mount.target, "bind", mount.read_only),
+        MountSource::Volume { name, .. } => line(name, &mount.target, "overlay", mount.read_only),
+        MountSource::Tmpfs { .. } => line("tmpfs", &mount.target, "tmpfs", mount.read_only),
+    });
+    own.into_iter().chain(asked).collect()
+}
+
 fn proc_info(record: &ContainerRecord) -> ProcInfo {
-    let bytes = |texts: &[String]| texts.iter().map(|text| text.clone().into_bytes()).collect();
     let memory = record.limits.memory.unwrap_or(MEMORY);
     ProcInfo {
-        pid: 1,
-        arguments: bytes(&record.args),
-        environment: bytes(&record.env),
-        executable: record.args.first().map(|program| program.clone().into_bytes()).unwrap_or_default(),
         hostname: record.hostname.clone(),
         release: RELEASE.into(),
         processors: record.limits.cpus.map_or(1, |cpus| cpus.ceil().max(1.0) as usize),
         memory_total: memory,
         memory_free: memory,
-        mounts: Vec::new(),
+        mounts: mounts(record),
         started: Instant::now(),
     }
 }

@@ -9,10 +9,10 @@ use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
 use super::{Engine, user};
-use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio};
+use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize};
 use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
-use crate::vfs::{GuestPath, InodeRef, Namespace, Upper};
+use crate::vfs::{GuestPath, InodeRef, Upper};
 
 /// The standard streams of a run, and whether they are logged.
 pub struct RunStdio {
@@ -20,17 +20,29 @@ pub struct RunStdio {
     pub stdio: Stdio,
     /// Whether output is also kept for `logs`.
     pub log: bool,
+    /// The window of the terminal, for a container that was created with one.
+    pub terminal: TerminalSize,
+    /// What is done when all is ready and the process is about to start, such as making the terminal raw.
+    pub before_start: Option<BeforeStart>,
 }
 
+/// See [`RunStdio::before_start`].
+pub type BeforeStart = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
 impl RunStdio {
+    /// These streams, not logged, and a terminal of 80 columns and 24 lines where there is one.
+    pub fn new(stdio: Stdio) -> RunStdio {
+        RunStdio { stdio, log: false, terminal: TerminalSize::default(), before_start: None }
+    }
+
     /// The streams of this process, not logged.
     pub fn inherit() -> RunStdio {
-        RunStdio { stdio: Stdio::inherit(), log: false }
+        RunStdio::new(Stdio::inherit())
     }
 
     /// No input, and output that goes nowhere but into the log.
     pub fn logged() -> RunStdio {
-        RunStdio { stdio: Stdio::null(), log: true }
+        RunStdio { log: true, ..RunStdio::new(Stdio::null()) }
     }
 }
 
@@ -111,8 +123,8 @@ impl Sandbox<'_> {
     pub fn start(&self, stdio: Stdio) -> Result<SandboxRun> {
         let options = rootfs::upper_options(&self.record);
         let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
-        let (namespace, _) = self.engine.namespace(&self.record, &upper)?;
-        let process = self.engine.start_process(&self.record, namespace, stdio)?;
+        let (rootfs, _) = self.engine.rootfs(&self.record, &upper)?;
+        let process = self.engine.start_process(&self.record, rootfs, RunStdio::new(stdio))?;
         Ok(SandboxRun { process, upper })
     }
 }
@@ -149,10 +161,10 @@ impl Engine {
         stdio: RunStdio,
     ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
         let upper = self.open_upper(record)?;
-        let (namespace, volumes) = self.namespace(record, &upper)?;
+        let (rootfs, volumes) = self.rootfs(record, &upper)?;
         let stdio = match stdio.log {
-            true => logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))),
-            false => stdio.stdio,
+            true => RunStdio { stdio: logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))), ..stdio },
+            false => stdio,
         };
         let state = ContainerState {
             status: Status::Running,
@@ -160,7 +172,7 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
-        let running = self.start_process(record, namespace, stdio)?;
+        let running = self.start_process(record, rootfs, stdio)?;
         self.store.set_container_state(&record.id, &state)?;
         Ok((running, Files { upper, volumes }, state))
     }
@@ -187,27 +199,27 @@ impl Engine {
         Ok(Sandbox { engine: self, record, tree })
     }
 
-    fn start_process(
-        &self,
-        record: &ContainerRecord,
-        namespace: Arc<Namespace>,
-        stdio: Stdio,
-    ) -> Result<Arc<dyn Running>> {
+    fn start_process(&self, record: &ContainerRecord, rootfs: Rootfs, stdio: RunStdio) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
-        let user = user::resolve(&namespace, &record.user)?;
+        let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
-            env.push(format!("HOME={}", user::home(&namespace, &user)));
+            env.push(format!("HOME={}", user::home(&rootfs.namespace, &user)));
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
         let bundle = Bundle {
             name: record.id.short().to_owned(),
             process: Process { args: record.args.clone(), env, cwd: Some(cwd), user },
-            rootfs: Rootfs { namespace },
+            rootfs,
             limits: limits(&record.limits),
-            stdio,
+            terminal: record.tty.then_some(stdio.terminal),
+            stdio: stdio.stdio,
         };
-        Ok(Arc::from(runtime.create(bundle)?.start()?))
+        let container = runtime.create(bundle)?;
+        if let Some(before_start) = stdio.before_start {
+            before_start().about(|| "the terminal".to_owned())?;
+        }
+        Ok(Arc::from(container.start()?))
     }
 }
 
@@ -220,6 +232,8 @@ fn limits(record: &LimitsRecord) -> Limits {
         wall_time: seconds(record.timeout),
         cpu_time: seconds(record.cpu_time),
         open_files: record.open_files.unwrap_or(default.open_files),
+        processes: record.processes.unwrap_or(default.processes),
+        output: record.output,
         disk: record.disk,
     }
 }

@@ -2,13 +2,14 @@
 
 mod error;
 mod spec;
-mod stdio;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 
+pub use crate::kernel::{Input, Output, Signal, Stdio};
 pub use error::{Error, ErrorKind, Result};
-pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, Signal, User};
-pub use stdio::{Input, Output, Stdio};
+pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, User};
+
+pub use crate::sys::terminal::Size as TerminalSize;
 
 /// A way to run programs. There is one per kind of image: WASI modules, and native programs of the host's system.
 pub trait Runtime: Send + Sync {
@@ -32,6 +33,11 @@ pub trait Running: Send + Sync {
 
     /// The exit status if the process has ended.
     fn try_wait(&self) -> Option<ExitStatus>;
+
+    /// Tells a process that has a terminal of the size of its window.
+    fn resize(&self, size: TerminalSize) {
+        let _ = size;
+    }
 
     /// Delivers a signal. Every signal whose default action is to end the process ends it, blocked or spinning.
     fn kill(&self, signal: Signal) -> Result<()>;

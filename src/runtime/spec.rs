@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::stdio::Stdio;
-use crate::vfs::{GuestPath, Namespace};
+use crate::kernel::{Signal, Stdio};
+use crate::sys::terminal::Size as TerminalSize;
+use crate::vfs::{GuestPath, Namespace, ProcessSource};
 
 /// All that a runtime needs to run one process.
 pub struct Bundle {
@@ -18,12 +19,17 @@ pub struct Bundle {
     pub limits: Limits,
     /// Its standard streams.
     pub stdio: Stdio,
+    /// The window of its terminal, if all three streams are one: what is read from standard input is then typed there, and
+    /// what it shows is written to standard output.
+    pub terminal: Option<TerminalSize>,
 }
 
 /// The file system of a process.
 pub struct Rootfs {
     /// Mounted in user space: what WASI guests see.
     pub namespace: Arc<Namespace>,
+    /// Where its `/proc` finds the processes.
+    pub processes: Arc<ProcessSource>,
 }
 
 /// The process to run.
@@ -50,7 +56,7 @@ pub struct User {
     pub groups: Vec<u32>,
 }
 
-/// What a process may use. `None` is no limit.
+/// What all processes of a container together may use. `None` is no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Linear memory in bytes, all memories together.
@@ -61,35 +67,29 @@ pub struct Limits {
     pub wall_time: Option<Duration>,
     /// CPU time.
     pub cpu_time: Option<Duration>,
-    /// Open descriptors.
+    /// Open descriptors, of each process.
     pub open_files: u32,
+    /// Processes at one time.
+    pub processes: u32,
+    /// Bytes that may be written to the standard streams.
+    pub output: Option<u64>,
     /// Bytes that may be written to the container's own file system; it is the file system that keeps it.
     pub disk: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { memory: None, cpus: None, wall_time: None, cpu_time: None, open_files: 1 << 16, disk: None }
+        Limits {
+            memory: None,
+            cpus: None,
+            wall_time: None,
+            cpu_time: None,
+            open_files: 1 << 16,
+            processes: 4096,
+            output: None,
+            disk: None,
+        }
     }
-}
-
-/// A signal, numbered as on Linux.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Signal(pub u8);
-
-impl Signal {
-    /// Hang-up.
-    pub const HUP: Signal = Signal(1);
-    /// Interrupt from the keyboard.
-    pub const INT: Signal = Signal(2);
-    /// Quit from the keyboard.
-    pub const QUIT: Signal = Signal(3);
-    /// Abort.
-    pub const ABRT: Signal = Signal(6);
-    /// Kill, which cannot be caught.
-    pub const KILL: Signal = Signal(9);
-    /// Termination.
-    pub const TERM: Signal = Signal(15);
 }
 
 /// How a process ended.

@@ -96,6 +96,9 @@ pub struct ContainerRecord {
     /// Whether its standard input is kept open.
     #[serde(default)]
     pub open_stdin: bool,
+    /// Whether it has a terminal.
+    #[serde(default)]
+    pub tty: bool,
     /// What it may use.
     #[serde(default)]
     pub limits: LimitsRecord,
@@ -160,6 +163,12 @@ pub struct LimitsRecord {
     /// Open files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u32>,
+    /// Processes at one time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
+    /// Bytes written to the standard streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
     /// Bytes written to the container's file system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<u64>,

@@ -11,6 +11,7 @@ pub mod mapping;
 pub(crate) mod mount;
 pub mod random;
 pub mod stdio;
+pub mod terminal;
 
 #[cfg_attr(unix, path = "directory_unix.rs")]
 #[cfg_attr(windows, path = "directory_windows.rs")]
@@ -32,6 +33,10 @@ pub mod signals;
 #[cfg_attr(windows, path = "stdio_windows.rs")]
 mod stdio_system;
 
+#[cfg_attr(unix, path = "terminal_unix.rs")]
+#[cfg_attr(windows, path = "terminal_windows.rs")]
+mod terminal_system;
+
 #[cfg_attr(unix, path = "positional_unix.rs")]
 #[cfg_attr(windows, path = "positional_windows.rs")]
 pub mod positional;
@@ -48,3 +53,8 @@ mod clock_system;
 #[cfg_attr(target_os = "linux", path = "private_mount_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "private_mount_other.rs")]
 pub(crate) mod private_mount;
+
+#[cfg(test)]
+#[cfg_attr(target_os = "linux", path = "host_pty_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "host_pty_other.rs")]
+pub(crate) mod host_pty;

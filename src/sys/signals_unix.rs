@@ -47,6 +47,6 @@ extern "C" fn handle(signal: libc::c_int) {
 }
 
 #[cfg(any(target_os = "linux", target_os = "emscripten"))]
-use libc::__errno_location as errno_location;
+pub(super) use libc::__errno_location as errno_location;
 #[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
-use libc::__error as errno_location;
+pub(super) use libc::__error as errno_location;

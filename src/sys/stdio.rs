@@ -16,7 +16,7 @@ pub enum Ready {
     TimedOut,
 }
 
-/// Breaks waits off. Once woken it stays so.
+/// Breaks waits off. Once woken it stays so until it is cleared.
 pub struct Waker(system::Waker);
 
 impl Waker {
@@ -30,6 +30,11 @@ impl Waker {
         self.0.wake();
     }
 
+    /// Forgets that it was woken.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
     /// Waits until standard input can be read; without a timeout for as long as it takes.
     pub fn wait_for_stdin(&self, timeout: Option<Duration>) -> io::Result<Ready> {
         self.0.wait_for_stdin(timeout)
@@ -39,6 +44,11 @@ impl Waker {
 /// Reads what is there of standard input; blocks while there is nothing.
 pub fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
     system::read_stdin(buf)
+}
+
+/// Whether a read of standard input would not block.
+pub fn is_stdin_ready() -> bool {
+    system::is_stdin_ready()
 }
 
 /// How many bytes of standard input can be read without blocking, where the system tells.

@@ -16,11 +16,18 @@ pub(super) struct Waker {
 impl Waker {
     pub(super) fn new() -> io::Result<Waker> {
         let (read, write) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&read, true)?;
+        rustix::io::ioctl_fionbio(&write, true)?;
         Ok(Waker { read, write })
     }
 
+    pub(super) fn clear(&self) {
+        let mut bytes = [0; 64];
+        while rustix::io::read(&self.read, &mut bytes).is_ok_and(|len| len > 0) {}
+    }
+
     pub(super) fn wake(&self) {
-        // The byte is never read: one is enough, and a pipe that is full of them wakes as well.
+        // One byte is enough, and a pipe that is full of them wakes as well.
         let _ = rustix::io::write(&self.write, &[0]);
     }
 
@@ -47,6 +54,11 @@ fn stdin() -> BorrowedFd<'static> {
 
 pub(super) fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut *buf))?)
+}
+
+pub(super) fn is_stdin_ready() -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
 }
 
 pub(super) fn stdin_available() -> Option<u64> {

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::stdio::Ready;
+use super::terminal_system;
 
 /// What the reading thread and the waiting ones share. One lock, so no order.
 #[derive(Default)]
@@ -34,11 +35,16 @@ fn read_when_wanted() {
             state = shared().1.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
-        let mut buf = vec![0; 64 << 10];
-        let chunk = io::stdin().lock().read(&mut buf).map(|len| {
-            buf.truncate(len);
-            buf
-        });
+        let chunk = match terminal_system::is_raw() {
+            true => terminal_system::read_keys(),
+            false => {
+                let mut buf = vec![0; 64 << 10];
+                io::stdin().lock().read(&mut buf).map(|len| {
+                    buf.truncate(len);
+                    buf
+                })
+            }
+        };
         let mut state = lock();
         (state.chunk, state.wanted) = (Some(chunk), false);
         drop(state);
@@ -73,6 +79,10 @@ impl Waker {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         drop(state);
         shared().1.notify_all();
+    }
+
+    pub(super) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
     }
 
     pub(super) fn wait_for_stdin(&self, timeout: Option<Duration>) -> io::Result<Ready> {
@@ -119,6 +129,13 @@ pub(super) fn read_stdin(buf: &mut [u8]) -> io::Result<usize> {
             }
         }
     }
+}
+
+/// Asks for input where there is none yet, so that a later call finds it.
+pub(super) fn is_stdin_ready() -> bool {
+    let mut state = lock();
+    ask(&mut state);
+    state.chunk.is_some()
 }
 
 pub(super) fn stdin_available() -> Option<u64> {

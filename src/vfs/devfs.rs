@@ -3,14 +3,17 @@
 use super::fixed::{DeviceKind, Fixed};
 use super::inode::InodeRef;
 
-/// A directory for `/dev`: `null`, `zero`, `full`, `random`, `urandom`, `tty` (of a process without a terminal), the links
+/// A directory for `/dev`: `null`, `zero`, `full`, `random`, `urandom`, `tty`, `console` and `ptmx` (which
+/// a kernel opens by their numbers), the links
 /// `fd`, `stdin`, `stdout` and `stderr` into `/proc/self/fd`, and `shm` with `shm` as its content.
 pub fn devfs(shm: InodeRef) -> InodeRef {
     let fixed = Fixed::new();
     fixed.directory(vec![
+        ("console", fixed.device(DeviceKind::NoTerminal, 5, 1)),
         ("fd", fixed.symlink("/proc/self/fd")),
         ("full", fixed.device(DeviceKind::Full, 1, 7)),
         ("null", fixed.device(DeviceKind::Null, 1, 3)),
+        ("ptmx", fixed.device(DeviceKind::NoTerminal, 5, 2)),
         ("random", fixed.device(DeviceKind::Random, 1, 8)),
         ("shm", shm),
         ("stderr", fixed.symlink("/proc/self/fd/2")),
@@ -50,6 +53,6 @@ mod tests {
         let dev = devfs(memfs(&MemFsOptions::default()));
         file(&dev.lookup(name("shm")).unwrap(), "segment").write_at(b"x", 0).unwrap();
         assert_eq!(dev.unlink(name("null")), Err(Errno::RoFs));
-        assert_eq!(list(&dev).len(), 11);
+        assert_eq!(list(&dev).len(), 13);
     }
 }

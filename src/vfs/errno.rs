@@ -12,6 +12,8 @@ pub enum Errno {
     Perm = 1,
     /// No such file or directory.
     NoEnt = 2,
+    /// No such process.
+    Srch = 3,
     /// Interrupted: the guest is being stopped, or a signal arrived.
     Intr = 4,
     /// Input/output error: the host's file system, or damaged data of ours.
@@ -109,6 +111,7 @@ impl Errno {
         match self {
             Errno::Perm => "operation not permitted",
             Errno::NoEnt => "no such file or directory",
+            Errno::Srch => "no such process",
             Errno::Intr => "interrupted system call",
             Errno::Io => "input/output error",
             Errno::Nxio => "no such device or address",

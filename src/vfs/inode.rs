@@ -213,6 +213,12 @@ pub trait Inode: Any + Send + Sync {
         Err(Errno::Inval)
     }
 
+    /// The number of the descriptor that the link leads to, of the process that follows it: `/proc/self/fd/N`. Such a
+    /// link is not followed by its text.
+    fn descriptor_link(&self) -> Option<u32> {
+        None
+    }
+
     // Extended attributes.
 
     /// The value of the attribute `name`, such as `user.mime_type`. [`Errno::NoData`] where it is not set.

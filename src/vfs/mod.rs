@@ -30,6 +30,6 @@ pub use hostdir::{HostOptions, host};
 pub use inode::{ContentId, Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode, downcast, same_inode};
 pub use memfs::{MemFsOptions, memfs};
 pub use path::{GuestPath, NAME_MAX, Name, NameBuf, PATH_MAX};
-pub use procfs::{ProcInfo, procfs};
+pub use procfs::{ProcEntry, ProcInfo, ProcessSource, Processes, procfs};
 pub use resolve::{Follow, Namespace, Place, Scope, Walked};
 pub use upper::{Upper, UpperCause, UpperError, UpperOptions};

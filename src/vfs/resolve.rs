@@ -1,6 +1,7 @@
 //! `Namespace`: the file systems a guest sees as one tree, and the walk from a path to an inode.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -202,12 +203,45 @@ impl Namespace {
         self.walk(&self.root, path, Follow::Yes, Scope::Namespace)?.found().cloned()
     }
 
+    /// The path of a directory: by the way back to the root, each name found in the listing above it. [`Errno::NoEnt`] for
+    /// one that was removed.
+    pub fn path_of(&self, place: &Arc<Place>) -> Result<GuestPath> {
+        let mut names = Vec::new();
+        let mut below = GuestPath::root();
+        let mut current = place;
+        while let Some(parent) = current.parent() {
+            let mounted = |mount: &&Mount| same_inode(&mount.root, current.inode());
+            if let Some(mount) = self.mounts.iter().rev().find(mounted) {
+                below = mount.path.clone();
+                break;
+            }
+            names.push(name_of(parent.inode(), current.inode())?);
+            current = parent;
+        }
+        for name in names.iter().rev() {
+            below.push(name.as_name())?;
+        }
+        Ok(below)
+    }
+
     /// Walks `path` from `start`. That the last component does not exist is no error; that one before it does not, is.
     ///
     /// [`Errno::NoEnt`] for an empty path, [`Errno::Loop`] beyond 40 links, [`Errno::NameTooLong`] for a path or a name
     /// that is too long, [`Errno::NotDir`] where something other than a directory is walked through or, with a slash at
     /// the end, is named; [`Errno::NotCapable`] as [`Scope::Beneath`] says.
     pub fn walk<'p>(&self, start: &Arc<Place>, path: &'p [u8], follow: Follow, scope: Scope) -> Result<Walked<'p>> {
+        self.walk_checked(start, path, follow, scope, &mut |_| Ok(()))
+    }
+
+    /// [`walk`](Namespace::walk), asking `enter` about every directory before something is looked up in it.
+    pub fn walk_checked<'p>(
+        &self,
+        start: &Arc<Place>,
+        path: &'p [u8],
+        follow: Follow,
+        scope: Scope,
+        enter: &mut dyn FnMut(&InodeRef) -> Result<()>,
+    ) -> Result<Walked<'p>> {
         check(path)?;
         let mut walked =
             Walked { start: start.clone(), entered: SmallVec::new(), name: None, target: None, wants_directory: false };
@@ -246,6 +280,7 @@ impl Namespace {
                 _ => {}
             }
             let name = Name::new(&component.text)?;
+            enter(walked.dir())?;
             let target = match walked.dir().lookup(name) {
                 Ok(inode) => Some(self.cross(inode)),
                 Err(Errno::NoEnt) => match self.mounted_at(walked.dir(), name) {
@@ -256,7 +291,11 @@ impl Namespace {
                 Err(errno) => return Err(errno),
             };
             let kind = target.as_ref().map(|inode| inode.kind());
-            if kind == Some(FileKind::Symlink) && (!is_last || follow == Follow::Yes || slash_follows) {
+            let leads_to_descriptor = || target.as_ref().is_some_and(|inode| inode.descriptor_link().is_some());
+            if kind == Some(FileKind::Symlink)
+                && (!is_last || follow == Follow::Yes || slash_follows)
+                && !leads_to_descriptor()
+            {
                 links += 1;
                 if links > SYMLINKS_MAX {
                     return Err(Errno::Loop);
@@ -328,6 +367,23 @@ impl Namespace {
         }
         self.find(path.as_bytes())
     }
+}
+
+/// The name under which `dir` holds `inode`.
+fn name_of(dir: &InodeRef, inode: &InodeRef) -> Result<NameBuf> {
+    let (dev, ino) = inode.attr().map(|attr| (attr.dev, attr.ino))?;
+    let mut candidates = Vec::new();
+    dir.read_dir(0, &mut |entry| {
+        if entry.ino == ino && entry.kind == FileKind::Directory {
+            candidates.push(entry.name.to_owned());
+        }
+        ControlFlow::Continue(())
+    })?;
+    let is_it = |name: &NameBuf| {
+        let found = dir.lookup(name.as_name()).and_then(|found| found.attr());
+        found.is_ok_and(|attr| (attr.dev, attr.ino) == (dev, ino))
+    };
+    candidates.into_iter().find(is_it).ok_or(Errno::NoEnt)
 }
 
 /// What holds for every path and link target.

@@ -8,6 +8,8 @@
 set -eu
 export LC_ALL=C
 programs=$(cd "$(dirname "$0")" && pwd -P)
+# What a program compiled with the SDK is made of, beside its own sources.
+sdk_sources=$(echo "$programs"/../../guest-sdk/c/src/* "$programs"/../../guest-sdk/c/include/*.h "$programs"/../../guest-sdk/c/include/*/*.h)
 cache=${COWBOX_PROGRAMS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cowbox-programs}
 
 skip() {
@@ -25,14 +27,16 @@ sha256() {
     if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1" | cut -d' ' -f1; else shasum -a 256 "$1" | cut -d' ' -f1; fi
 }
 
-# start SCRIPT DEST SOURCES: the destination, absolute in $dest, is emptied; exits when it was made by this very script from these very files. SOURCES
-# is the folder beside this file that the script takes its own files from.
+# start SCRIPT DEST SOURCES [FILES]: the destination, absolute in $dest, is emptied; exits when it was made by this very script from these very files.
+# SOURCES is the folder beside this file that the script takes its own files from, FILES are words that name others.
 start() {
     [ -n "${2:-}" ] || { echo "usage: $1 DEST" >&2; exit 2; }
     mkdir -p "$2" "$cache"
     dest=$(cd "$2" && pwd -P)
     # Sources are flat, apart from Rust's.
-    stamp=$(for file in "$1" "$programs/lib.sh" "$programs/$3"/* "$programs/$3"/src/*; do
+    # shellcheck disable=SC2086  # several files
+    set -- "$1" "$2" "$3" "${4:-}"
+    stamp=$(for file in "$1" "$programs/lib.sh" "$programs/$3"/* "$programs/$3"/src/* $4; do
         [ ! -f "$file" ] || sha256 "$file"
     done)
     if [ "$(cat "$dest/complete" 2>/dev/null)" = "$stamp" ]; then
@@ -72,6 +76,50 @@ npm_package() {
     need npm
     (cd "$dest/work" && npm pack --silent "$1" >npm.log 2>&1) || skip "npm cannot download $1: $(tail -n 1 "$dest/work/npm.log")"
     arrived "$2" "$3"
+}
+
+# debian_source PACKAGE=VERSION FILE SUM: a file of a source package, at $cache/FILE, from where this machine's packages come.
+debian_source() {
+    kept "$2" "$3" && return
+    need apt-get
+    apt=$cache/apt
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+    # Lists of our own: a machine seldom has those of sources, and we change nothing of it.
+    apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | sort -u > "$apt/sources.list"
+    set -- "$@" -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt" \
+        -o APT::Sandbox::User="$(id -un)"
+    package=$1 file=$2 sum=$3
+    shift 3
+    (cd "$dest/work" && apt-get -qq "$@" update && apt-get -qq "$@" source --download-only "$package") > "$dest/work/apt.log" 2>&1 ||
+        skip "apt-get has no source package $package: $(tail -n 1 "$dest/work/apt.log")"
+    arrived "$file" "$sum"
+}
+
+# sysroot: wasi-libc with its headers, at $WASI_SYSROOT; that of the environment, or npm's.
+sysroot() {
+    if [ -z "${WASI_SYSROOT:-}" ]; then
+        npm_package @yowasp/clang@22.0.0-git20542-10 yowasp-clang-22.0.0-git20542-10.tgz \
+            6230ea1afa9691fa065935cf68c01642ff9b31c183fe8ac64cdfda025df06009
+        mkdir -p "$dest/work/sysroot"
+        tar -xzf "$cache/yowasp-clang-22.0.0-git20542-10.tgz" -C "$dest/work" package/gen/llvm-resources.tar
+        tar -xf "$dest/work/package/gen/llvm-resources.tar" -C "$dest/work/sysroot"
+        WASI_SYSROOT=$dest/work/sysroot
+    fi
+    export WASI_SYSROOT
+}
+
+# sdk: libcowbox.a, and the compiler for programs that use it, at $cowbox_cc.
+sdk() {
+    sysroot
+    need make llvm-ar
+    for WASI_CC in "${WASI_CC:-}" clang-22 clang-21 clang-20 skip; do
+        [ -z "$WASI_CC" ] || ! command -v "$WASI_CC" >/dev/null 2>&1 || break
+    done
+    [ "$WASI_CC" != skip ] || skip 'clang 20 or later is missing'
+    export WASI_CC COWBOX_LIB="$dest/work/sdk"
+    sdk=$programs/../../guest-sdk/c
+    make -s -C "$sdk" OUT="$COWBOX_LIB" >"$dest/work/sdk.log" 2>&1 || { tail -n 20 "$dest/work/sdk.log" >&2; exit 1; }
+    cowbox_cc=$(cd "$sdk" && pwd -P)/cowbox-cc
 }
 
 # unzip_to FILE DIR: unpacks a wheel from the cache.

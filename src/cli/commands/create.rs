@@ -60,6 +60,12 @@ pub(in crate::cli) struct Options {
     /// Most bytes that the container may write to its own file system
     #[arg(long, value_name = "BYTES")]
     disk: Option<String>,
+    /// Most bytes that the container may write to its standard streams
+    #[arg(long, value_name = "BYTES")]
+    output_limit: Option<String>,
+    /// Limit of processes at one time (-1 for the largest there is)
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pids_limit: Option<i64>,
     /// Ulimit options (nofile=NUMBER)
     #[arg(long, value_name = "NAME=NUMBER")]
     ulimit: Vec<String>,
@@ -69,6 +75,9 @@ pub(in crate::cli) struct Options {
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
+    /// Allocate a terminal for the container
+    #[arg(short, long)]
+    tty: bool,
     /// Set the platform the image must have
     #[arg(long)]
     platform: Option<String>,
@@ -85,6 +94,10 @@ pub(in crate::cli) struct Options {
 impl Options {
     pub(super) fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    pub(super) fn has_terminal(&self) -> bool {
+        self.tty
     }
 
     pub(super) fn is_removed(&self) -> bool {
@@ -107,6 +120,7 @@ impl Options {
             read_only: self.read_only,
             auto_remove: self.rm,
             open_stdin: self.interactive,
+            tty: self.tty,
             limits: self.limits()?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,
         })
@@ -176,6 +190,10 @@ impl Options {
             timeout: seconds(&self.timeout)?,
             cpu_time: seconds(&self.cpu_time)?,
             open_files,
+            processes: self
+                .pids_limit
+                .map(|limit| u32::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(u32::MAX)),
+            output: size(&self.output_limit)?,
             disk: size(&self.disk)?,
         })
     }

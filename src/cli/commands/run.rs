@@ -1,12 +1,13 @@
 //! `cowbox run`: create, start, wait.
 
 use super::create::Options;
-use super::start::attach;
+use super::start::Attached;
 use crate::cli::context::{Context, Failure, Outcome};
 
 const EXAMPLES: &str = r#"Examples:
   cowbox run --rm base ls -l /
   cowbox run --rm -i base sort < names.txt
+  cowbox run --rm -it base
   cowbox run --name job -v ./src:/work -w /work tool input.txt
   cowbox run --rm -m 256m --timeout 10s --read-only --tmpfs /tmp tool"#;
 
@@ -24,6 +25,13 @@ pub(in crate::cli) struct Args {
 impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
         let of_run = |failure: Failure| Failure { code: 125, ..failure };
+        let attached = Attached {
+            stdin: self.options.is_interactive(),
+            tty: self.options.has_terminal(),
+            // A container that is gone when it ends needs no log.
+            log: !self.options.is_removed(),
+        };
+        attached.check_input()?;
         let options = self.options.resolve().map_err(of_run)?;
         let engine = context.engine().map_err(of_run)?;
         let id = engine.create(&options).map_err(Failure::of_run)?;
@@ -31,7 +39,6 @@ impl Args {
             std::fs::write(path, id.as_str())
                 .map_err(|error| of_run(Failure::new(format!("{}: {error}", path.display()))))?;
         }
-        // A container that is gone when it ends needs no log.
-        attach(engine, &id, self.options.is_interactive(), !self.options.is_removed())
+        attached.run(engine, &id)
     }
 }

@@ -1,10 +1,14 @@
 //! `cowbox start`: run again what was created before.
 
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
 use crate::cli::context::{Context, Failure, Outcome, note};
-use crate::cli::signals;
+use crate::cli::signals::{self, Foreground};
 use crate::engine::{Engine, RunStdio};
-use crate::runtime::{Input, Output, Stdio};
+use crate::runtime::{Input, Stdio};
 use crate::store::ContainerId;
+use crate::sys::terminal::{self, RawMode};
 
 /// Start one or more stopped containers
 #[derive(clap::Args)]
@@ -28,21 +32,72 @@ impl Args {
                 return Err(Failure::new("you cannot start and attach multiple containers at once"));
             };
             let container = engine.container(key)?;
-            return attach(engine, &container.record.id, self.interactive, !container.record.auto_remove);
+            let record = &container.record;
+            let attached = Attached { stdin: self.interactive, tty: record.tty, log: !record.auto_remove };
+            return attached.run(engine, &record.id);
         }
         Err(Failure::new("a container runs in the foreground: start it with -a"))
     }
 }
 
-/// Runs a container in the foreground, to its end; the exit code is its own.
-pub(super) fn attach(engine: &Engine, id: &ContainerId, interactive: bool, log: bool) -> Outcome {
-    let stdin = if interactive { Input::Host } else { Input::Null };
-    let stdio = Stdio { stdin, stdout: Output::HostStdout, stderr: Output::HostStderr };
-    let running = engine.start(id, RunStdio { stdio, log }).map_err(Failure::of_run)?;
-    signals::forward(running.process());
-    let status = running.wait().map_err(Failure::of_run)?;
-    if let Some(message) = status.message {
-        note(&format!("cowbox: {message}"));
+/// How a container runs in the foreground.
+pub(super) struct Attached {
+    /// Its standard input is ours.
+    pub(super) stdin: bool,
+    /// It has a terminal.
+    pub(super) tty: bool,
+    /// Its output is logged.
+    pub(super) log: bool,
+}
+
+impl Attached {
+    /// Keys can only be taken from a terminal.
+    pub(super) fn check_input(&self) -> Result<(), Failure> {
+        match self.tty && self.stdin && !io::stdin().is_terminal() {
+            true => Err(Failure::new("the input device is not a TTY")),
+            false => Ok(()),
+        }
     }
-    Ok(status.code)
+
+    /// Runs the container to its end; the exit code is its own.
+    pub(super) fn run(&self, engine: &Engine, id: &ContainerId) -> Outcome {
+        let stdin = if self.stdin { Input::Host } else { Input::Null };
+        let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
+        // Left before anything is printed, whatever happens.
+        let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
+        let process = Foreground::default();
+        let (tty, terminal, follows) = (self.tty, raw.clone(), process.clone());
+        // Until then an interrupt ends this process, and keys are edited and shown as they were before.
+        let before_start = move || {
+            signals::forward(follows.clone(), tty);
+            if tty {
+                follow_size(follows);
+            }
+            terminal.map_or(Ok(()), |raw| raw.enter())
+        };
+        let stdio = RunStdio {
+            log: self.log,
+            terminal: terminal::size().unwrap_or_default(),
+            before_start: Some(Box::new(before_start)),
+            ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() })
+        };
+        let running = engine.start(id, stdio).map_err(Failure::of_run)?;
+        // There was none before.
+        let _ = process.set(running.process());
+        let status = running.wait().map_err(Failure::of_run)?;
+        drop(raw);
+        if let Some(message) = status.message {
+            note(&format!("cowbox: {message}"));
+        }
+        Ok(status.code)
+    }
+}
+
+/// The container's terminal has the size of ours, now and later.
+fn follow_size(process: Foreground) {
+    terminal::on_resize(move || {
+        if let Some(size) = terminal::size() {
+            process.wait().resize(size);
+        }
+    });
 }

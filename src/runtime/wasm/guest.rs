@@ -1,4 +1,4 @@
-//! `Guest`: the state of one running program, and the run itself from its first instruction to its exit status.
+//! `Guest`: the state of one running program, and the run itself from its first instruction to its end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,33 +6,37 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, Memory, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
-use super::control::{Control, Stop};
-use super::fds::Fds;
-use super::limits::MemoryLimit;
-use super::modules::Program;
-use crate::runtime::{ExitReason, ExitStatus, User};
+use super::container::ContainerLimits;
+use super::limits::MemoryUse;
+use super::modules::{Interface, Program};
+use super::{agentos, preview1};
+use crate::kernel::{Cause, End, Exec, INIT, Order, Outcome, Task};
 use crate::sys::cpu;
-use crate::vfs::Namespace;
-
-/// The exit code of a program that trapped: that of a process ended by SIGABRT.
-const TRAPPED: i32 = 134;
-/// The exit code of a program that ran out of memory: that of a process ended by SIGKILL, as the kernel does it.
-const OUT_OF_MEMORY: i32 = 137;
 
 /// What calls of the host see of a guest.
 pub(super) struct Guest {
-    pub(super) fds: Fds,
-    pub(super) namespace: Arc<Namespace>,
-    pub(super) args: Vec<String>,
-    pub(super) env: Vec<String>,
-    pub(super) user: User,
-    pub(super) control: Arc<Control>,
+    pub(super) task: Task,
     /// The memory the module exports, once it was looked up.
     pub(super) memory: Option<Memory>,
     /// Where several buffers of a guest are joined for one write.
     pub(super) scratch: Vec<u8>,
-    pub(super) cpu: CpuLimit,
-    pub(super) limits: MemoryLimit,
+    /// What a program that was built for another system finds.
+    pub(super) foreign: Foreign,
+    /// The program it is about to become.
+    pub(super) exec: Option<Exec>,
+    limits: MemoryUse,
+    container: Arc<ContainerLimits>,
+    /// The CPU time of its thread when it began, without what the process had used before.
+    cpu_start: Duration,
+}
+
+/// What programs of other systems than this one find besides what all have.
+#[derive(Default)]
+pub(super) struct Foreign {
+    /// The number, beyond all descriptors, that stands for `/`.
+    pub(super) root: Option<u32>,
+    /// The mode of what is made next by `path_open`.
+    pub(super) mode: Option<u16>,
 }
 
 /// The end of a program by `proc_exit`, on its way through the engine as an error.
@@ -43,108 +47,175 @@ pub(super) struct Exit(pub(super) u32);
 /// The end of a program that was made to stop, on its way through the engine.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped")]
-pub(super) struct Stopped(pub(super) Stop);
+pub(super) struct Stopped(pub(super) End);
 
-/// How much CPU time a guest may use, in all and as a share of the time that passes.
+/// The end of a program that becomes another, on its way through the engine.
+#[derive(Debug, thiserror::Error)]
+#[error("replaced")]
+pub(super) struct Replaced;
+
+/// How much CPU time a container may use, in all and as a share of the time that passes.
 pub(super) struct CpuLimit {
     time: Option<Duration>,
     share: Option<f64>,
-    /// When the guest started on its thread: the time, and the thread's CPU time then.
-    start: (Instant, Duration),
+    started: Instant,
 }
 
 impl CpuLimit {
     pub(super) fn new(time: Option<Duration>, cpus: Option<f64>) -> CpuLimit {
-        let share = cpus.filter(|cpus| cpus.is_finite() && *cpus < 1.0).map(|cpus| cpus.max(0.001));
-        CpuLimit { time, share, start: (Instant::now(), Duration::ZERO) }
+        let share = cpus.filter(|cpus| cpus.is_finite()).map(|cpus| cpus.max(0.001));
+        CpuLimit { time, share, started: Instant::now() }
     }
 
-    /// Whether it has to be looked at while the guest runs.
+    /// Whether it has to be looked at while guests run.
     pub(super) fn is_limited(&self) -> bool {
         self.time.is_some() || self.share.is_some()
     }
 
-    pub(super) fn used(&self) -> Duration {
-        cpu::thread_time().saturating_sub(self.start.1)
+    /// Until when a container that has used this much has to rest to come back to its share.
+    fn rest(&self, used: Duration) -> Option<Instant> {
+        let due = used.div_f64(self.share?);
+        self.started.checked_add(due).filter(|until| *until > Instant::now())
     }
+}
 
-    /// Until when the guest has to rest to come back to its share.
-    fn rest(&self) -> Option<Instant> {
-        let due = self.used().div_f64(self.share?);
-        self.start.0.checked_add(due).filter(|until| *until > Instant::now())
-    }
+/// What a guest is told of the machine: what its container has of it.
+pub(super) struct Machine {
+    pub(super) processors: u32,
+    /// Bytes in all, and of them free.
+    pub(super) memory: u64,
+    pub(super) memory_free: u64,
+    /// Since the container started.
+    pub(super) uptime: Duration,
 }
 
 impl Guest {
-    /// What happens at every tick of the epoch: the orders and limits are looked at.
+    pub(super) fn machine(&self) -> Machine {
+        /// The memory of a container without a limit: the host's is not the guest's business.
+        const MEMORY: u64 = 4 << 30;
+        let ContainerLimits { memory, cpu } = &*self.container;
+        let total = memory.limit().unwrap_or(MEMORY);
+        Machine {
+            processors: cpu.share.map_or(1, |share| share.ceil().max(1.0) as u32),
+            memory: total,
+            memory_free: total.saturating_sub(memory.used()),
+            uptime: cpu.started.elapsed(),
+        }
+    }
+
+    /// The CPU time of the process.
+    pub(super) fn cpu(&self) -> Duration {
+        let used = cpu::thread_time().saturating_sub(self.cpu_start);
+        self.task.process.note_cpu(used);
+        used
+    }
+
+    /// What happens at every tick of the epoch: the orders and limits are looked at. Handlers wait for the next call.
     fn tick(&self) -> wasmtime::Result<UpdateDeadline> {
-        if let Some(stop) = self.control.check() {
-            return Err(Stopped(stop).into());
-        }
-        if let Some(limit) = self.cpu.time
-            && self.cpu.used() > limit
-        {
-            return Err(Stopped(Stop::CpuTime(limit)).into());
-        }
-        if let Some(until) = self.cpu.rest() {
-            let _ = self.control.wait_for(Some(until), || None::<()>);
-            if let Some(stop) = self.control.check() {
-                return Err(Stopped(stop).into());
+        let process = &self.task.process;
+        self.cpu();
+        let limit = &self.container.cpu;
+        if limit.is_limited() {
+            let used = Duration::from_nanos(self.task.kernel.cpu());
+            if let Some(time) = limit.time.filter(|time| used > *time) {
+                let message = Some(format!("CPU time limit of {time:?} reached"));
+                self.task.kernel.end(End { cause: Cause::TimedOut, message });
+            }
+            if let Some(until) = limit.rest(used) {
+                let _ = process.wait(&[], Some(until), || None::<()>);
             }
         }
-        Ok(UpdateDeadline::Continue(1))
+        match process.held() {
+            Some(end) => Err(Stopped(end).into()),
+            None => Ok(UpdateDeadline::Continue(1)),
+        }
     }
 }
 
-/// Runs the program on the calling thread until it ends.
-pub(super) fn run(engine: &Engine, program: &Program, mut guest: Guest) -> ExitStatus {
-    let control = guest.control.clone();
-    guest.cpu.start = (Instant::now(), cpu::thread_time());
+/// Runs the program as the process of `task` on the calling thread until it ends or becomes another.
+pub(super) fn run(engine: &Engine, program: &Program, container: Arc<ContainerLimits>, mut task: Task) -> Outcome {
+    if program.interface == Interface::Preview1 {
+        preview1::prepare(&mut task);
+    }
+    let before = Duration::from_nanos(task.process.cpu().0);
+    let mut guest = Guest {
+        memory: None,
+        scratch: Vec::new(),
+        foreign: Foreign::default(),
+        exec: None,
+        limits: MemoryUse::new(container.clone()),
+        container,
+        cpu_start: cpu::thread_time().saturating_sub(before),
+        task,
+    };
+    if program.interface == Interface::AgentOs {
+        agentos::prepare(&mut guest);
+    }
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limits);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context: StoreContextMut<'_, Guest>| context.data().tick());
     // The order to stop may have come before the deadline was set, and would not be seen until the next tick.
-    if let Some(stop) = control.check() {
-        return stop.status();
+    let ended = match store.data().task.process.held() {
+        Some(end) => Err(Stopped(end).into()),
+        None => program.pre.instantiate(&mut store).and_then(|instance| {
+            store.data_mut().memory = instance.get_memory(&mut store, "memory");
+            instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())
+        }),
+    };
+    let guest = store.data_mut();
+    guest.cpu();
+    guest.task.process.note_memory(guest.limits.bytes());
+    if let Some(exec) = guest.exec.take() {
+        let mut task = store.into_data().task;
+        let image = task.replaced(exec);
+        return Outcome::Replaced(task, image);
     }
-    let ended = program.instantiate(&mut store).and_then(|instance| {
-        store.data_mut().memory = instance.get_memory(&mut store, "memory");
-        instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())
-    });
-    status(ended, &store.data().limits, &control)
+    let end = end(ended, guest);
+    tell(&guest.task, &end);
+    Outcome::Ended(end)
 }
 
-fn status(ended: wasmtime::Result<()>, limits: &MemoryLimit, control: &Control) -> ExitStatus {
+fn end(ended: wasmtime::Result<()>, guest: &Guest) -> End {
     let error = match ended {
-        Ok(()) => return exited(0, limits),
+        Ok(()) => return exited(0, guest),
         Err(error) => error,
     };
     if let Some(Exit(code)) = error.downcast_ref() {
-        return exited(*code, limits);
+        return exited(*code, guest);
     }
-    if let Some(Stopped(stop)) = error.downcast_ref() {
-        return stop.status();
+    if let Some(Stopped(end)) = error.downcast_ref() {
+        return end.clone();
     }
-    if let Some(stop) = control.check() {
-        return stop.status();
+    if let Some(Order::End(end)) = guest.task.process.next_order() {
+        return end;
     }
     let what = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => format!("stack overflow\n{}", Frames(&error)),
         Some(trap) => format!("{trap}\n{}", Frames(&error)),
         None => format!("{error:#}"),
     };
-    let (code, reason, message) = match limits.message() {
-        Some(limit) => (OUT_OF_MEMORY, ExitReason::OutOfMemory, format!("{limit}\n{what}")),
-        None => (TRAPPED, ExitReason::Trapped, what),
+    let (cause, message) = match guest.limits.message() {
+        Some(limit) => (Cause::OutOfMemory, format!("{limit}\n{what}")),
+        None => (Cause::Trapped, what),
     };
-    ExitStatus { code, reason, message: Some(message.trim_end().to_owned()) }
+    End { cause, message: Some(message.trim_end().to_owned()) }
 }
 
-/// The status of a program that ended by itself. That memory was refused to it is told where it failed.
-fn exited(code: u32, limits: &MemoryLimit) -> ExitStatus {
-    let code = (code & 0xff) as i32;
-    ExitStatus { code, reason: ExitReason::Exited, message: if code == 0 { None } else { limits.message() } }
+/// The end of a program that ended by itself. That memory was refused to it is told where it failed.
+fn exited(code: u32, guest: &Guest) -> End {
+    let code = (code & 0xff) as u8;
+    End { cause: Cause::Exited(code), message: if code == 0 { None } else { guest.limits.message() } }
+}
+
+/// What the first process has died of is told by whoever started the container; of others it is written where they write
+/// their errors.
+fn tell(task: &Task, end: &End) {
+    let (Some(message), true) = (&end.message, task.process.pid != INIT) else { return };
+    let Ok(file) = task.fds.file(2) else { return };
+    let name = task.args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+    // A last word: nobody is left to hear that it could not be said.
+    let _ = file.write_text(&task.process, format!("{name}: {message}\n").as_bytes());
 }
 
 /// The frames of a trap, one a line, demangled and with the lines of the source where the module has them.

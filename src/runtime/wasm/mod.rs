@@ -5,33 +5,39 @@
 //! Exit codes: the guest's own (`proc_exit`, the low 8 bits); 128 + the number of the signal that ended it; 134 for a
 //! trap; 137 where the memory limit made it trap; 124 where its wall time or CPU time was over.
 
+mod abi;
+#[cfg(feature = "agentos")]
+mod agentos;
+#[cfg(not(feature = "agentos"))]
+#[path = "agentos_absent.rs"]
+mod agentos;
+mod calls;
 mod compiled;
-mod control;
+mod container;
 mod engine;
-mod fds;
 mod guest;
 mod limits;
 mod memory;
 mod modules;
 mod preview1;
-mod process;
 mod program;
-mod streams;
+mod rights;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod timers;
+mod ticker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::Engine;
 
+use self::container::WasmContainer;
 use self::modules::{Modules, OnProgress};
-use self::process::WasmContainer;
 use self::threads::Threads;
-use self::timers::Timers;
+use self::ticker::Ticker;
 use super::{Bundle, Container, Result, Runtime};
+use crate::kernel::Timers;
 
 /// How a [`Wasm`] runtime works.
 #[derive(Clone, Default)]
@@ -68,7 +74,8 @@ pub struct Wasm(Arc<Shared>);
 struct Shared {
     engine: Engine,
     modules: Modules,
-    timers: Timers,
+    timers: Arc<Timers>,
+    ticker: Ticker,
     threads: Threads,
 }
 
@@ -78,7 +85,8 @@ impl Wasm {
         let engine = engine::engine()?;
         Ok(Wasm(Arc::new(Shared {
             modules: Modules::new(&engine, options.cache, options.progress)?,
-            timers: Timers::new(engine.clone()),
+            timers: Arc::default(),
+            ticker: Ticker::new(engine.clone()),
             threads: Threads::default(),
             engine,
         })))

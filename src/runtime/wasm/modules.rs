@@ -11,15 +11,44 @@ use wasmtime::{Engine, ExternType, InstancePre, Linker, Module};
 
 use super::compiled::Compiled;
 use super::guest::Guest;
-use super::program::{self, Found};
-use super::{Progress, preview1};
+use super::program;
+use super::{Progress, abi, agentos, preview1};
+use crate::kernel::{Found, LoadError};
 use crate::runtime::{Error, ErrorKind, Result};
+use crate::vfs::Errno;
 
 /// How many modules stay in memory though nobody runs them.
 const KEPT: usize = 64;
 
 /// A module whose imports are resolved.
-pub(super) type Program = InstancePre<Guest>;
+pub(super) struct Program {
+    pub(super) pre: InstancePre<Guest>,
+    pub(super) interface: Interface,
+}
+
+/// What a module expects of the system beside preview 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interface {
+    /// Nothing.
+    Preview1,
+    /// `cowbox_v1`.
+    Cowbox,
+    /// `host_*`.
+    AgentOs,
+}
+
+impl Interface {
+    fn of(module: &Module) -> Interface {
+        let imports = |is_meant: fn(&str) -> bool| module.imports().any(|import| is_meant(import.module()));
+        match () {
+            () if imports(|name| name == abi::MODULE) => Interface::Cowbox,
+            () if imports(agentos::is_module) => Interface::AgentOs,
+            () => Interface::Preview1,
+        }
+    }
+}
+
+type Loaded<T> = std::result::Result<T, LoadError>;
 
 type Entry = Arc<Mutex<Option<Arc<Program>>>>;
 
@@ -36,14 +65,17 @@ pub(super) struct Modules {
 
 impl Modules {
     pub(super) fn new(engine: &Engine, cache: Option<PathBuf>, progress: Option<OnProgress>) -> Result<Modules> {
-        let linker = preview1::linker(engine)
+        let mut linker = Linker::new(engine);
+        preview1::define(&mut linker)
+            .and_then(|()| abi::define(&mut linker))
+            .and_then(|()| agentos::define(&mut linker))
             .map_err(|error| Error::new(ErrorKind::Runtime, format!("wasm engine: {error:#}")))?;
         let compiled = cache.map(|folder| Compiled::open(engine, folder)).transpose()?;
         Ok(Modules { linker, compiled, progress, table: Mutex::default() })
     }
 
     /// The program in the file that was found: from memory, from the cache, or compiled now.
-    pub(super) fn load(&self, found: &Found) -> Result<Arc<Program>> {
+    pub(super) fn load(&self, found: &Found) -> Loaded<Arc<Program>> {
         let digest = program::digest(found)?;
         let entry = {
             let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +94,7 @@ impl Modules {
         Ok(program)
     }
 
-    fn module(&self, found: &Found, digest: &[u8; 32]) -> Result<Module> {
+    fn module(&self, found: &Found, digest: &[u8; 32]) -> Loaded<Module> {
         let engine = self.linker.engine();
         if let Some(module) = self.compiled.as_ref().and_then(|compiled| compiled.load(engine, digest)) {
             return Ok(module);
@@ -81,13 +113,13 @@ impl Modules {
         tell(Progress::Compiled { program: &found.name });
         module.map_err(|error| {
             let message = format!("exec: \"{}\": cannot be compiled: {error:#}", found.name);
-            Error::new(ErrorKind::NotExecutable, message)
+            LoadError::new(Errno::NoExec, message)
                 .hint("the file is damaged, or uses WebAssembly features that this runtime does not have")
         })
     }
 
-    fn link(&self, found: &Found, module: &Module) -> Result<Program> {
-        let wrong = |what: String| Error::new(ErrorKind::NotExecutable, format!("exec: \"{}\": {what}", found.name));
+    fn link(&self, found: &Found, module: &Module) -> Loaded<Program> {
+        let wrong = |what: String| LoadError::new(Errno::NoExec, format!("exec: \"{}\": {what}", found.name));
         match module.get_export("_start") {
             Some(ExternType::Func(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => {}
             _ => {
@@ -95,13 +127,14 @@ impl Modules {
                     .hint("build it as a command: with a main function, without -mexec-model=reactor"));
             }
         }
-        self.linker.instantiate_pre(module).map_err(|error| {
+        let pre = self.linker.instantiate_pre(module).map_err(|error| {
             match error.downcast_ref::<wasmtime::UnknownImportError>() {
                 Some(import) => wrong(format!("imports {}.{}, which is not there", import.module(), import.name()))
                     .hint(import_hint(import.module(), import.name())),
                 None => wrong(format!("does not fit WASI preview 1: {error:#}")),
             }
-        })
+        })?;
+        Ok(Program { pre, interface: Interface::of(module) })
     }
 }
 
@@ -121,6 +154,9 @@ fn import_hint(module: &str, name: &str) -> &'static str {
         }
         ("env", _) => {
             "a function was left undefined when it was linked, or it is built with Emscripten: build it with wasi-sdk"
+        }
+        ("host_process" | "host_fs" | "host_user" | "host_net" | "host_tty", _) => {
+            "it is built for agentOS: its programs run with cowbox's feature `agentos`, but for what they import of its network"
         }
         (module, _) if module.contains(':') => "it is built for WASI preview 2: build it for wasm32-wasip1",
         _ => "modules get the functions of WASI preview 1 (wasi_snapshot_preview1) alone",

@@ -31,7 +31,7 @@ impl Clock {
         let time = match self {
             Clock::Realtime => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             Clock::Monotonic => origin().elapsed(),
-            Clock::CpuTime => guest.cpu.used(),
+            Clock::CpuTime => guest.cpu(),
         };
         u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
     }

@@ -3,7 +3,7 @@
 use crate::vfs::Errno;
 
 /// The number that witx `errno` gives `errno`.
-pub(super) fn number(errno: Errno) -> i32 {
+pub(in crate::runtime::wasm) fn number(errno: Errno) -> i32 {
     match errno {
         Errno::TooBig => 1,
         Errno::Access => 2,
@@ -45,11 +45,12 @@ pub(super) fn number(errno: Errno) -> i32 {
         Errno::Range => 68,
         Errno::RoFs => 69,
         Errno::SPipe => 70,
+        Errno::Srch => 71,
         Errno::TimedOut => 73,
         Errno::TxtBsy => 74,
         Errno::XDev => 75,
         Errno::NotCapable => 76,
-        // witx has no word for a missing extended attribute, and no call that could return it.
-        Errno::NoData => 29,
+        // witx has no word for a missing extended attribute; `nomsg` is what programs take for it.
+        Errno::NoData => 49,
     }
 }

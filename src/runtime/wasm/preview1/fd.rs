@@ -2,13 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use super::Snapshot;
 use super::types::{FileStat, file_type, set_times};
-use crate::runtime::wasm::fds::{Descriptor, File, Object, flags, rights};
+use super::{Snapshot, start};
+use crate::kernel::{Descriptor, Object, OpenFile, Stream, Task};
 use crate::runtime::wasm::guest::Guest;
 use crate::runtime::wasm::memory::{Buffer, GuestMemory};
-use crate::runtime::wasm::streams::Stream;
-use crate::vfs::{Cookie, Errno, FileKind, Result};
+use crate::runtime::wasm::rights;
+use crate::vfs::{Cookie, Errno, FileKind, InodeRef, Result};
 
 /// Up to here several buffers are joined, so that they are written with one call.
 const JOINED_MAX: u32 = 1 << 20;
@@ -24,11 +24,11 @@ pub(super) fn fd_advise(
     _: u64,
     advice: u32,
 ) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
+    let file = guest.task.fds.file(fd)?;
     if advice > 5 {
         return Err(Errno::Inval);
     }
-    match descriptor.object {
+    match file.object {
         Object::Directory(_) => Err(Errno::BadF),
         Object::Stream(_) => Err(Errno::SPipe),
         // Files are in memory or in the page cache already: there is nothing to do.
@@ -37,49 +37,54 @@ pub(super) fn fd_advise(
 }
 
 pub(super) fn fd_allocate(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32, offset: u64, len: u64) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    descriptor.require_file(rights::FD_WRITE)?;
-    let inode = &descriptor.file()?.inode;
+    let descriptor = guest.task.fds.descriptor(fd)?;
+    require_of_file(descriptor, rights::FD_WRITE)?;
+    let inode = descriptor.file.file()?;
     if len == 0 {
         return Err(Errno::Inval);
     }
     let end = offset.checked_add(len).filter(|end| i64::try_from(*end).is_ok()).ok_or(Errno::FBig)?;
-    if inode.attr()?.size < end { inode.set_len(end) } else { Ok(()) }
+    if inode.attr()?.size >= end {
+        return Ok(());
+    }
+    guest.task.check_size(end)?;
+    inode.set_len(end)
 }
 
 pub(super) fn fd_close(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32) -> Result<()> {
-    guest.fds.remove(fd).map(drop)
+    guest.task.close(fd)
 }
 
 /// witx `fdstat`: 24 bytes.
 pub(super) fn fd_fdstat_get(guest: &mut Guest, memory: &mut GuestMemory<'_>, fd: u32, stat: u32) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
     let mut bytes = [0; 24];
-    bytes[0] = match &descriptor.object {
+    if fd == start::CWD || guest.foreign.root == Some(fd) {
+        bytes[0] = file_type(FileKind::Directory);
+        bytes[8..16].copy_from_slice(&rights::ALL.to_le_bytes());
+        bytes[16..24].copy_from_slice(&rights::ALL.to_le_bytes());
+        return memory.write(stat, &bytes);
+    }
+    let descriptor = guest.task.fds.descriptor(fd)?;
+    bytes[0] = match &descriptor.file.object {
         Object::Directory(_) => file_type(FileKind::Directory),
-        Object::File(file) => file_type(file.inode.kind()),
-        Object::Stream(stream) => stream_type(stream),
+        Object::File(inode) => file_type(inode.kind()),
+        Object::Stream(stream) => stream_type(&**stream),
     };
-    bytes[2..4].copy_from_slice(&descriptor.flags.to_le_bytes());
-    bytes[8..16].copy_from_slice(&descriptor.rights.to_le_bytes());
-    bytes[16..24].copy_from_slice(&descriptor.inheriting.to_le_bytes());
+    bytes[2..4].copy_from_slice(&rights::fdflags(descriptor.file.status()).to_le_bytes());
+    bytes[8..16].copy_from_slice(&rights::of(descriptor).to_le_bytes());
+    bytes[16..24].copy_from_slice(&rights::inheriting(descriptor).to_le_bytes());
     memory.write(stat, &bytes)
 }
 
 /// A terminal is a character device; witx has no type for pipes.
-fn stream_type(stream: &Stream) -> u8 {
-    if stream.is_terminal() { file_type(FileKind::CharDevice) } else { file_type(FileKind::Fifo) }
+fn stream_type(stream: &dyn Stream) -> u8 {
+    file_type(stream.attr().kind)
 }
 
 pub(super) fn fd_fdstat_set_flags(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32, flags: u32) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    descriptor.flags = checked_flags(flags)?;
+    let file = guest.task.fds.file(fd)?;
+    file.set_status(rights::status(flags)?);
     Ok(())
-}
-
-/// witx `fdflags`.
-pub(super) fn checked_flags(flags: u32) -> Result<u16> {
-    u16::try_from(flags).ok().filter(|flags| flags & !flags::ALL == 0).ok_or(Errno::Inval)
 }
 
 /// Rights can be given up, never gained.
@@ -90,8 +95,8 @@ pub(super) fn fd_fdstat_set_rights(
     base: u64,
     inheriting: u64,
 ) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    if base & !descriptor.rights != 0 || inheriting & !descriptor.inheriting != 0 {
+    let descriptor = guest.task.fds.descriptor_mut(fd)?;
+    if base & !rights::of(descriptor) != 0 || inheriting & !rights::inheriting(descriptor) != 0 {
         return Err(Errno::NotCapable);
     }
     descriptor.rights = base;
@@ -106,25 +111,26 @@ pub(super) fn fd_filestat_get(
     fd: u32,
     stat: u32,
 ) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    let found = match &descriptor.object {
-        Object::Stream(stream) => FileStat::empty(snapshot, stream_type(stream)),
-        _ => FileStat::new(snapshot, &descriptor.inode()?.attr()?),
+    let file = guest.task.fds.file(fd)?;
+    let found = match &file.object {
+        Object::Stream(stream) => FileStat::empty(snapshot, stream_type(&**stream)),
+        _ => FileStat::new(snapshot, &file.attr()?),
     };
     memory.write(stat, found.bytes())
 }
 
 pub(super) fn fd_filestat_set_size(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32, size: u64) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    descriptor.require_file(rights::FD_WRITE)?;
-    let file = match descriptor.file() {
+    let descriptor = guest.task.fds.descriptor(fd)?;
+    require_of_file(descriptor, rights::FD_WRITE)?;
+    let inode = match descriptor.file.file() {
         Err(Errno::SPipe) => return Err(Errno::Inval),
-        file => file?,
+        inode => inode?,
     };
     if i64::try_from(size).is_err() {
         return Err(Errno::FBig);
     }
-    file.inode.set_len(size)
+    guest.task.check_size(size)?;
+    inode.set_len(size)
 }
 
 pub(super) fn fd_filestat_set_times(
@@ -135,8 +141,8 @@ pub(super) fn fd_filestat_set_times(
     mtim: u64,
     flags: u32,
 ) -> Result<()> {
-    let change = set_times(atim, mtim, flags)?;
-    guest.fds.descriptor(fd)?.inode()?.set_attr(&change).map(drop)
+    let (change, is_now) = set_times(atim, mtim, flags)?;
+    guest.task.change_times(guest.task.fds.file(fd)?.inode()?, &change, is_now)
 }
 
 pub(super) fn fd_read(
@@ -147,19 +153,21 @@ pub(super) fn fd_read(
     count: u32,
     nread: u32,
 ) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    descriptor.require_file(rights::FD_READ)?;
+    let task = &guest.task;
+    let descriptor = task.fds.descriptor(fd)?;
+    require_of_file(descriptor, rights::FD_READ)?;
     memory.check_buffers(list, count)?;
-    let nonblocking = descriptor.is_nonblocking();
-    let read = match &mut descriptor.object {
+    let file = &descriptor.file;
+    let read = match &file.object {
         Object::Directory(_) => return Err(Errno::IsDir),
-        Object::Stream(Stream::Output(_)) => return Err(Errno::BadF),
-        Object::File(file) => {
-            let read = read_file(file, memory, list, count, file.offset)?;
-            file.offset += u64::from(read);
+        Object::File(inode) => {
+            let mut offset = file.offset();
+            let read = read_file(inode, memory, list, count, *offset)?;
+            *offset += u64::from(read);
             read
         }
-        Object::Stream(Stream::Input(input)) => {
+        Object::Stream(_) if !file.is_readable() => return Err(Errno::BadF),
+        Object::Stream(stream) => {
             let mut first = None;
             for index in 0..count {
                 let buffer = memory.buffer(list, index)?;
@@ -171,7 +179,8 @@ pub(super) fn fd_read(
             match first {
                 None => 0,
                 Some(Buffer { pointer, len }) => {
-                    input.read(&guest.control, memory.slice_mut(pointer, len)?, nonblocking)? as u32
+                    let buf = memory.slice_mut(pointer, len)?;
+                    stream.read(&task.process, buf, file.is_nonblocking())? as u32
                 }
             }
         }
@@ -188,20 +197,19 @@ pub(super) fn fd_pread(
     offset: u64,
     nread: u32,
 ) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    descriptor.require_file(rights::FD_READ)?;
+    let descriptor = guest.task.fds.descriptor(fd)?;
+    require_of_file(descriptor, rights::FD_READ)?;
     memory.check_buffers(list, count)?;
-    let file = descriptor.file()?;
-    let read = read_file(file, memory, list, count, checked_offset(offset)?)?;
+    let read = read_file(descriptor.file.file()?, memory, list, count, checked_offset(offset)?)?;
     memory.write_u32(nread, read)
 }
 
 /// Fills the buffers one after another, until the file gives less than one takes.
-fn read_file(file: &File, memory: &mut GuestMemory<'_>, list: u32, count: u32, offset: u64) -> Result<u32> {
+fn read_file(inode: &InodeRef, memory: &mut GuestMemory<'_>, list: u32, count: u32, offset: u64) -> Result<u32> {
     let mut read = 0;
     for index in 0..count {
         let Buffer { pointer, len } = memory.buffer(list, index)?;
-        let got = match file.inode.read_at(memory.slice_mut(pointer, len)?, offset + u64::from(read)) {
+        let got = match inode.read_at(memory.slice_mut(pointer, len)?, offset + u64::from(read)) {
             Ok(got) => got as u32,
             // What was read before is told first.
             Err(_) if read > 0 => break,
@@ -223,31 +231,25 @@ pub(super) fn fd_write(
     count: u32,
     nwritten: u32,
 ) -> Result<()> {
-    let Guest { fds, control, scratch, .. } = guest;
-    let descriptor = fds.descriptor(fd)?;
-    descriptor.require_file(rights::FD_WRITE)?;
+    let Guest { task, scratch, .. } = guest;
+    let descriptor = task.fds.descriptor(fd)?;
+    require_of_file(descriptor, rights::FD_WRITE)?;
     let total = memory.check_buffers(list, count)?;
-    let appends = descriptor.flags & flags::APPEND != 0;
-    let written = match &mut descriptor.object {
+    let file = &descriptor.file;
+    let buffers = (list, count, total);
+    let written = match &file.object {
         Object::Directory(_) => return Err(Errno::IsDir),
-        Object::Stream(Stream::Input(_)) => return Err(Errno::BadF),
-        Object::File(file) => {
-            let mut offset = file.offset;
-            let written = gather(memory, (list, count, total), scratch, |bytes| {
-                if appends {
-                    let (len, end) = file.inode.append(bytes)?;
-                    offset = end;
-                    return Ok(len);
-                }
-                let len = file.inode.write_at(bytes, checked_end(offset, bytes.len())?)?;
-                offset += len as u64;
-                Ok(len)
-            })?;
-            file.offset = offset;
-            written
+        Object::File(inode) => {
+            let mut offset = file.offset();
+            gather(memory, buffers, scratch, |bytes| write_file(task, file, inode, bytes, &mut offset))?
         }
-        Object::Stream(Stream::Output(output)) => {
-            gather(memory, (list, count, total), scratch, |bytes| output.write(control, bytes))?
+        Object::Stream(_) if !file.is_writable() => return Err(Errno::BadF),
+        Object::Stream(stream) => {
+            let nonblocking = file.is_nonblocking();
+            gather(memory, buffers, scratch, |bytes| match stream.write(&task.process, bytes, nonblocking) {
+                Err(Errno::Pipe) => Err(task.broken_pipe()),
+                written => written,
+            })?
         }
     };
     memory.write_u32(nwritten, written)
@@ -262,23 +264,33 @@ pub(super) fn fd_pwrite(
     offset: u64,
     nwritten: u32,
 ) -> Result<()> {
-    let Guest { fds, scratch, .. } = guest;
-    let descriptor = fds.descriptor(fd)?;
-    descriptor.require_file(rights::FD_WRITE)?;
+    let Guest { task, scratch, .. } = guest;
+    let descriptor = task.fds.descriptor(fd)?;
+    require_of_file(descriptor, rights::FD_WRITE)?;
     let total = memory.check_buffers(list, count)?;
-    let appends = descriptor.flags & flags::APPEND != 0;
-    let file = descriptor.file()?;
+    let file = &descriptor.file;
+    let inode = file.file()?;
     let mut offset = checked_offset(offset)?;
-    let written = gather(memory, (list, count, total), scratch, |bytes| {
-        // As on Linux, which is what guests are tested on: with the flag it appends, whatever the offset.
-        if appends {
-            return file.inode.append(bytes).map(|(len, _)| len);
-        }
-        let len = file.inode.write_at(bytes, checked_end(offset, bytes.len())?)?;
-        offset += len as u64;
-        Ok(len)
-    })?;
+    // As on Linux, which is what guests are tested on: a file that is open for appending is appended to, whatever the offset.
+    let written =
+        gather(memory, (list, count, total), scratch, |bytes| write_file(task, file, inode, bytes, &mut offset))?;
     memory.write_u32(nwritten, written)
+}
+
+/// Writes at `offset`, or at the end of a file that is open for appending, and moves `offset` behind what was written.
+fn write_file(task: &Task, file: &OpenFile, inode: &InodeRef, bytes: &[u8], offset: &mut u64) -> Result<usize> {
+    if file.appends() {
+        if task.file_size.is_some() {
+            task.writable_len(inode.attr()?.size, bytes.len())?;
+        }
+        let (len, end) = inode.append(bytes)?;
+        *offset = end;
+        return Ok(len);
+    }
+    let allowed = task.writable_len(*offset, bytes.len())?;
+    let len = inode.write_at(&bytes[..allowed], checked_end(*offset, allowed)?)?;
+    *offset += len as u64;
+    Ok(len)
 }
 
 /// Writes the buffers with as few calls of `write` as can be: one where there is one, or where all together are short.
@@ -347,9 +359,9 @@ pub(super) fn fd_prestat_dir_name(
 }
 
 fn preopened(guest: &mut Guest, fd: u32) -> Result<&'static str> {
-    match &guest.fds.descriptor(fd)?.object {
-        Object::Directory(directory) => directory.preopened.ok_or(Errno::BadF),
-        _ => Err(Errno::BadF),
+    match guest.foreign.root {
+        Some(root) if root == fd => Ok("/"),
+        _ => guest.task.fds.descriptor(fd)?.preopened.ok_or(Errno::BadF),
     }
 }
 
@@ -363,8 +375,7 @@ pub(super) fn fd_readdir(
     cookie: u64,
     used: u32,
 ) -> Result<()> {
-    let (directory, _) = guest.fds.directory(fd)?;
-    let place = &directory.place;
+    let place = guest.task.fds.file(fd)?.directory()?;
     let mut entries = Entries { buf: memory.slice_mut(buf, len)?, used: 0 };
     if cookie < OWN_ENTRIES {
         let ino = place.inode().attr()?.ino;
@@ -418,7 +429,7 @@ impl Entries<'_> {
 }
 
 pub(super) fn fd_renumber(guest: &mut Guest, _: &mut GuestMemory<'_>, from: u32, to: u32) -> Result<()> {
-    guest.fds.renumber(from, to)
+    guest.task.fds.renumber(from, to)
 }
 
 pub(super) fn fd_seek(
@@ -429,40 +440,42 @@ pub(super) fn fd_seek(
     (snapshot, whence): (Snapshot, u32),
     offset: u32,
 ) -> Result<()> {
-    let descriptor = guest.fds.descriptor(fd)?;
-    descriptor.require_file(if delta == 0 { 0 } else { rights::FD_SEEK })?;
-    let file = descriptor.file()?;
+    let descriptor = guest.task.fds.descriptor(fd)?;
+    require_of_file(descriptor, if delta == 0 { 0 } else { rights::FD_SEEK })?;
+    let inode = descriptor.file.file()?;
+    let mut place = descriptor.file.offset();
     let from = match (snapshot, whence) {
         (Snapshot::One, 0) | (Snapshot::Zero, 2) => 0,
-        (Snapshot::One, 1) | (Snapshot::Zero, 0) => file.offset,
-        (Snapshot::One, 2) | (Snapshot::Zero, 1) => file.inode.attr()?.size,
+        (Snapshot::One, 1) | (Snapshot::Zero, 0) => *place,
+        (Snapshot::One, 2) | (Snapshot::Zero, 1) => inode.attr()?.size,
         _ => return Err(Errno::Inval),
     };
     let target = from.checked_add_signed(delta).ok_or(Errno::Inval)?;
-    file.offset = checked_offset(target)?;
+    *place = checked_offset(target)?;
     memory.write_u64(offset, target)
 }
 
 pub(super) fn fd_tell(guest: &mut Guest, memory: &mut GuestMemory<'_>, fd: u32, offset: u32) -> Result<()> {
-    let current = guest.fds.descriptor(fd)?.file()?.offset;
+    let file = guest.task.fds.file(fd)?;
+    file.file()?;
+    let current = *file.offset();
     memory.write_u64(offset, current)
 }
 
 pub(super) fn fd_sync(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32) -> Result<()> {
-    match &guest.fds.descriptor(fd)?.object {
-        Object::Stream(Stream::Output(_)) => Ok(()),
-        Object::Stream(Stream::Input(_)) => Err(Errno::Inval),
-        Object::File(file) => file.inode.sync(),
-        Object::Directory(directory) => directory.place.inode().sync(),
+    let file = guest.task.fds.file(fd)?;
+    match &file.object {
+        // The standard streams are open for both; what is written to them is passed on at once.
+        Object::Stream(_) if file.is_writable() => Ok(()),
+        Object::Stream(_) => Err(Errno::Inval),
+        _ => file.inode()?.sync(),
     }
 }
 
-impl Descriptor {
-    /// The right to do something with a file; directories and streams have their own errors.
-    fn require_file(&self, right: u64) -> Result<()> {
-        match self.object {
-            Object::File(_) => self.require(right),
-            _ => Ok(()),
-        }
+/// The right to do something with a file; directories and streams have their own errors.
+fn require_of_file(descriptor: &Descriptor, right: u64) -> Result<()> {
+    match descriptor.file.object {
+        Object::File(_) => rights::require(descriptor, right),
+        _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 
 mod args;
 mod clock;
-mod errno;
+pub(super) mod errno;
 mod fd;
 mod path;
 mod poll;
@@ -12,11 +12,11 @@ mod process;
 mod start;
 mod types;
 
-use wasmtime::{Caller, Engine, Extern, Linker};
+use wasmtime::{Caller, Linker};
 
-use super::guest::{Guest, Stopped};
-use super::memory::GuestMemory;
-use crate::vfs::{Errno, Result};
+pub(super) use self::start::prepare;
+use super::calls::{call, define};
+use super::guest::Guest;
 
 /// Both names of preview 1: the functions differ where the layout of a structure does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +27,8 @@ enum Snapshot {
     One,
 }
 
-/// Defines functions whose arguments behind `guest` and `memory` are those of witx.
-macro_rules! define {
-    ($linker:ident, $module:expr; $($name:literal => $function:path: ($($arg:ident: $ty:ty),*);)*) => {
-        $($linker.func_wrap($module, $name, move |mut caller: Caller<'_, Guest> $(, $arg: $ty)*| {
-            call(&mut caller, |guest, memory| $function(guest, memory $(, $arg)*))
-        })?;)*
-    };
-}
-
-/// A linker that knows all functions.
-pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
+/// Adds all functions to a linker.
+pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     for (module, snapshot) in [("wasi_unstable", Snapshot::Zero), ("wasi_snapshot_preview1", Snapshot::One)] {
         define!(linker, module;
             "args_get" => args::args_get: (argv: u32, buf: u32);
@@ -117,29 +107,5 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
             },
         )?;
     }
-    Ok(linker)
-}
-
-/// Makes one call for a guest: gives it the guest's state and memory, and turns the result into witx `errno`. Where the
-/// call was broken off because the guest has to stop, the guest ends.
-#[inline]
-fn call(
-    caller: &mut Caller<'_, Guest>,
-    function: impl FnOnce(&mut Guest, &mut GuestMemory<'_>) -> Result<()>,
-) -> wasmtime::Result<i32> {
-    let memory = match caller.data().memory {
-        Some(memory) => memory,
-        None => match caller.get_export("memory").and_then(Extern::into_memory) {
-            Some(memory) => memory,
-            None => return Ok(errno::number(Errno::Fault)),
-        },
-    };
-    let (bytes, guest) = memory.data_and_store_mut(&mut *caller);
-    match function(guest, &mut GuestMemory::new(bytes)) {
-        Ok(()) => Ok(0),
-        Err(errno) => match guest.control.check() {
-            Some(stop) => Err(Stopped(stop).into()),
-            None => Ok(errno::number(errno)),
-        },
-    }
+    Ok(())
 }

@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Snapshot;
 use super::clock::Clock;
-use crate::runtime::wasm::fds::Object;
+use crate::kernel::{Object, Ready};
 use crate::runtime::wasm::guest::Guest;
 use crate::runtime::wasm::memory::GuestMemory;
-use crate::runtime::wasm::streams::{InputStream, Stream};
-use crate::sys::stdio::Ready;
 use crate::vfs::{Errno, Result};
 
 /// How many subscriptions one call may have: as many as a guest can have descriptors open by default.
@@ -81,15 +79,6 @@ impl List {
     }
 }
 
-/// What is waited for while nothing is ready.
-struct Wait {
-    deadline: Option<Instant>,
-    /// The descriptor of an input that is read ahead.
-    ahead: bool,
-    /// Whether this process's own standard input is waited for.
-    host: bool,
-}
-
 pub(super) fn poll_oneoff(
     guest: &mut Guest,
     memory: &mut GuestMemory<'_>,
@@ -105,40 +94,30 @@ pub(super) fn poll_oneoff(
     list.check(memory)?;
     memory.slice(events, count.checked_mul(32).ok_or(Errno::Fault)?)?;
     let start = Instant::now();
-    let mut wait = Wait { deadline: None, ahead: false, host: false };
+    let mut deadline: Option<Instant> = None;
+    let mut files = Vec::new();
     for index in 0..count {
-        prepare(guest, list.subscription(memory, index)?.event, start, &mut wait);
-    }
-    loop {
-        let ready = collect(guest, memory, list, events, start)?;
-        if ready > 0 {
-            return memory.write_u32(stored, ready);
-        }
-        rest(guest, memory, list, &wait)?;
-    }
-}
-
-/// Adds what `event` waits for.
-fn prepare(guest: &mut Guest, event: Event, start: Instant, wait: &mut Wait) {
-    match event {
-        Event::Clock { .. } => {
-            if let Ok(due) = due(guest, event, start) {
-                wait.deadline = match (wait.deadline, due) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
-        Event::Read(fd) => {
-            if let Ok(Object::Stream(Stream::Input(input))) = guest.fds.descriptor(fd).map(|found| &found.object) {
-                match input {
-                    InputStream::Host => wait.host = true,
-                    InputStream::Idle(_) | InputStream::Ahead(_) => wait.ahead = true,
-                    InputStream::Null => {}
+        match list.subscription(memory, index)?.event {
+            event @ Event::Clock { .. } => {
+                if let Ok(Some(due)) = due(guest, event, start) {
+                    deadline = Some(deadline.map_or(due, |deadline| deadline.min(due)));
                 }
             }
+            Event::Read(fd) | Event::Write(fd) => files.extend(guest.task.fds.file(fd).ok().cloned()),
+            Event::Unknown => {}
         }
-        Event::Write(_) | Event::Unknown => {}
+    }
+    guest.task.fails_when_interrupted = true;
+    let guest = &*guest;
+    loop {
+        let mut look = || match collect(guest, memory, list, events, start) {
+            Ok(0) => None,
+            found => Some(found),
+        };
+        let found = guest.task.process.poll(&files, deadline, &mut look)?;
+        if let Some(found) = found {
+            return memory.write_u32(stored, found?);
+        }
     }
 }
 
@@ -156,7 +135,7 @@ fn due(guest: &Guest, event: Event, start: Instant) -> Result<Option<Instant>> {
 }
 
 /// Writes the events of all subscriptions that are ready, and returns how many.
-fn collect(guest: &mut Guest, memory: &mut GuestMemory<'_>, list: List, events: u32, start: Instant) -> Result<u32> {
+fn collect(guest: &Guest, memory: &mut GuestMemory<'_>, list: List, events: u32, start: Instant) -> Result<u32> {
     let mut ready = 0;
     for index in 0..list.count {
         let subscription = list.subscription(memory, index)?;
@@ -168,7 +147,7 @@ fn collect(guest: &mut Guest, memory: &mut GuestMemory<'_>, list: List, events: 
     Ok(ready)
 }
 
-fn outcome(guest: &mut Guest, event: Event, start: Instant) -> Result<Option<Outcome>> {
+fn outcome(guest: &Guest, event: Event, start: Instant) -> Result<Option<Outcome>> {
     let (fd, reads) = match event {
         Event::Clock { .. } => {
             return Ok(match due(guest, event, start) {
@@ -181,50 +160,30 @@ fn outcome(guest: &mut Guest, event: Event, start: Instant) -> Result<Option<Out
         Event::Read(fd) => (fd, true),
         Event::Write(fd) => (fd, false),
     };
-    let Guest { fds, control, .. } = guest;
-    let Ok(descriptor) = fds.descriptor(fd) else { return Ok(Some(Outcome::error(Errno::BadF))) };
-    Ok(match (&mut descriptor.object, reads) {
+    let Ok(file) = guest.task.fds.file(fd) else { return Ok(Some(Outcome::error(Errno::BadF))) };
+    let ready = file.ready();
+    Ok(match (&file.object, reads) {
         (Object::Directory(_), _) => Some(Outcome::error(Errno::BadF)),
         // Files are always ready.
-        (Object::File(file), true) => {
-            let size = file.inode.attr().map_or(0, |attr| attr.size);
-            Some(Outcome { bytes: size.saturating_sub(file.offset), ..Outcome::READY })
+        (Object::File(inode), true) => {
+            let size = inode.attr().map_or(0, |attr| attr.size);
+            Some(Outcome { bytes: size.saturating_sub(*file.offset()), ..Outcome::READY })
         }
         (Object::File(_), false) => Some(Outcome::READY),
-        (Object::Stream(Stream::Input(input)), true) => match input.available(control) {
-            Ok(available) => {
-                available.map(|available| Outcome { errno: None, bytes: available.bytes, hung_up: available.ended })
-            }
-            Err(Errno::Intr) => return Err(Errno::Intr),
-            Err(errno) => Some(Outcome::error(errno)),
-        },
-        // How much a writer takes is not known beforehand.
-        (Object::Stream(Stream::Output(_)), false) => Some(Outcome { bytes: 4096, ..Outcome::READY }),
-        (Object::Stream(_), _) => Some(Outcome::error(Errno::BadF)),
+        (Object::Stream(_), true) if !file.is_readable() => Some(Outcome::error(Errno::BadF)),
+        (Object::Stream(_), false) if !file.is_writable() => Some(Outcome::error(Errno::BadF)),
+        (Object::Stream(stream), true) => ready.has(Ready::IN | Ready::HUP | Ready::ERR).then(|| Outcome {
+            errno: None,
+            bytes: stream.available(),
+            hung_up: ready.has(Ready::HUP),
+        }),
+        // How much is taken is not known beforehand.
+        (Object::Stream(_), false) => ready.has(Ready::OUT | Ready::ERR).then_some(Outcome {
+            bytes: 4096,
+            hung_up: ready.has(Ready::ERR),
+            ..Outcome::READY
+        }),
     })
-}
-
-/// Waits until something may be ready. [`Errno::Intr`] where the guest has to stop.
-fn rest(guest: &mut Guest, memory: &GuestMemory<'_>, list: List, wait: &Wait) -> Result<()> {
-    if wait.host {
-        let timeout = wait.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        return match guest.control.stdin_waker()?.wait_for_stdin(timeout) {
-            Ok(Ready::Woken) => Err(Errno::Intr),
-            Ok(Ready::Input | Ready::TimedOut) => Ok(()),
-            Err(error) => Err(Errno::from(&error)),
-        };
-    }
-    let control = guest.control.clone();
-    let mut any_input = || {
-        (0..list.count).find_map(|index| match list.subscription(memory, index).ok()?.event {
-            Event::Read(fd) => match &guest.fds.descriptor(fd).ok()?.object {
-                Object::Stream(Stream::Input(InputStream::Ahead(ahead))) => ahead.is_ready().then_some(()),
-                _ => None,
-            },
-            _ => None,
-        })
-    };
-    control.wait_for(wait.deadline, || if wait.ahead { any_input() } else { None }).map(drop)
 }
 
 /// witx `event`: 32 bytes.

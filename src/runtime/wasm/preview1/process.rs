@@ -3,9 +3,7 @@
 
 use wasmtime::Caller;
 
-use crate::runtime::Signal;
-use crate::runtime::wasm::control::Stop;
-use crate::runtime::wasm::fds::Object;
+use crate::kernel::{Object, Signal};
 use crate::runtime::wasm::guest::{Exit, Guest};
 use crate::runtime::wasm::memory::GuestMemory;
 use crate::sys::random;
@@ -15,26 +13,20 @@ pub(super) fn proc_exit(_: Caller<'_, Guest>, code: u32) -> wasmtime::Result<()>
     Err(Exit(code).into())
 }
 
-/// Raises a signal: those that end a process end it. witx `signal` counts as Linux does, without SIGSTKFLT (16).
+/// Raises a signal. witx `signal` counts as Linux does, without SIGSTKFLT (16).
 pub(super) fn proc_raise(guest: &mut Guest, _: &mut GuestMemory<'_>, signal: u32) -> Result<()> {
     let number = match signal {
         0..=15 => signal as u8,
         16..=30 => signal as u8 + 1,
         _ => return Err(Errno::Inval),
     };
-    match number {
-        0 | 17..=23 | 28 => Ok(()),
-        number => {
-            guest.control.stop(Stop::Signal(Signal(number)));
-            Err(Errno::Intr)
-        }
-    }
+    guest.task.kill(guest.task.process.pid, Signal::new(number.into()))
 }
 
 pub(super) fn random_get(guest: &mut Guest, memory: &mut GuestMemory<'_>, buf: u32, len: u32) -> Result<()> {
     for chunk in memory.slice_mut(buf, len)?.chunks_mut(1 << 20) {
         random::fill(chunk).map_err(|_| Errno::Io)?;
-        if guest.control.check().is_some() {
+        if guest.task.process.is_interrupted() {
             return Err(Errno::Intr);
         }
     }
@@ -48,7 +40,7 @@ pub(super) fn sched_yield(_: &mut Guest, _: &mut GuestMemory<'_>) -> Result<()> 
 
 /// [`Errno::NotSock`]; for directories [`Errno::BadF`], since wasi-testsuite sock_shutdown-invalid_fd takes 3 to be closed.
 fn no_socket(guest: &mut Guest, fd: u32) -> Result<()> {
-    match guest.fds.descriptor(fd)?.object {
+    match guest.task.fds.file(fd)?.object {
         Object::Directory(_) => Err(Errno::BadF),
         Object::File(_) | Object::Stream(_) => Err(Errno::NotSock),
     }

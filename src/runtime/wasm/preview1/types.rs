@@ -60,8 +60,8 @@ impl FileStat {
     }
 }
 
-/// The change that witx `fstflags` ask for: bits atim 1, atim_now 2, mtim 4, mtim_now 8.
-pub(super) fn set_times(atim: u64, mtim: u64, flags: u32) -> Result<SetAttr> {
+/// The change that witx `fstflags` ask for (bits atim 1, atim_now 2, mtim 4, mtim_now 8), and whether it is to now alone.
+pub(super) fn set_times(atim: u64, mtim: u64, flags: u32) -> Result<(SetAttr, bool)> {
     let now = Timespec::now();
     let time = |given: bool, is_now: bool, nanos: u64| match (given, is_now) {
         (true, true) => Err(Errno::Inval),
@@ -72,9 +72,10 @@ pub(super) fn set_times(atim: u64, mtim: u64, flags: u32) -> Result<SetAttr> {
     if flags >= 16 {
         return Err(Errno::Inval);
     }
-    Ok(SetAttr {
+    let change = SetAttr {
         atime: time(flags & 1 != 0, flags & 2 != 0, atim)?,
         mtime: time(flags & 4 != 0, flags & 8 != 0, mtim)?,
         ..SetAttr::default()
-    })
+    };
+    Ok((change, flags & 0b101 == 0))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{World, wasm};
 use crate::runtime::{Output, Runtime};
-use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Name, Namespace, NewInode, NewKind, Timespec, memfs};
+use crate::vfs::{
+    FileKind, GuestPath, InodeRef, MemFsOptions, Name, Namespace, NewInode, NewKind, SetAttr, Timespec, memfs,
+};
 
 /// Opens `path` in `fd` with all rights that files have; ends the guest with `id` where that fails.
 const OPEN: &str = r#"
@@ -77,6 +79,7 @@ fn a_file_is_made_written_and_read_back() {
     );
     world.process.user.uid = 1000;
     let root = world.root.clone();
+    root.set_attr(&SetAttr { uid: Some(1000), ..SetAttr::default() }).unwrap();
     let ended = world.run();
     assert_eq!((ended.status.code, ended.stdout.as_str()), (0, "efbcdef"));
     assert_eq!(content(&root, "/file"), "abc\0\0\0\0\0");

@@ -5,6 +5,7 @@ mod compiled;
 mod ends;
 mod files;
 mod programs;
+mod terminals;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -90,9 +91,10 @@ impl World {
 
     fn bundle(self, stdout: Output, stderr: Output) -> Bundle {
         Bundle {
+            terminal: None,
             name: "test".to_owned(),
             process: self.process,
-            rootfs: Rootfs { namespace: Arc::new(Namespace::new(self.root)) },
+            rootfs: Rootfs { namespace: Arc::new(Namespace::new(self.root)), processes: Arc::default() },
             limits: self.limits,
             stdio: Stdio { stdin: self.stdin, stdout, stderr },
         }

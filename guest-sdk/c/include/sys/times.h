@@ -1,0 +1,8 @@
+/* <sys/times.h> of wasi-libc, which looks for the settings of <features.h> before it includes that. */
+#ifndef COWBOX_SYS_TIMES_H
+#define COWBOX_SYS_TIMES_H
+
+#include <features.h>
+#include_next <sys/times.h>
+
+#endif
