@@ -132,7 +132,7 @@ pub(super) fn path_chown(
     guest.task.change_owner(&inode, id(uid), id(gid))
 }
 
-/// Five numbers, each a `u64`: bytes in all, free, and free for users; inodes in all and free.
+/// Five numbers, each a `u64`: bytes in all, used and free; inodes in all and free.
 pub(super) fn path_statfs(
     guest: &mut Guest,
     memory: &mut GuestMemory<'_>,
@@ -140,14 +140,15 @@ pub(super) fn path_statfs(
     path: u32,
     path_len: u32,
     total: u32,
+    used: u32,
     free: u32,
-    available: u32,
     inodes: u32,
     inodes_free: u32,
 ) -> Result<()> {
     let numbers = find(guest, memory, fd, (path, path_len), Follow::Yes)?.stat_fs()?;
-    let values = [numbers.total, numbers.free, numbers.free, numbers.inodes, u64::from(u32::MAX)];
-    for (at, value) in [total, free, available, inodes, inodes_free].into_iter().zip(values) {
+    let used_bytes = numbers.total.saturating_sub(numbers.free);
+    let values = [numbers.total, used_bytes, numbers.free, numbers.inodes, u64::from(u32::MAX)];
+    for (at, value) in [total, used, free, inodes, inodes_free].into_iter().zip(values) {
         memory.write_u64(at, value)?;
     }
     Ok(())

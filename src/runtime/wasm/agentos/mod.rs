@@ -93,7 +93,7 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "path_owner" => files::path_owner: (fd: u32, path: u32, path_len: u32, follow: u32, uid: u32, gid: u32);
         "path_chown" => files::path_chown: (fd: u32, path: u32, path_len: u32, uid: u32, gid: u32, follow: u32);
         "path_statfs" => files::path_statfs:
-            (fd: u32, path: u32, path_len: u32, total: u32, free: u32, available: u32, inodes: u32, inodes_free: u32);
+            (fd: u32, path: u32, path_len: u32, total: u32, used: u32, free: u32, inodes: u32, inodes_free: u32);
         "remount" => files::remount: (path: u32, path_len: u32, options: u32, options_len: u32);
     );
     define!(linker, "host_user";

@@ -617,6 +617,9 @@ impl Unpacker {
         if !matches!(kind, EntryType::Symlink | EntryType::Directory) {
             // Changing owners takes the special bits away.
             cowbox_guest::fs::set_mode(&target, mode)?;
+        }
+        // A fifo would wait for its other end.
+        if matches!(kind, EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse) {
             touch(&target, mtime)?;
         }
         Ok(())

@@ -17,8 +17,10 @@ pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         variable = Some(rest[1].clone());
         rest = &rest[2..];
     }
-    if rest.first().is_some_and(|word| &**word == "--") {
-        rest = &rest[1..];
+    match rest.first().map(|word| &**word) {
+        Some("--") => rest = &rest[1..],
+        Some(word) if word.len() > 1 && word.starts_with('-') => return shell.usage("printf", &format!("Illegal option {word}")),
+        _ => {}
     }
     let Some(format) = rest.first() else { return shell.usage("printf", "usage: printf [-v var] format [arg ...]") };
     let mut printer = Printer { shell, arguments: &rest[1..], used: 0, out: String::new(), status: 0 };
@@ -280,6 +282,9 @@ impl Printer<'_> {
                 },
                 None => 0,
             };
+        }
+        if argument.is_empty() {
+            return 0;
         }
         let trimmed = argument.trim_start();
         let (negative, unsigned) = match trimmed.as_bytes().first() {

@@ -127,6 +127,7 @@ impl Shell {
     }
 
     fn assign_only(&mut self, simple: &Simple) -> Run {
+        self.last_argument = "".into();
         if !simple.redirects.is_empty() {
             match self.redirect(&simple.redirects) {
                 Ok(saved) => self.restore(saved),
@@ -450,8 +451,9 @@ impl Shell {
 
     /// Starts a program with the command's assignments and redirections. Nothing, with the status set, where that failed.
     pub fn start_program(&mut self, simple: &Simple, expanded: &Expanded<'_>, actions: &mut Vec<Action>, opened: &mut Vec<Fd>, group: Option<i32>) -> Run<Option<i32>> {
-        if let Err(stop) = self.redirect_child(&simple.redirects, actions, opened) {
-            self.failed_redirect(stop)?;
+        if self.redirect_child(&simple.redirects, actions, opened).is_err() {
+            // Also where expanding one went wrong: other shells do that in the process that is to become the program.
+            self.status = self.status.max(1);
             return Ok(None);
         }
         let mut assigned: Vec<(Rc<str>, Rc<str>)> = Vec::new();

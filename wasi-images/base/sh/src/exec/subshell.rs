@@ -43,6 +43,7 @@ impl Shell {
         let hash = if self.hash.is_empty() { None } else { Some(self.hash.clone()) };
         let ignored = self.errexit_ignored;
         let names = self.function_names.clone();
+        let last_argument = self.last_argument.clone();
         let scripts = (self.functions_running, self.scripts_running);
         self.subshells += 1;
         self.reset_traps();
@@ -81,6 +82,7 @@ impl Shell {
         self.hash = hash.unwrap_or_default();
         self.errexit_ignored = ignored;
         self.function_names = names;
+        self.last_argument = last_argument;
         (self.functions_running, self.scripts_running) = scripts;
         match result {
             Err(Stop::Abort) if self.options.interactive && self.status == 130 => Err(Stop::Abort),

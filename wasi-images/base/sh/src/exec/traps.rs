@@ -17,7 +17,7 @@ pub const RETURN: i32 = 67;
 /// Signals that have come and not been dealt with.
 static PENDING: AtomicU64 = AtomicU64::new(0);
 
-fn note(signal: i32) {
+pub fn note(signal: i32) {
     if (1..=64).contains(&signal) {
         PENDING.fetch_or(1 << (signal - 1), Ordering::Relaxed);
     }

@@ -109,7 +109,7 @@ fn split(pattern: &str) -> (&str, Option<&str>) {
 }
 
 /// The names in a directory, and which of them are directories.
-fn entries(base: &str) -> Vec<(String, bool)> {
+pub fn entries(base: &str) -> Vec<(String, bool)> {
     let path = if base.is_empty() { "." } else { base };
     let Ok(directory) = std::fs::read_dir(path_of(path)) else { return Vec::new() };
     let mut names: Vec<(String, bool)> = directory

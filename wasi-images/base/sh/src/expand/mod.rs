@@ -4,6 +4,7 @@ mod arith;
 pub mod brace;
 pub mod fields;
 mod glob;
+pub use glob::entries as glob_names;
 mod parameter;
 pub mod pattern;
 

@@ -125,8 +125,8 @@ struct State {
     start: bool,
     /// No word of the command has come yet: assignments and aliases are.
     prefix: bool,
-    /// The word before was an alias that ends with a blank.
-    alias_next: bool,
+    /// An alias that ends with a blank was expanded; the word from here on may be one as well.
+    alias_next: Option<usize>,
     /// The line ends, but not the command.
     continues: bool,
     /// How many words the command has so far.
@@ -334,7 +334,7 @@ impl<'a> Lexer<'a> {
 
     /// The commands up to `stop`, as tokens.
     fn commands(&mut self, stop: Stop) -> Result<(), SyntaxError> {
-        let mut state = State { stack: Vec::new(), start: true, prefix: true, alias_next: false, continues: false, words: 0, pipeline: None };
+        let mut state = State { stack: Vec::new(), start: true, prefix: true, alias_next: None, continues: false, words: 0, pipeline: None };
         loop {
             self.blanks();
             // Asking for more once a command is complete would take lines that belong to the commands it runs.
@@ -551,10 +551,13 @@ impl<'a> Lexer<'a> {
             // Only `do` may stand here; the grammar will say so.
             state.start = false;
         }
-        if (state.prefix || state.alias_next) && self.expand_alias(state) {
+        let after_alias = state.alias_next.is_some_and(|end| self.text.at >= end);
+        if (state.prefix || after_alias) && self.expand_alias(state) {
             return Ok(());
         }
-        state.alias_next = false;
+        if after_alias {
+            state.alias_next = None;
+        }
         self.begin(state);
         if let Some(assignment) = self.assignment(state.prefix)? {
             let text = format!("A{}=", self.out.assignments.len());
@@ -868,7 +871,13 @@ impl<'a> Lexer<'a> {
             *end = *end + value.len() - length;
         }
         self.aliases.push((name, at + value.len()));
-        state.alias_next = value.ends_with([' ', '\t']);
+        if let Some(end) = &mut state.alias_next
+            && *end > at
+        {
+            *end = *end + value.len() - length;
+        } else {
+            state.alias_next = value.ends_with([' ', '\t']).then_some(at + value.len());
+        }
         true
     }
 }
@@ -894,7 +903,7 @@ impl State {
     fn begin(&mut self) {
         self.start = true;
         self.prefix = true;
-        self.alias_next = false;
+        self.alias_next = None;
         self.continues = false;
         self.words = 0;
     }

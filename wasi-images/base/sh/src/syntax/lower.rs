@@ -119,7 +119,9 @@ impl Lowering<'_> {
                 let text = self.text(function.fname.loc.clone()).into();
                 let line = self.see(function.fname.loc.clone());
                 let word = self.word(&function.fname);
-                let Some(name) = word.as_literal().map(Rc::from) else { return self.error("Bad function name") };
+                // A special builtin would be found before it.
+                let name = word.as_literal().filter(|name| !crate::builtins::find(name).is_some_and(|builtin| builtin.special));
+                let Some(name) = name.map(Rc::from) else { return self.error("Bad function name") };
                 let body = self.compound(&function.body.0)?;
                 let redirects = self.redirects(function.body.1.as_ref())?;
                 Command::Function(name, Rc::new(Function { body, redirects, text, line }))
