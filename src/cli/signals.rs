@@ -1,19 +1,23 @@
 //! Interrupt and termination, handed on to the container in the foreground.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::runtime::{Running, Signal};
 use crate::sys;
 
 /// How long a container may go on without its terminal.
-const WITHOUT_TERMINAL: Duration = Duration::from_secs(10);
+const WITHOUT_TERMINAL: Duration = Duration::from_secs(5);
 
-/// Hands every signal that asks this process to end to `process`. A second interrupt kills it. So does a terminal that is
-/// gone, where `process` has it for its own and goes on without.
-pub(super) fn forward(process: Arc<dyn Running>, tty: bool) {
+/// Where the process in the foreground will be.
+pub(super) type Foreground = Arc<OnceLock<Arc<dyn Running>>>;
+
+/// Hands every signal that asks this process to end to `process`, as soon as it is there. A second interrupt kills it. So
+/// does a terminal that is gone, where `process` has it for its own and goes on without.
+pub(super) fn forward(process: Foreground, tty: bool) {
     let mut interrupts = 0;
     sys::signals::on_termination(move |number| {
+        let process = process.wait();
         let signal = Signal(number);
         // That its terminal is gone several may tell.
         interrupts += u32::from(signal != Signal::HUP);

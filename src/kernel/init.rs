@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::exec::{Found, Lookup, PATH};
+use super::exec::{Lookup, PATH};
 use super::executor::{Image, LoadError};
 use super::fds::{Descriptor, Fds};
 use super::open_file::{Object, OpenFile, flags};
@@ -11,8 +11,9 @@ use super::process::{About, Inherited};
 use super::processes::arguments;
 use super::stdio::Stdio;
 use super::streams;
-use super::table::{Kernel, Standing};
+use super::table::{INIT, Kernel, Standing};
 use super::task::Task;
+use super::tty::{Console, Terminal, Tty, WindowSize};
 use super::users::Users;
 use crate::vfs::{Errno, Follow, GuestPath, Place, Result, Scope};
 
@@ -28,18 +29,22 @@ pub struct Init {
     pub users: Users,
     /// The standard streams.
     pub stdio: Stdio,
+    /// The window of the terminal, if the streams are one: standard input is then typed there, and standard output gets what
+    /// it shows.
+    pub terminal: Option<WindowSize>,
 }
 
 /// The first process, ready to run.
 pub struct Prepared {
     task: Task,
     image: Box<dyn Image>,
+    console: Option<(Arc<Tty>, Stdio)>,
 }
 
 impl Kernel {
     /// Makes the first process ready.
     pub fn prepare_init(self: &Arc<Self>, init: Init) -> std::result::Result<Prepared, LoadError> {
-        let Init { args, env, cwd, users, stdio } = init;
+        let Init { args, env, cwd, users, stdio, terminal } = init;
         let cwd = self.working_directory(cwd)?;
         let name = args.first().cloned().unwrap_or_default();
         let search = env.iter().rev().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or(PATH);
@@ -52,9 +57,19 @@ impl Kernel {
         };
         let found = lookup.find(name.as_bytes())?;
         let image = self.executor.load(&found)?;
-        let task = self.first_task(found, args, env, cwd, users, stdio);
+        let (streams, console) = match terminal {
+            Some(size) => {
+                let (tty, streams) = self.terminal(size);
+                (streams, Some((tty, stdio)))
+            }
+            None => (self.streams(stdio), None),
+        };
+        let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect::<Vec<_>>();
+        let (args, env) = (Arc::new(arguments(&found, bytes(args))), Arc::new(bytes(env)));
+        let about = About { args, env, executable: found.path, users };
+        let task = self.first_task(about, cwd, streams);
         let task = task.map_err(|errno| LoadError::new(errno, format!("exec: \"{name}\": {errno}")))?;
-        Ok(Prepared { task, image })
+        Ok(Prepared { task, image, console })
     }
 
     fn working_directory(&self, path: Option<GuestPath>) -> std::result::Result<Arc<Place>, LoadError> {
@@ -67,25 +82,29 @@ impl Kernel {
         })
     }
 
-    fn first_task(
-        self: &Arc<Self>,
-        found: Found,
-        args: Vec<String>,
-        env: Vec<String>,
-        cwd: Arc<Place>,
-        users: Users,
-        stdio: Stdio,
-    ) -> Result<Task> {
-        let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect::<Vec<_>>();
-        let (args, env) = (Arc::new(arguments(&found, bytes(args))), Arc::new(bytes(env)));
-        let about = About { args: args.clone(), env: env.clone(), executable: found.path, users: users.clone() };
-        let process = self.add(0, Standing::default(), about, Inherited::default())?;
-        let mut fds = Fds::new(self.quota.open_files);
+    /// The streams of the host.
+    fn streams(&self, stdio: Stdio) -> [Arc<OpenFile>; 3] {
         let left = self.quota.output.map(|bytes| Arc::new(AtomicU64::new(bytes)));
         let stdin = OpenFile::new(Object::Stream(streams::input(stdio.stdin)), flags::READ_WRITE);
         let output = |output| OpenFile::new(Object::Stream(streams::output(output, left.clone())), flags::READ_WRITE);
-        for file in [stdin, output(stdio.stdout), output(stdio.stderr)] {
-            fds.insert(Descriptor::new(Arc::new(file)))?;
+        [stdin, output(stdio.stdout), output(stdio.stderr)].map(Arc::new)
+    }
+
+    /// A terminal of the first process's session, open as all three streams.
+    fn terminal(self: &Arc<Self>, size: WindowSize) -> (Arc<Tty>, [Arc<OpenFile>; 3]) {
+        let kernel = Arc::downgrade(self);
+        let tty = self.terminals.add_console(kernel, size, self.quota.output);
+        tty.give_to(INIT, INIT);
+        let file = Arc::new(OpenFile::stream(Terminal::open(&tty), flags::READ_WRITE));
+        (tty, [file.clone(), file.clone(), file])
+    }
+
+    fn first_task(self: &Arc<Self>, about: About, cwd: Arc<Place>, streams: [Arc<OpenFile>; 3]) -> Result<Task> {
+        let About { args, env, users, .. } = about.clone();
+        let process = self.add(0, Standing::default(), about, Inherited::default())?;
+        let mut fds = Fds::new(self.quota.open_files);
+        for file in streams {
+            fds.insert(Descriptor::new(file))?;
         }
         Ok(Task {
             kernel: self.clone(),
@@ -100,12 +119,20 @@ impl Kernel {
             file_size: None,
             restore_mask: None,
             fails_when_interrupted: false,
+            why: None,
         })
     }
 
-    /// Starts the first process.
-    pub fn start_init(self: &Arc<Self>, prepared: Prepared) -> Result<()> {
-        let pid = prepared.task.process.pid;
-        self.start(prepared.task, prepared.image).inspect_err(|_| self.remove(pid))
+    /// Starts the first process, and connects its terminal if it has one.
+    pub fn start_init(self: &Arc<Self>, prepared: Prepared) -> Result<Option<Console>> {
+        let Prepared { task, image, console } = prepared;
+        let pid = task.process.pid;
+        let start = || {
+            let console = console.map(|(tty, stdio)| Console::start(&tty, stdio.stdin, stdio.stdout)).transpose();
+            let console = console.map_err(|error| Errno::from(&error))?;
+            self.start(task, image)?;
+            Ok(console)
+        };
+        start().inspect_err(|_| self.remove(pid))
     }
 }

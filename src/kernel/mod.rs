@@ -26,6 +26,7 @@ mod streams;
 mod table;
 mod task;
 mod timers;
+mod tty;
 mod users;
 mod wait;
 
@@ -42,5 +43,6 @@ pub use stdio::{Input, Output, Stdio};
 pub use table::{INIT, Ids, Kernel, Quota, WaitFor, Waited, current};
 pub use task::Task;
 pub use timers::{Timer, Timers};
+pub use tty::{Apply, Console, Master, Queues, TERMIOS_LEN, Terminal, Terminals, Termios, Tty, WindowSize};
 pub use users::{EXECUTE, READ, Users, WRITE};
 pub use wait::WaitQueue;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::process::Process;
+use super::tty::Tty;
 use super::wait::WaitQueue;
 use crate::vfs::{Attr, Device, Errno, FileKind, InodeRef, Place, Result, Timespec};
 
@@ -107,8 +108,8 @@ pub trait Stream: Any + Send + Sync {
         stream_attr(FileKind::Fifo, 0o600)
     }
 
-    /// The terminal that it is, if it is one.
-    fn terminal(&self) -> Option<&dyn Any> {
+    /// The terminal that it is a side of, if it is one.
+    fn terminal(&self) -> Option<&Arc<Tty>> {
         None
     }
 

@@ -49,6 +49,10 @@ impl Task {
         match inode.kind() {
             FileKind::Directory => Ok(Arc::new(OpenFile::new(Object::Directory(walked.place()?), status))),
             FileKind::Socket => Err(Errno::Nxio),
+            FileKind::CharDevice => match self.open_terminal(inode.attr()?.rdev, status) {
+                Some(terminal) => terminal.map(Arc::new),
+                None => Ok(Arc::new(OpenFile::new(Object::File(inode.clone()), status))),
+            },
             FileKind::Fifo => self.kernel.fifos.open(&self.process, inode, status).map(Arc::new),
             FileKind::Regular if status & flags::TRUNCATE != 0 => {
                 inode.set_len(0)?;

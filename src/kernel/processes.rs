@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use super::exec::{Found, Lookup};
 use super::executor::{Image, LoadError};
 use super::fds::{Descriptor, Fds};
-use super::open_file::{Object, OpenFile, flags};
+use super::open_file::{Object, flags};
 use super::process::{About, Pid};
 use super::signal::{Action, Disposition, Signal, SignalSet};
 use super::table::{Standing, WaitFor, Waited};
 use super::task::Task;
+use super::tty::Tty;
 use super::users::Users;
 use crate::vfs::{Errno, Follow, Place, Result, Scope};
 
@@ -79,7 +80,7 @@ impl Task {
     /// Starts a child. All that can fail fails here.
     pub fn spawn(&mut self, spawn: Spawn) -> Result<Pid> {
         check_size(&spawn.args, &spawn.env)?;
-        let Prepared { fds, cwd, foreground: _, found, image } = self.prepare(&spawn)?;
+        let Prepared { fds, cwd, foreground, found, image } = self.prepare(&spawn)?;
         let mut inherited = self.process.inherited();
         inherited.blocked = spawn.mask.map_or(inherited.blocked, SignalSet::blockable);
         for signal in spawn.defaults.iter() {
@@ -91,6 +92,9 @@ impl Task {
         let standing = Standing { group: spawn.group, session: spawn.session };
         let process = self.kernel.add(self.process.pid, standing, about, inherited)?;
         let pid = process.pid;
+        if let Some(tty) = foreground {
+            tty.set_foreground(self.kernel.ids(pid)?.group);
+        }
         let task = Task {
             kernel: self.kernel.clone(),
             process,
@@ -104,6 +108,7 @@ impl Task {
             file_size: self.file_size,
             restore_mask: None,
             fails_when_interrupted: false,
+            why: None,
         };
         self.kernel.note_exec(pid);
         self.kernel.start(task, image).inspect_err(|_| self.kernel.remove(pid))?;
@@ -111,7 +116,7 @@ impl Task {
     }
 
     /// Does what a child does before its program runs, on copies, and makes the program ready.
-    fn prepare(&self, spawn: &Spawn) -> Result<Prepared> {
+    fn prepare(&mut self, spawn: &Spawn) -> Result<Prepared> {
         let (mut fds, mut cwd, mut foreground) = (self.fds.clone(), self.cwd.clone(), None);
         for action in &spawn.actions {
             match action {
@@ -132,36 +137,56 @@ impl Task {
                 }
                 FileAction::EnterDirectory(fd) => cwd = fds.file(*fd)?.directory()?.clone(),
                 FileAction::CloseFrom(fd) => fds.remove_from(*fd),
-                FileAction::Foreground(fd) => foreground = Some(fds.file(*fd)?.clone()),
+                FileAction::Foreground(fd) => foreground = Some(self.own_terminal(fds.file(*fd)?)?),
             }
         }
         fds.close_on_exec();
-        let (found, image) = self.find_and_load(&spawn.path, spawn.search.as_deref(), &cwd).map_err(|e| e.errno)?;
+        let (found, image) = self.find_and_load(&spawn.path, spawn.search.as_deref(), &cwd)?;
         Ok(Prepared { fds, cwd, foreground, found, image })
     }
 
     fn find_and_load(
-        &self,
+        &mut self,
         path: &[u8],
         search: Option<&[u8]>,
         cwd: &Arc<Place>,
-    ) -> std::result::Result<(Found, Box<dyn Image>), LoadError> {
+    ) -> Result<(Found, Box<dyn Image>)> {
         let lookup = Lookup { namespace: &self.namespace, cwd, users: &self.users, search, is_init: false };
-        let found = lookup.find(path)?;
-        let image = self.kernel.executor.load(&found)?;
-        Ok((found, image))
+        let executor = &self.kernel.executor;
+        // Compiling a large program takes its time, and nothing breaks it off.
+        let load = |found: Found| self.process.out_of_reach(|| executor.load(&found).map(|image| (found, image)));
+        let loaded = match lookup.find(path) {
+            Ok(found) => load(found)?,
+            Err(error) => Err(error),
+        };
+        loaded.map_err(|error| {
+            let errno = error.errno;
+            self.why = Some(error);
+            errno
+        })
+    }
+
+    /// Why the last program could not be started, in words: what is wrong with it, and what to do about it.
+    pub fn explanation(&self) -> Option<String> {
+        let LoadError { message, hint, .. } = self.why.as_ref()?;
+        let what = message.split_once("\": ").map_or(&message[..], |(_, what)| what);
+        Some(match hint {
+            Some(hint) => format!("{what}; {hint}"),
+            None => what.to_owned(),
+        })
     }
 
     /// Finds another program for this process and makes it ready. [`Task::replaced`] is what is done once it takes over.
     pub fn prepare_exec(
-        &self,
+        &mut self,
         path: &[u8],
         search: Option<&[u8]>,
         args: Vec<Vec<u8>>,
         env: Vec<Vec<u8>>,
     ) -> Result<Exec> {
         check_size(&args, &env)?;
-        let (found, image) = self.find_and_load(path, search, &self.cwd).map_err(|error| error.errno)?;
+        let cwd = self.cwd.clone();
+        let (found, image) = self.find_and_load(path, search, &cwd)?;
         Ok(Exec { image, args: arguments(&found, args), env, executable: found.path })
     }
 
@@ -264,7 +289,7 @@ struct Prepared {
     fds: Fds,
     cwd: Arc<Place>,
     /// The terminal whose foreground group it becomes.
-    foreground: Option<Arc<OpenFile>>,
+    foreground: Option<Arc<Tty>>,
     found: Found,
     image: Box<dyn Image>,
 }

@@ -15,6 +15,7 @@ use super::process::{About, Alarm, Cause, End, Inherited, Pid, Posted, Process};
 use super::signal::{Action, Disposition, Signal};
 use super::task::Task;
 use super::timers::Timers;
+use super::tty::Terminals;
 use crate::vfs::{Errno, Namespace, ProcEntry, Processes, Result};
 
 /// The process that a container is started with.
@@ -51,6 +52,7 @@ pub struct Kernel {
     pub(super) quota: Quota,
     pub(super) fifos: Fifos,
     pub(super) locks: FileLocks,
+    pub(super) terminals: Terminals,
     /// CPU time of processes that have gone, in nanoseconds.
     gone_cpu: AtomicU64,
     table: Mutex<Table>,
@@ -151,6 +153,7 @@ impl Kernel {
             quota,
             fifos: Fifos::default(),
             locks: FileLocks::default(),
+            terminals: Terminals::default(),
             gone_cpu: AtomicU64::new(0),
             table: Mutex::default(),
             ended: Condvar::new(),
@@ -243,7 +246,7 @@ impl Kernel {
         let mut table = self.lock();
         let Some(entry) = table.entries.get_mut(&pid).filter(|entry| entry.end.is_none()) else { return };
         entry.end = Some(end.clone());
-        let parent = entry.parent;
+        let (parent, leads_session) = (entry.parent, entry.session == pid);
         let orphans = std::mem::take(&mut entry.children);
         table.alive -= 1;
         for orphan in orphans {
@@ -272,6 +275,9 @@ impl Kernel {
         drop(table);
         for other in others {
             self.post(&other, Signal::KILL);
+        }
+        if leads_session {
+            self.terminals.leader_ended(pid);
         }
         self.tell(told, Signal::CHLD);
         self.ended.notify_all();
@@ -496,6 +502,25 @@ impl Kernel {
         Ok(caller)
     }
 
+    /// Whether no member of a group has a parent in another group of the same session: nobody would let it go on if it
+    /// stopped (setpgid(2)).
+    pub(super) fn is_orphaned_group(&self, group: Pid) -> bool {
+        let table = self.lock();
+        let has_guardian = |entry: &Entry| {
+            let parent = table.entries.get(&entry.parent);
+            parent.is_some_and(|parent| parent.group != group && parent.session == entry.session)
+        };
+        !table.entries.values().any(|entry| entry.group == group && entry.end.is_none() && has_guardian(entry))
+    }
+
+    /// Sends a signal to all of a group, as a terminal does.
+    pub(super) fn signal_group(&self, group: Pid, signal: Signal) {
+        let members = self.lock().living(|entry| entry.group == group && entry.end.is_none());
+        for process in members {
+            self.post(&process, signal);
+        }
+    }
+
     /// Whether a group has members in a session.
     pub(super) fn is_group(&self, group: Pid, session: Pid) -> bool {
         self.lock().is_group_of(group, session)
@@ -538,6 +563,10 @@ impl Processes for Kernel {
         self.lock().entries.keys().map(|pid| pid.unsigned_abs()).collect()
     }
 
+    fn terminals(&self) -> Vec<u32> {
+        self.terminals.pty_numbers()
+    }
+
     fn current(&self) -> Option<u32> {
         Some(current().unsigned_abs()).filter(|pid| *pid != 0)
     }
@@ -554,7 +583,9 @@ impl Processes for Kernel {
             false if ids.pid == current() => 'R',
             false => 'S',
         };
+        let terminal = self.terminals.of_session(ids.session);
         Some(ProcEntry {
+            terminal: terminal.map(|tty| (tty.device(), tty.foreground().unsigned_abs())),
             parent: ids.parent.unsigned_abs(),
             group: ids.group.unsigned_abs(),
             session: ids.session.unsigned_abs(),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::executor::LoadError;
 use super::fds::Fds;
 use super::process::Process;
 use super::signal::SignalSet;
@@ -38,6 +39,8 @@ pub struct Task {
     pub restore_mask: Option<SignalSet>,
     /// Whether the call that failed with `Intr` must not be made again after a handler, whatever its flags (signal(7)).
     pub fails_when_interrupted: bool,
+    /// Why the last program could not be started.
+    pub(super) why: Option<LoadError>,
 }
 
 impl Task {

@@ -25,7 +25,7 @@ pub fn size() -> Option<Size> {
     system::size().filter(|size| size.rows > 0 && size.columns > 0)
 }
 
-/// Calls `handler` on a thread of its own whenever the window may have another size, from now on.
+/// Calls `handler` on a thread of its own: at once, and whenever the window may have another size from now on.
 pub fn on_resize(handler: impl FnMut() + Send + 'static) {
     system::on_resize(Box::new(handler));
 }

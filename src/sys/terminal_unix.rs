@@ -43,6 +43,7 @@ pub(super) fn on_resize(mut handler: Box<dyn FnMut() + Send>) {
     install(libc::SIGWINCH, note_resize);
     install(libc::SIGCONT, go_on);
     std::thread::spawn(move || {
+        handler();
         let mut bytes = [0; 64];
         while rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut bytes)).is_ok_and(|len| len > 0) {
             handler();

@@ -62,14 +62,14 @@ pub(super) fn size() -> Option<Size> {
 
 pub(super) fn on_resize(mut handler: Box<dyn FnMut() + Send>) {
     std::thread::spawn(move || {
-        let mut last = size();
+        let mut last = None;
         loop {
-            std::thread::sleep(LOOK);
             let now = size();
             if now != last {
                 last = now;
                 handler();
             }
+            std::thread::sleep(LOOK);
         }
     });
 }

@@ -11,6 +11,8 @@ mod command {
     mod limits;
     mod store;
     mod support;
+    #[cfg(unix)]
+    mod terminals;
 }
 #[cfg(feature = "wasm")]
 mod wasi_testsuite;

@@ -78,12 +78,12 @@ fn run(wasm: &Wasm, module: &Path) -> Result<(), String> {
         stderr: Output::Writer(Box::new(stderr.clone())),
     };
     let bundle = Bundle {
-        terminal: None,
         name: "testsuite".to_owned(),
         process,
         rootfs: Rootfs { namespace: Arc::new(namespace), processes: Arc::default() },
         limits: Limits::default(),
         stdio,
+        terminal: None,
     };
     let status = wasm.create(bundle).map_err(|error| error.to_string())?.start().map_err(|e| e.to_string())?.wait();
     let text = |sink: &Sink| String::from_utf8_lossy(&sink.0.lock().unwrap()).into_owned();

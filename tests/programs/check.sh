@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs the real programs in containers and compares what they print: tests/programs/check.sh [PROGRAM...]
 #
-# PROGRAM is one of python quickjs yosys clang c go rust; without any, all of them. COWBOX names the binary (default: `cowbox` in PATH); the images go
-# into a store of their own that is removed at the end. PROGRAMS (default: a temporary directory) keeps what the fetch scripts lay out.
-# A program that cannot be fetched here is skipped. The last line counts.
+# PROGRAM is one of agentos python quickjs yosys clang c go rust make lua cc; without any, all of them. COWBOX names the binary (default: `cowbox` in PATH); the
+# images go into a store of their own that is removed at the end. PROGRAMS (default: a temporary directory) keeps what the fetch scripts lay out. BASE is
+# the archive of the image that others stand on (default: that of wasi-images/base). A program that cannot be fetched here is skipped. The last line counts.
 set -eu
 export LC_ALL=C
 
@@ -41,6 +41,11 @@ import() {
     "$cowbox" import --platform wasi/wasm --change 'ENV PATH=/bin' "$1" "$2" > /dev/null
 }
 
+# on_base IMAGE FOLDER: an image of wasi-images, as its Dockerfile says, with the program's files.
+on_base() {
+    COWBOX=$cowbox "$here/../../wasi-images/from-dockerfile.sh" "$2" "$programs/$program/root" "$1" > /dev/null
+}
+
 check_python() {
     expect python "$here/python/workout.expected" in_container python python3 /w/workout.py /tmp
     expect 'python in a bind mount' "$here/python/workout.expected" in_container python python3 /w/workout.py /w
@@ -53,11 +58,15 @@ check_python() {
     import "$scratch/export.tar" python-again
     expect 'python exported and imported' "$here/python/packages.expected" \
         in_container -e PYTHONPATH=/opt/site-packages python-again python3 /w/packages.py
+    on_base python-image "$here/../../wasi-images/python"
+    expect 'the image python' "$here/python/workout.expected" in_container python-image python3 /w/workout.py /tmp
 }
 
 check_quickjs() {
     expect quickjs "$here/quickjs/workout.expected" in_container quickjs qjs --std -m /w/workout.js /w
     expect 'quickjs without a bind mount' "$here/quickjs/workout.expected" in_container quickjs qjs --std -m /w/workout.js /tmp
+    on_base js "$here/../../wasi-images/js"
+    expect 'the image js' "$here/quickjs/workout.expected" in_container js qjs --std -m /w/workout.js /tmp
 }
 
 check_yosys() {
@@ -108,7 +117,41 @@ check_rust() {
     expect 'rust in a bind mount' "$here/rust/workout.expected" in_container rust workout /w
 }
 
-[ $# -gt 0 ] || set -- rust c quickjs go python clang yosys
+check_agentos() {
+    status=0
+    "$here/agentos.sh" agentos > "$scratch/agentos" 2>&1 || status=$?
+    case $status in
+    77)
+        echo "skipped agentos: $(sed -n 's/^skipped: //p' "$scratch/agentos")"
+        skipped=$((skipped + 1))
+        ;;
+    *)
+        sed -n '/^FAILED/p' "$scratch/agentos"
+        expect "agentos: $(tail -n 1 "$scratch/agentos")" /dev/null test $status -eq 0
+        ;;
+    esac
+}
+
+check_make() {
+    on_base make "$here/plain"
+    expect make "$here/make/workout.expected" in_container make make -s -C /w
+}
+
+check_lua() {
+    on_base lua "$here/plain"
+    expect lua "$here/lua/workout.expected" in_container -w /tmp lua lua /w/workout.lua
+}
+
+check_cc() {
+    on_base cc "$here/../../wasi-images/cc"
+    expect 'cc: hello' /dev/null in_container -w /w cc cc -O2 -Wall -Werror hello.c -o hello
+    expect 'what cc made' "$here/cc/hello.expected" in_container cc /w/hello
+    expect 'make: Lua, 30,000 lines' /dev/null in_container -w /w/lua cc make -s -j2 generic
+    expect 'the Lua of make and cc' "$here/cc/lua.expected" in_container cc /w/lua/src/lua -e 'print(_VERSION, pcall(error, "caught", 0))'
+}
+
+[ $# -gt 0 ] || set -- rust c quickjs go python clang yosys make lua cc agentos
+"$cowbox" load -i "${BASE:-$here/../../wasi-images/base/base.oci.tar}" > /dev/null
 for program in "$@"; do
     [ -f "$here/fetch-$program.sh" ] || { echo "$0: there is no program $program" >&2; exit 2; }
     status=0
@@ -129,6 +172,13 @@ for program in "$@"; do
     esac
     rm -rf "$scratch/w"
     cp -R "$programs/$program/files" "$scratch/w"
+    case $program in
+    make | lua | cc)
+        # These want a shell, and stand on the base image.
+        "check_$program"
+        continue
+        ;;
+    esac
     if import "$programs/$program/root.tar" "$program"; then
         "check_$program"
     else

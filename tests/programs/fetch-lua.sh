@@ -4,7 +4,7 @@
 # root: /bin/lua and /bin/luac, nothing changed. files: lua/, the source as it is, for a compiler in a container; and workout.lua.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-start "$0" "${1:-}" lua
+start "$0" "${1:-}" lua "$sdk_sources"
 
 debian_source lua5.4=5.4.4-3+deb12u1 lua5.4_5.4.4.orig.tar.gz 164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61
 sdk

@@ -4,7 +4,7 @@
 # root: /bin/make. files: make/Makefile. Changed are the two places in make/make.patch; fork is said to be missing, so that make uses posix_spawn.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-start "$0" "${1:-}" make
+start "$0" "${1:-}" make "$sdk_sources"
 need autoreconf automake autopoint patch
 
 debian_source make-dfsg=4.3-4.1 make-dfsg_4.3.orig.tar.gz be4c17542578824e745f83bcd2a9ba264206187247cb6a5f5df99b0a9d1f9047

@@ -8,6 +8,8 @@
 set -eu
 export LC_ALL=C
 programs=$(cd "$(dirname "$0")" && pwd -P)
+# What a program compiled with the SDK is made of, beside its own sources.
+sdk_sources=$(echo "$programs"/../../guest-sdk/c/src/* "$programs"/../../guest-sdk/c/include/*.h "$programs"/../../guest-sdk/c/include/*/*.h)
 cache=${COWBOX_PROGRAMS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cowbox-programs}
 
 skip() {
@@ -25,14 +27,16 @@ sha256() {
     if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1" | cut -d' ' -f1; else shasum -a 256 "$1" | cut -d' ' -f1; fi
 }
 
-# start SCRIPT DEST SOURCES: the destination, absolute in $dest, is emptied; exits when it was made by this very script from these very files. SOURCES
-# is the folder beside this file that the script takes its own files from.
+# start SCRIPT DEST SOURCES [FILES]: the destination, absolute in $dest, is emptied; exits when it was made by this very script from these very files.
+# SOURCES is the folder beside this file that the script takes its own files from, FILES are words that name others.
 start() {
     [ -n "${2:-}" ] || { echo "usage: $1 DEST" >&2; exit 2; }
     mkdir -p "$2" "$cache"
     dest=$(cd "$2" && pwd -P)
     # Sources are flat, apart from Rust's.
-    stamp=$(for file in "$1" "$programs/lib.sh" "$programs/$3"/* "$programs/$3"/src/*; do
+    # shellcheck disable=SC2086  # several files
+    set -- "$1" "$2" "$3" "${4:-}"
+    stamp=$(for file in "$1" "$programs/lib.sh" "$programs/$3"/* "$programs/$3"/src/* $4; do
         [ ! -f "$file" ] || sha256 "$file"
     done)
     if [ "$(cat "$dest/complete" 2>/dev/null)" = "$stamp" ]; then

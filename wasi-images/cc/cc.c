@@ -72,6 +72,8 @@ static struct {
 	/* -c, -S, -E and the like, or only questions: clang's alone. */
 	bool links, shared, no_start, no_libraries, verbose;
 	const char *output;
+	/* All but the inputs. */
+	struct list options;
 	/* Options of the compiler; then sources, objects and libraries in their order, with what the linker is told. */
 	struct list compile, inputs, linker;
 	/* -MD or -MMD, without -MF. */
@@ -116,6 +118,7 @@ static void read_arguments(int argc, char **argv) {
 	bool questions = argc > 1;
 	for (int i = 1; i < argc; i++) {
 		char *argument = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+		int first = i;
 		if (*argument != '-' || is(argument, "-")) {
 			questions = false;
 			add_input(argument, language);
@@ -160,6 +163,7 @@ static void read_arguments(int argc, char **argv) {
 			add(&asked.compile, argument);
 			if (one_of(argument, with_value) && next) add(&asked.compile, argv[++i]);
 		}
+		if (*argument == '-' && argument[1]) add_all(&asked.options, argv + first, (size_t)(i - first + 1));
 	}
 	/* `cc -v` and the like, with nothing to compile. */
 	if (questions) asked.links = false;
@@ -215,6 +219,8 @@ static char *compile(const char *source, const char *language, const char *drive
 		if (asprintf(&file, "%s.d", asked.output) < 0) fail("arguments", ENOMEM);
 		add(&arguments, "-MF");
 		add(&arguments, file);
+		add(&arguments, "-MT");
+		add(&arguments, asked.output);
 	}
 	if (language) {
 		add(&arguments, "-x");
@@ -256,22 +262,43 @@ static void link_all(bool plus, const char *driver) {
 	if (chmod(asked.output, 0777 & ~mask)) fail(asked.output, errno);
 }
 
+/* Compiles each of several sources by a clang of its own: one that has several starts others. */
+static void compile_each(const char *driver) {
+	for (size_t i = 0; i < asked.inputs.count; i++) {
+		struct list arguments = { 0 };
+		if (*asked.inputs.items[i] == '-') continue;
+		add(&arguments, driver);
+		ADD_ALL(&arguments, compile_flags);
+		add_all(&arguments, asked.options.items, asked.options.count);
+		add(&arguments, asked.inputs.items[i]);
+		run(driver, &arguments);
+		free(arguments.items);
+	}
+}
+
+/* clang in place of this process. */
+static void become(const char *driver, int argc, char **argv) {
+	struct list arguments = { 0 };
+	char path[64];
+	add(&arguments, driver);
+	ADD_ALL(&arguments, compile_flags);
+	add_all(&arguments, argv + 1, (size_t)argc - 1);
+	snprintf(path, sizeof path, LLVM "%s", driver);
+	execv(path, arguments.items);
+	fail(path, errno);
+}
+
 int main(int argc, char **argv) {
 	const char *slash = strrchr(argv[0], '/');
 	name = slash ? slash + 1 : argv[0];
 	bool plus = strstr(name, "++");
 	const char *driver = plus ? "clang++" : "clang";
 	read_arguments(argc, argv);
-	if (!asked.links || argc < 2) {
-		struct list arguments = { 0 };
-		char path[64];
-		add(&arguments, driver);
-		ADD_ALL(&arguments, compile_flags);
-		add_all(&arguments, argv + 1, (size_t)argc - 1);
-		snprintf(path, sizeof path, LLVM "%s", driver);
-		execv(path, arguments.items);
-		fail(path, errno);
+	if (!asked.links && asked.sources > 1) {
+		compile_each(driver);
+		return 0;
 	}
+	if (!asked.links || argc < 2) become(driver, argc, argv);
 	if (asked.shared) fail("-shared: programs in a container are linked statically", 0);
 	atexit(remove_made);
 	signal(SIGINT, interrupted);

@@ -6,6 +6,8 @@
 
 #include_next <setjmp.h>
 
+#if defined(_POSIX_SOURCE) || defined(_POSIX_C_SOURCE) || defined(_XOPEN_SOURCE) || defined(_GNU_SOURCE) || defined(_BSD_SOURCE)
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -18,6 +20,8 @@ _Noreturn void siglongjmp(sigjmp_buf, int);
 
 #ifdef __cplusplus
 }
+#endif
+
 #endif
 
 #endif

@@ -26,7 +26,9 @@ int getitimer(int which, struct itimerval *timer) {
 	if (which != ITIMER_REAL) return done(EINVAL);
 	if (done(cowbox_proc_alarm(0, 0, &now))) return -1;
 	*timer = told(&now);
-	return now.value_ns ? done(cowbox_proc_alarm(now.value_ns, now.interval_ns, &stopped)) : 0;
+	if (!now.value_ns && !now.interval_ns) return 0;
+	/* A timer that is about to fire has nothing left, which would stop it. */
+	return done(cowbox_proc_alarm(now.value_ns ? now.value_ns : 1, now.interval_ns, &stopped));
 }
 
 unsigned alarm(unsigned seconds) {

@@ -3,18 +3,42 @@
 //! `use cowbox_guest::os::{MetadataExt, PermissionsExt, ...}` in place of `use std::os::unix::fs::{...}`: on a host these are std's own.
 
 #[cfg(unix)]
+pub use std::fs::set_permissions;
+#[cfg(unix)]
 pub use std::os::unix::ffi::{OsStrExt, OsStringExt};
 #[cfg(unix)]
-pub use std::os::unix::fs::{FileTypeExt, MetadataExt};
+pub use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 #[cfg(target_os = "wasi")]
 pub use std::os::wasi::ffi::{OsStrExt, OsStringExt};
 
 #[cfg(target_os = "wasi")]
-pub use wasi::{FileTypeExt, MetadataExt};
+pub use wasi::{FileTypeExt, MetadataExt, PermissionsExt};
+
+/// The major number of a device, as makedev(3) of Linux puts both into one.
+pub const fn major(device: u64) -> u32 {
+    ((device >> 32) & 0xffff_f000 | (device >> 8) & 0xfff) as u32
+}
+
+/// The minor number of a device.
+pub const fn minor(device: u64) -> u32 {
+    ((device >> 12) & 0xffff_ff00 | device & 0xff) as u32
+}
+
+/// The device of two numbers.
+pub const fn makedev(major: u32, minor: u32) -> u64 {
+    let (major, minor) = (major as u64, minor as u64);
+    (major & 0xffff_f000) << 32 | (major & 0xfff) << 8 | (minor & 0xffff_ff00) << 12 | minor & 0xff
+}
+
+/// `std::fs::set_permissions`, which does nothing but fail on this target.
+#[cfg(target_os = "wasi")]
+pub fn set_permissions(path: impl AsRef<std::path::Path>, permissions: std::fs::Permissions) -> std::io::Result<()> {
+    Ok(crate::sys::chmod(path.as_ref(), PermissionsExt::mode(&permissions) & 0o7777)?)
+}
 
 #[cfg(target_os = "wasi")]
 mod wasi {
-    use std::fs::{FileType, Metadata};
+    use std::fs::{FileType, Metadata, Permissions};
 
     /// What `struct stat` of wasi-libc holds, which is all that std's `Metadata` is on this target.
     #[repr(C)]
@@ -147,6 +171,30 @@ mod wasi {
         }
         fn is_socket(&self) -> bool {
             kind(self) == crate::sys::S_IFSOCK
+        }
+    }
+
+    const _: () = assert!(size_of::<Permissions>() == size_of::<u32>(), "std's Permissions are no mode");
+
+    /// As `std::os::unix::fs::PermissionsExt`.
+    #[allow(missing_docs, reason = "the names are those of std")]
+    pub trait PermissionsExt {
+        fn mode(&self) -> u32;
+        fn set_mode(&mut self, mode: u32);
+        fn from_mode(mode: u32) -> Self;
+    }
+
+    impl PermissionsExt for Permissions {
+        fn mode(&self) -> u32 {
+            // SAFETY: `Permissions` is a structure of one field, the mode, down to a number, and its size was checked above.
+            unsafe { *std::ptr::from_ref(self).cast::<u32>() }
+        }
+        fn set_mode(&mut self, mode: u32) {
+            *self = Permissions::from_mode(mode);
+        }
+        fn from_mode(mode: u32) -> Permissions {
+            // SAFETY: as above.
+            unsafe { std::mem::transmute::<u32, Permissions>(mode) }
         }
     }
 }

@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use crate::cli::context::{Context, Failure, Outcome, note};
-use crate::cli::signals;
+use crate::cli::signals::{self, Foreground};
 use crate::engine::{Engine, RunStdio};
-use crate::runtime::{Input, Running, Stdio};
+use crate::runtime::{Input, Stdio};
 use crate::store::ContainerId;
 use crate::sys::terminal::{self, RawMode};
 
@@ -62,21 +62,28 @@ impl Attached {
     /// Runs the container to its end; the exit code is its own.
     pub(super) fn run(&self, engine: &Engine, id: &ContainerId) -> Outcome {
         let stdin = if self.stdin { Input::Host } else { Input::Null };
-        let mut stdio = RunStdio { log: self.log, ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() }) };
         let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
-        if let Some(raw) = raw.clone() {
-            stdio.before_start = Some(Box::new(move || raw.enter()));
-        }
-        if self.tty {
-            stdio.terminal = terminal::size().unwrap_or_default();
-        }
+        let process = Foreground::default();
+        let (tty, terminal, follows) = (self.tty, raw.clone(), process.clone());
+        // Until then an interrupt ends this process, and keys are edited and shown as they were before.
+        let before_start = move || {
+            signals::forward(follows.clone(), tty);
+            if tty {
+                follow_size(follows);
+            }
+            terminal.map_or(Ok(()), |raw| raw.enter())
+        };
+        let stdio = RunStdio {
+            log: self.log,
+            terminal: terminal::size().unwrap_or_default(),
+            before_start: Some(Box::new(before_start)),
+            ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() })
+        };
         let running = engine.start(id, stdio).map_err(Failure::of_run)?;
-        if self.tty {
-            follow_size(running.process());
-        }
-        signals::forward(running.process(), self.tty);
+        // There was none before.
+        let _ = process.set(running.process());
         let status = running.wait().map_err(Failure::of_run)?;
         drop(raw);
         if let Some(message) = status.message {
@@ -87,13 +94,10 @@ impl Attached {
 }
 
 /// The container's terminal has the size of ours, now and later.
-fn follow_size(process: Arc<dyn Running>) {
-    let tell = move || {
+fn follow_size(process: Foreground) {
+    terminal::on_resize(move || {
         if let Some(size) = terminal::size() {
-            process.resize(size);
+            process.wait().resize(size);
         }
-    };
-    terminal::on_resize(tell.clone());
-    // It may have changed since it was asked for.
-    tell();
+    });
 }

@@ -4,14 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::master::Master;
+use super::state::{PTS, Tty, WindowSize};
 use super::terminal::{Apply, Queues, Terminal};
 use super::termios::Termios;
-use super::tty::{Tty, WindowSize};
 use crate::kernel::open_file::{Object, OpenFile, Stream, flags};
 use crate::kernel::process::Pid;
 use crate::kernel::task::Task;
 use crate::sys;
-use crate::vfs::{Errno, Result};
+use crate::vfs::{Device, Errno, Result};
 
 impl Task {
     fn stream(&self, fd: u32) -> Result<&Arc<dyn Stream>> {
@@ -24,6 +24,14 @@ impl Task {
     /// The terminal that `fd` is a side of; [`Errno::NotTty`] where it is none of ours.
     fn tty(&self, fd: u32) -> Result<&Arc<Tty>> {
         self.stream(fd)?.terminal().ok_or(Errno::NotTty)
+    }
+
+    /// The terminal of the caller's session that `file` is; [`Errno::NotTty`] for all else.
+    pub(in crate::kernel) fn own_terminal(&self, file: &OpenFile) -> Result<Arc<Tty>> {
+        let Object::Stream(stream) = &file.object else { return Err(Errno::NotTty) };
+        let tty = stream.terminal().ok_or(Errno::NotTty)?;
+        tty.owners(&self.process)?;
+        Ok(tty.clone())
     }
 
     /// tcgetattr(3).
@@ -87,7 +95,7 @@ impl Task {
     /// openpty(3): the master, then the terminal.
     pub fn open_pty(&mut self, status: u32) -> Result<(u32, u32)> {
         let (master, tty) = self.new_pty()?;
-        let terminal = self.open_tty(&tty, status)?;
+        let terminal = self.open_tty(&tty, flags::READ_WRITE | status)?;
         self.insert_pair(OpenFile::stream(master, flags::READ_WRITE | status & flags::NONBLOCK), terminal, status)
     }
 
@@ -107,24 +115,17 @@ impl Task {
         Ok(OpenFile::stream(terminal, status))
     }
 
-    /// Opens what a path below `/dev` stands for, if that is a terminal: `/dev/tty`, `/dev/console`, `/dev/ptmx`,
-    /// `/dev/pts/N`.
-    pub fn open_terminal(&self, path: &[u8], status: u32) -> Option<Result<OpenFile>> {
+    /// Opens the terminal that a device stands for, by Linux' numbers; none for other devices. The one of the session is
+    /// [`Errno::Nxio`] where it has none.
+    pub(in crate::kernel) fn open_terminal(&self, device: Device, status: u32) -> Option<Result<OpenFile>> {
         let terminals = &self.kernel.terminals;
-        let tty = match path {
-            b"/dev/tty" => {
-                let session = self.kernel.ids(self.process.pid).map_or(0, |ids| ids.session);
-                terminals.of_session(session).ok_or(Errno::Nxio)
-            }
-            b"/dev/console" => terminals.console().ok_or(Errno::NoDev),
-            b"/dev/ptmx" | b"/dev/pts/ptmx" => {
-                return Some(self.new_pty().map(|(master, _)| OpenFile::stream(master, status)));
-            }
-            _ => {
-                let number = str::from_utf8(path.strip_prefix(b"/dev/pts/")?).ok()?.parse().ok()?;
-                terminals.pty(number).ok_or(Errno::NoEnt)
-            }
+        let tty = match (device.major, device.minor) {
+            (5, 0) => terminals.of_session(self.kernel.ids(self.process.pid).map_or(0, |ids| ids.session)),
+            (5, 1) => terminals.console(),
+            (5, 2) => return Some(self.new_pty().map(|(master, _)| OpenFile::stream(master, status))),
+            (PTS, minor) => terminals.pty(minor),
+            _ => return None,
         };
-        Some(tty.and_then(|tty| self.open_tty(&tty, status)))
+        Some(tty.ok_or(Errno::Nxio).and_then(|tty| self.open_tty(&tty, status)))
     }
 }

@@ -6,12 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::output::OUTPUT_MAX;
-use super::tty::Tty;
+use super::state::{Tty, WindowSize};
 use crate::kernel::stdio::{Input, Output};
 use crate::kernel::wait::{Sleeper, wait};
 use crate::sys::stdio::{self, Ready, Waker};
 
-/// A terminal's connection to the outside. Dropped, it is cut: what is not shown yet is not shown.
+/// A terminal's connection to the outside. Dropped, it is cut, and the terminal hangs up.
 ///
 /// Where the terminal of this process is what types, its end hangs the container's up. Where nothing can be written any more,
 /// it hangs up as well.
@@ -87,6 +87,17 @@ impl Console {
         }
     }
 
+    /// Whether all is shown that was written, or will never be. To be asked once all processes have ended.
+    pub fn has_finished(&self) -> bool {
+        self.shared.end();
+        *lock(&self.shared.has_shown) || self.shared.is_cut.load(Ordering::SeqCst)
+    }
+
+    /// The window outside has another size.
+    pub fn resize(&self, size: WindowSize) {
+        self.shared.tty.resize(size);
+    }
+
     /// Ends [`finish`](Console::finish), though somebody does not take what is written.
     pub fn cut(&self) {
         self.shared.is_cut.store(true, Ordering::SeqCst);
@@ -99,6 +110,7 @@ impl Console {
 impl Drop for Console {
     fn drop(&mut self) {
         self.cut();
+        self.shared.tty.hang_up();
     }
 }
 

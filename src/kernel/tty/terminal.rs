@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::discipline::Reading;
+use super::state::Tty;
 use super::termios::Termios;
-use super::tty::{Tty, WindowSize};
 use crate::kernel::open_file::{Ready, Stream, stream_attr};
 use crate::kernel::process::{Pid, Process};
 use crate::kernel::signal::Signal;
 use crate::kernel::wait::WaitQueue;
-use crate::vfs::{Attr, Device, Errno, FileKind, Result};
+use crate::vfs::{Attr, Errno, FileKind, Result};
 
 /// When a change of attributes is made: `TCSANOW` and its like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,19 +146,15 @@ impl Stream for Terminal {
     }
 }
 
-/// What stat(2) tells of a terminal: numbers of Linux' devices.
+/// What stat(2) tells of a terminal.
 pub(super) fn attr(tty: &Tty) -> Attr {
-    let rdev = match tty.number() {
-        Some(number) => Device { major: 136 + number / 256, minor: number % 256 },
-        None => Device { major: 5, minor: 1 },
-    };
-    Attr { rdev, ..stream_attr(FileKind::CharDevice, 0o620) }
+    Attr { rdev: tty.device(), ..stream_attr(FileKind::CharDevice, 0o620) }
 }
 
 // What ioctl(2) does.
 impl Tty {
     /// Sets how it behaves (tcsetattr(3)).
-    pub fn set_attributes(&self, process: &Process, apply: Apply, termios: Termios) -> Result<()> {
+    pub(super) fn set_attributes(&self, process: &Process, apply: Apply, termios: Termios) -> Result<()> {
         self.check_foreground(process, Signal::TTOU)?;
         if apply != Apply::Now {
             process.wait(&[&self.writers], None, || (self.outgoing() == 0 || self.is_hung_up()).then_some(()))?;
@@ -170,27 +166,22 @@ impl Tty {
         Ok(())
     }
 
-    /// Sets the size of its window, and tells the group in the foreground.
-    pub fn set_size(&self, size: WindowSize) {
-        self.resize(size);
-    }
-
     /// tcflush(3).
-    pub fn flush_queues(&self, process: &Process, queues: Queues) -> Result<()> {
+    pub(super) fn flush_queues(&self, process: &Process, queues: Queues) -> Result<()> {
         self.check_foreground(process, Signal::TTOU)?;
         self.flush(queues != Queues::Output, queues != Queues::Input);
         Ok(())
     }
 
     /// The session and the foreground group, for a process of that session; [`Errno::NotTty`] for all others.
-    pub fn owners(&self, process: &Process) -> Result<(Pid, Pid)> {
+    pub(super) fn owners(&self, process: &Process) -> Result<(Pid, Pid)> {
         let ids = self.ids(process)?;
         let (session, foreground) = (self.session(), self.foreground());
         if session == 0 || ids.session != session { Err(Errno::NotTty) } else { Ok((session, foreground)) }
     }
 
     /// tcsetpgrp(3).
-    pub fn put_in_foreground(&self, process: &Process, group: Pid) -> Result<()> {
+    pub(super) fn put_in_foreground(&self, process: &Process, group: Pid) -> Result<()> {
         let (session, _) = self.owners(process)?;
         self.check_foreground(process, Signal::TTOU)?;
         if group <= 0 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::jobs::Jobs;
-use super::tty::{Tty, WindowSize};
+use super::state::{Tty, WindowSize};
 use crate::kernel::process::Process;
 use crate::vfs::{Errno, Result};
 
@@ -29,19 +29,19 @@ impl Terminals {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the console. There is one.
-    pub fn add_console(&self, jobs: Weak<dyn Jobs>, size: WindowSize) -> Arc<Tty> {
-        let tty = Tty::new(jobs, None, size);
+    /// Makes the console. There is one. `left` is how many bytes may be shown there.
+    pub(in crate::kernel) fn add_console(&self, jobs: Weak<dyn Jobs>, size: WindowSize, left: Option<u64>) -> Arc<Tty> {
+        let tty = Tty::new(jobs, None, size, left);
         self.lock().console = Some(tty.clone());
         tty
     }
 
     /// Makes a pseudo-terminal. [`Errno::NoSpc`] where there are too many.
-    pub fn add_pty(&self, jobs: Weak<dyn Jobs>) -> Result<Arc<Tty>> {
+    pub(super) fn add_pty(&self, jobs: Weak<dyn Jobs>) -> Result<Arc<Tty>> {
         let mut all = self.lock();
         all.ptys.retain(|_, tty| tty.strong_count() > 0);
         let number = (0..PTY_MAX).find(|number| !all.ptys.contains_key(number)).ok_or(Errno::NoSpc)?;
-        let tty = Tty::new(jobs, Some(number), WindowSize::default());
+        let tty = Tty::new(jobs, Some(number), WindowSize::default(), None);
         all.ptys.insert(number, Arc::downgrade(&tty));
         Ok(tty)
     }
@@ -70,7 +70,7 @@ impl Terminals {
 
     /// Makes `tty` the terminal of the session that `process` leads (`TIOCSCTTY`). [`Errno::Perm`] where it leads none, has
     /// a terminal already, or the terminal belongs to another session.
-    pub fn claim(&self, process: &Process, tty: &Arc<Tty>) -> Result<()> {
+    pub(super) fn claim(&self, process: &Process, tty: &Arc<Tty>) -> Result<()> {
         let ids = tty.ids(process)?;
         if ids.pid != ids.session {
             return Err(Errno::Perm);

@@ -65,7 +65,8 @@ fn process(pid: Pid) -> Process {
 /// The console of session 1, with 2 in the foreground.
 fn console(table: &Arc<Table>) -> (Arc<Tty>, Terminal) {
     let jobs: Weak<dyn Jobs> = Arc::<Table>::downgrade(table);
-    let tty = Terminals::default().add_console(jobs, WindowSize { rows: 24, columns: 80, ..WindowSize::default() });
+    let tty =
+        Terminals::default().add_console(jobs, WindowSize { rows: 24, columns: 80, ..WindowSize::default() }, None);
     tty.give_to(1, 2);
     let terminal = Terminal::open(&tty);
     (tty, terminal)
@@ -205,7 +206,7 @@ fn a_session_has_one_terminal_and_a_group_in_its_foreground() {
     let jobs: Weak<dyn Jobs> = Arc::<Table>::downgrade(&table);
     let terminals = Terminals::default();
     let (shell, job, other) = (process(1), process(2), process(9));
-    let console = terminals.add_console(jobs.clone(), WindowSize::default());
+    let console = terminals.add_console(jobs.clone(), WindowSize::default(), None);
     let pty = terminals.add_pty(jobs).unwrap();
     assert_eq!((console.name().as_str(), pty.name().as_str()), ("/dev/console", "/dev/pts/0"));
     assert_eq!(console.owners(&shell), Err(Errno::NotTty));
@@ -247,7 +248,7 @@ fn a_terminal_without_another_side_hangs_up() {
     assert_eq!(tty.set_attributes(&job, Apply::Now, Termios::default()), Err(Errno::Io));
     // Its number is free once nobody has it open.
     drop((terminal, tty));
-    assert_eq!(terminals.add_pty(jobs).unwrap().number(), Some(0));
+    assert_eq!(terminals.add_pty(jobs).unwrap().name(), "/dev/pts/0");
 }
 
 #[test]

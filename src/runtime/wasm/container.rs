@@ -10,10 +10,12 @@ use super::limits::MemoryLimit;
 use super::modules::Program;
 use super::ticker::Ticking;
 use crate::kernel::{
-    Cause, End, Executor, Found, INIT, Image, Init, Kernel, LoadError, Outcome, Prepared, Process, Quota, Signal, Task,
-    Timer, Users,
+    Cause, Console, End, Executor, Found, INIT, Image, Init, Kernel, LoadError, Outcome, Prepared, Process, Quota,
+    Signal, Task, Timer, Users, WindowSize,
 };
-use crate::runtime::{Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, Limits, Result, Running};
+use crate::runtime::{
+    Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, Limits, Result, Running, TerminalSize,
+};
 use crate::vfs::{Errno, Processes};
 
 /// A container that has not started.
@@ -25,7 +27,11 @@ pub(super) struct WasmContainer {
 }
 
 /// A container that was started.
-struct WasmRunning(Arc<Kernel>);
+struct WasmRunning {
+    kernel: Arc<Kernel>,
+    /// What connects its terminal with the outside.
+    console: Option<Console>,
+}
 
 /// Runs the programs of one container.
 struct WasmExecutor {
@@ -44,7 +50,7 @@ pub(super) struct ContainerLimits {
 impl WasmContainer {
     /// Finds and loads the program of `bundle`, and opens what it finds open.
     pub(super) fn create(shared: Arc<Shared>, bundle: Bundle) -> Result<WasmContainer> {
-        let Bundle { name: _, process, rootfs, limits, stdio, terminal: _ } = bundle;
+        let Bundle { name: _, process, rootfs, limits, stdio, terminal } = bundle;
         let executor = Arc::new(WasmExecutor {
             limits: Arc::new(ContainerLimits {
                 memory: MemoryLimit::new(limits.memory),
@@ -58,7 +64,8 @@ impl WasmContainer {
         let processes: Arc<dyn Processes> = kernel.clone();
         rootfs.processes.set(Arc::downgrade(&processes));
         let users = Users::new(process.user.uid, process.user.gid, process.user.groups);
-        let init = Init { args: process.args, env: process.env, cwd: process.cwd, users, stdio };
+        let terminal = terminal.map(window);
+        let init = Init { args: process.args, env: process.env, cwd: process.cwd, users, stdio, terminal };
         let init = kernel.prepare_init(init).map_err(error)?;
         Ok(WasmContainer { kernel, executor, init, limits })
     }
@@ -94,8 +101,8 @@ impl Container for WasmContainer {
             None => None,
         };
         *executor.kept.lock().unwrap_or_else(PoisonError::into_inner) = (timer, ticking);
-        kernel.start_init(init).map_err(|errno| no_thread(errno.into()))?;
-        Ok(Box::new(WasmRunning(kernel)))
+        let console = kernel.start_init(init).map_err(|errno| no_thread(errno.into()))?;
+        Ok(Box::new(WasmRunning { kernel, console }))
     }
 }
 
@@ -105,11 +112,22 @@ fn no_thread(error: io::Error) -> Error {
 
 impl Running for WasmRunning {
     fn wait(&self) -> ExitStatus {
-        status(self.0.wait_for_end())
+        let end = self.kernel.wait_for_end();
+        if let Some(console) = &self.console {
+            console.finish();
+        }
+        status(end)
     }
 
     fn try_wait(&self) -> Option<ExitStatus> {
-        self.0.try_wait().map(status)
+        let end = self.kernel.try_wait()?;
+        self.console.as_ref().is_none_or(Console::has_finished).then(|| status(end))
+    }
+
+    fn resize(&self, size: TerminalSize) {
+        if let Some(console) = &self.console {
+            console.resize(window(size));
+        }
     }
 
     fn kill(&self, signal: Signal) -> Result<()> {
@@ -120,9 +138,17 @@ impl Running for WasmRunning {
             return Err(Error::new(ErrorKind::Runtime, format!("there is no signal {}", signal.0)));
         }
         // That it has ended already is as good.
-        let _ = self.0.kill(None, INIT, Some(signal));
+        let _ = self.kernel.kill(None, INIT, Some(signal));
+        // And what it has left to be shown is not waited for any more.
+        if let Some(console) = self.console.as_ref().filter(|_| self.kernel.try_wait().is_some()) {
+            console.cut();
+        }
         Ok(())
     }
+}
+
+fn window(size: TerminalSize) -> WindowSize {
+    WindowSize { rows: size.rows, columns: size.columns, ..WindowSize::default() }
 }
 
 fn status(end: End) -> ExitStatus {

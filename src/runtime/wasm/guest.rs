@@ -8,8 +8,8 @@ use wasmtime::{Engine, Memory, Store, StoreContextMut, Trap, UpdateDeadline, Was
 
 use super::container::ContainerLimits;
 use super::limits::MemoryUse;
-use super::modules::Program;
-use super::preview1;
+use super::modules::{Interface, Program};
+use super::{agentos, preview1};
 use crate::kernel::{Cause, End, Exec, INIT, Order, Outcome, Task};
 use crate::sys::cpu;
 
@@ -20,12 +20,23 @@ pub(super) struct Guest {
     pub(super) memory: Option<Memory>,
     /// Where several buffers of a guest are joined for one write.
     pub(super) scratch: Vec<u8>,
+    /// What a program that was built for another system finds.
+    pub(super) foreign: Foreign,
     /// The program it is about to become.
     pub(super) exec: Option<Exec>,
     limits: MemoryUse,
     container: Arc<ContainerLimits>,
     /// The CPU time of its thread when it began, without what the process had used before.
     cpu_start: Duration,
+}
+
+/// What programs of other systems than this one find besides what all have.
+#[derive(Default)]
+pub(super) struct Foreign {
+    /// The number, beyond all descriptors, that stands for `/`.
+    pub(super) root: Option<u32>,
+    /// The mode of what is made next by `path_open`.
+    pub(super) mode: Option<u16>,
 }
 
 /// The end of a program by `proc_exit`, on its way through the engine as an error.
@@ -123,17 +134,23 @@ impl Guest {
 
 /// Runs the program as the process of `task` on the calling thread until it ends or becomes another.
 pub(super) fn run(engine: &Engine, program: &Program, container: Arc<ContainerLimits>, mut task: Task) -> Outcome {
-    preview1::prepare(&mut task, program.is_plain);
+    if program.interface == Interface::Preview1 {
+        preview1::prepare(&mut task);
+    }
     let before = Duration::from_nanos(task.process.cpu().0);
-    let guest = Guest {
+    let mut guest = Guest {
         memory: None,
         scratch: Vec::new(),
+        foreign: Foreign::default(),
         exec: None,
         limits: MemoryUse::new(container.clone()),
         container,
         cpu_start: cpu::thread_time().saturating_sub(before),
         task,
     };
+    if program.interface == Interface::AgentOs {
+        agentos::prepare(&mut guest);
+    }
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limits);
     store.set_epoch_deadline(1);

@@ -6,6 +6,11 @@
 //! trap; 137 where the memory limit made it trap; 124 where its wall time or CPU time was over.
 
 mod abi;
+#[cfg(feature = "agentos")]
+mod agentos;
+#[cfg(not(feature = "agentos"))]
+#[path = "agentos_absent.rs"]
+mod agentos;
 mod calls;
 mod compiled;
 mod container;

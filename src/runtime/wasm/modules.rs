@@ -12,7 +12,7 @@ use wasmtime::{Engine, ExternType, InstancePre, Linker, Module};
 use super::compiled::Compiled;
 use super::guest::Guest;
 use super::program;
-use super::{Progress, abi, preview1};
+use super::{Progress, abi, agentos, preview1};
 use crate::kernel::{Found, LoadError};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::vfs::Errno;
@@ -23,8 +23,29 @@ const KEPT: usize = 64;
 /// A module whose imports are resolved.
 pub(super) struct Program {
     pub(super) pre: InstancePre<Guest>,
-    /// Whether it knows nothing but preview 1.
-    pub(super) is_plain: bool,
+    pub(super) interface: Interface,
+}
+
+/// What a module expects of the system beside preview 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interface {
+    /// Nothing.
+    Preview1,
+    /// `cowbox_v1`.
+    Cowbox,
+    /// `host_*`.
+    AgentOs,
+}
+
+impl Interface {
+    fn of(module: &Module) -> Interface {
+        let imports = |is_meant: fn(&str) -> bool| module.imports().any(|import| is_meant(import.module()));
+        match () {
+            () if imports(|name| name == abi::MODULE) => Interface::Cowbox,
+            () if imports(agentos::is_module) => Interface::AgentOs,
+            () => Interface::Preview1,
+        }
+    }
 }
 
 type Loaded<T> = std::result::Result<T, LoadError>;
@@ -47,6 +68,7 @@ impl Modules {
         let mut linker = Linker::new(engine);
         preview1::define(&mut linker)
             .and_then(|()| abi::define(&mut linker))
+            .and_then(|()| agentos::define(&mut linker))
             .map_err(|error| Error::new(ErrorKind::Runtime, format!("wasm engine: {error:#}")))?;
         let compiled = cache.map(|folder| Compiled::open(engine, folder)).transpose()?;
         Ok(Modules { linker, compiled, progress, table: Mutex::default() })
@@ -105,7 +127,6 @@ impl Modules {
                     .hint("build it as a command: with a main function, without -mexec-model=reactor"));
             }
         }
-        let is_plain = module.imports().all(|import| import.module() != abi::MODULE);
         let pre = self.linker.instantiate_pre(module).map_err(|error| {
             match error.downcast_ref::<wasmtime::UnknownImportError>() {
                 Some(import) => wrong(format!("imports {}.{}, which is not there", import.module(), import.name()))
@@ -113,7 +134,7 @@ impl Modules {
                 None => wrong(format!("does not fit WASI preview 1: {error:#}")),
             }
         })?;
-        Ok(Program { pre, is_plain })
+        Ok(Program { pre, interface: Interface::of(module) })
     }
 }
 
@@ -133,6 +154,9 @@ fn import_hint(module: &str, name: &str) -> &'static str {
         }
         ("env", _) => {
             "a function was left undefined when it was linked, or it is built with Emscripten: build it with wasi-sdk"
+        }
+        ("host_process" | "host_fs" | "host_user" | "host_net" | "host_tty", _) => {
+            "it is built for agentOS: its programs run with cowbox's feature `agentos`, but for what they import of its network"
         }
         (module, _) if module.contains(':') => "it is built for WASI preview 2: build it for wasm32-wasip1",
         _ => "modules get the functions of WASI preview 1 (wasi_snapshot_preview1) alone",

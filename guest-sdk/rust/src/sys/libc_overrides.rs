@@ -177,12 +177,7 @@ unsafe extern "C" fn __wasilibc_nocwd_mkdirat_nomode(dir: c_int, path: *const c_
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn __wasilibc_nocwd_faccessat(
-    dir: c_int,
-    path: *const c_char,
-    mode: c_int,
-    _flags: c_int,
-) -> c_int {
+unsafe extern "C" fn __wasilibc_nocwd_faccessat(dir: c_int, path: *const c_char, mode: c_int, _flags: c_int) -> c_int {
     // No flag says that the effective user is meant: libc's AT_EACCESS is 0.
     // SAFETY: C code passes strings.
     done(sys::faccessat(directory(dir), unsafe { text(path) }, Access(mode.cast_unsigned() & 7), false))
@@ -216,12 +211,6 @@ struct LibcStat {
     reserved: [i64; 3],
 }
 
-/// A device number of two, as Linux' makedev(3) makes it.
-pub(crate) fn device(major: u32, minor: u32) -> u64 {
-    let (major, minor) = (u64::from(major), u64::from(minor));
-    (major & 0xffff_f000) << 32 | (major & 0xfff) << 8 | (minor & 0xffff_ff00) << 12 | minor & 0xff
-}
-
 /// # Safety
 /// `target` points at room for a `struct stat`.
 unsafe fn fill(target: *mut LibcStat, result: Result<Stat, Errno>) -> c_int {
@@ -240,7 +229,7 @@ unsafe fn fill(target: *mut LibcStat, result: Result<Stat, Errno>) -> c_int {
             uid: stat.uid,
             gid: stat.gid,
             pad: 0,
-            rdev: device(stat.rdev_major, stat.rdev_minor),
+            rdev: crate::os::makedev(stat.rdev_major, stat.rdev_minor),
             size: stat.size.cast_signed(),
             block_size: stat.block_size.cast_signed(),
             blocks: stat.blocks.cast_signed(),

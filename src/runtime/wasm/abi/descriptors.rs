@@ -10,13 +10,13 @@ use crate::vfs::{Errno, Result};
 /// How many descriptors one poll may name.
 const POLLED_MAX: u32 = 1 << 16;
 
-fn write_pair(memory: &mut GuestMemory<'_>, at: u32, pair: (u32, u32)) -> Result<()> {
+pub(super) fn write_pair(memory: &mut GuestMemory<'_>, at: u32, pair: (u32, u32)) -> Result<()> {
     memory.write_u32(at, pair.0)?;
     memory.write_u32(at + 4, pair.1)
 }
 
 /// Only these flags of open(2) are known here.
-fn only(flags: u32, known: u32) -> Result<()> {
+pub(super) fn only(flags: u32, known: u32) -> Result<()> {
     if flags & !known == 0 { Ok(()) } else { Err(Errno::Inval) }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "proc_spawn" => processes::proc_spawn: (path: u32, path_len: u32, argv: u32, argv_len: u32, env: u32, env_len: u32,
             actions: u32, count: u32, attr: u32, pid: u32);
         "proc_wait" => processes::proc_wait: (pid: i32, options: u32, result: u32);
+        "proc_explain" => processes::proc_explain: (buf: u32, buf_len: u32, used: u32);
         "proc_kill" => processes::proc_kill: (pid: i32, signal: u32);
         "proc_info" => processes::proc_info: (pid: i32, result: u32);
         "proc_setpgid" => processes::proc_setpgid: (pid: i32, group: i32);

@@ -142,6 +142,20 @@ pub(super) fn proc_wait(
     memory.write(result, &bytes)
 }
 
+/// As much of the text as there is room for.
+pub(super) fn proc_explain(
+    guest: &mut Guest,
+    memory: &mut GuestMemory<'_>,
+    buf: u32,
+    buf_len: u32,
+    used: u32,
+) -> Result<()> {
+    let text = guest.task.explanation().unwrap_or_default();
+    let fits = text.floor_char_boundary(buf_len as usize);
+    memory.write(buf, &text.as_bytes()[..fits])?;
+    memory.write_u32(used, fits as u32)
+}
+
 pub(super) fn proc_kill(guest: &mut Guest, _: &mut GuestMemory<'_>, pid: i32, signal: u32) -> Result<()> {
     let signal = match signal {
         0 => None,

@@ -58,7 +58,7 @@ pub(super) fn fd_close(guest: &mut Guest, _: &mut GuestMemory<'_>, fd: u32) -> R
 /// witx `fdstat`: 24 bytes.
 pub(super) fn fd_fdstat_get(guest: &mut Guest, memory: &mut GuestMemory<'_>, fd: u32, stat: u32) -> Result<()> {
     let mut bytes = [0; 24];
-    if fd == start::CWD {
+    if fd == start::CWD || guest.foreign.root == Some(fd) {
         bytes[0] = file_type(FileKind::Directory);
         bytes[8..16].copy_from_slice(&rights::ALL.to_le_bytes());
         bytes[16..24].copy_from_slice(&rights::ALL.to_le_bytes());
@@ -359,7 +359,10 @@ pub(super) fn fd_prestat_dir_name(
 }
 
 fn preopened(guest: &mut Guest, fd: u32) -> Result<&'static str> {
-    guest.task.fds.descriptor(fd)?.preopened.ok_or(Errno::BadF)
+    match guest.foreign.root {
+        Some(root) if root == fd => Ok("/"),
+        _ => guest.task.fds.descriptor(fd)?.preopened.ok_or(Errno::BadF),
+    }
 }
 
 /// witx `fd_readdir`: as much of the entries behind `cookie` as fits, the last one cut off.

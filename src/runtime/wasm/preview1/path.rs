@@ -111,6 +111,7 @@ pub(super) fn path_open(
         (false, true) => (follow(lookup)?, Intent::FindOrMake),
         (false, false) => (follow(lookup)?, Intent::Find),
     };
+    let mode = guest.foreign.mode.take().unwrap_or(0o666);
     guest.task.fds.check_room()?;
     let from = start::directory(guest, fd)?;
     if let (Directory::Open(descriptor, _), true) = (&from, oflags & TRUNC != 0) {
@@ -127,7 +128,7 @@ pub(super) fn path_open(
         (_, false) => flags::READ_ONLY,
     };
     let walked = walk_from(guest, &from, memory.slice(path, len)?, follow, intent, None)?.walked;
-    let file = guest.task.open(&walked, status, 0o666)?;
+    let file = guest.task.open(&walked, status, mode)?;
     drop(walked);
     let descriptor = Descriptor { rights: base, inheriting, ..Descriptor::new(file) };
     let number = guest.task.fds.insert(descriptor)?;

@@ -20,10 +20,7 @@ use crate::vfs::{FileKind, Follow, Place, Result, Scope, Walked, same_inode};
 pub(super) const CWD: u32 = -100_i32 as u32;
 
 /// Gives a program what it finds open: one that knows preview 1 alone, two directories behind the standard streams.
-pub(in crate::runtime::wasm) fn prepare(task: &mut Task, is_plain: bool) {
-    if !is_plain {
-        return;
-    }
+pub(in crate::runtime::wasm) fn prepare(task: &mut Task) {
     task.fds.remove_from(3);
     let open = |place: &Arc<Place>, name| {
         let file = OpenFile::new(Object::Directory(place.clone()), flags::READ_ONLY);
@@ -74,6 +71,8 @@ pub(super) struct Start<'p> {
 pub(super) enum Directory<'a> {
     /// The working directory of the process: paths are resolved as on Linux.
     Working,
+    /// `/`, for programs that know it by a number of its own.
+    Root,
     Open(&'a Descriptor, &'a Arc<Place>),
 }
 
@@ -81,6 +80,9 @@ pub(super) enum Directory<'a> {
 pub(super) fn directory(guest: &Guest, fd: u32) -> Result<Directory<'_>> {
     if fd == CWD {
         return Ok(Directory::Working);
+    }
+    if guest.foreign.root == Some(fd) {
+        return Ok(Directory::Root);
     }
     let descriptor = guest.task.fds.descriptor(fd)?;
     Ok(Directory::Open(descriptor, descriptor.file.directory()?))
@@ -107,6 +109,7 @@ pub(super) fn walk_from<'p>(
     };
     let place = match directory {
         Directory::Working => return at(&task.cwd, Scope::Namespace),
+        Directory::Root => return at(task.namespace.root(), Scope::Namespace),
         Directory::Open(descriptor, place) if descriptor.preopened != Some(".") => return at(place, Scope::Beneath),
         Directory::Open(_, place) => *place,
     };

@@ -5,6 +5,7 @@ mod compiled;
 mod ends;
 mod files;
 mod programs;
+mod terminals;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -1,5 +1,8 @@
 //! A cowbox of one's own for each test: the built program on a store in a temporary folder.
 
+#[cfg(unix)]
+pub mod pty;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

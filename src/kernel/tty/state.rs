@@ -12,10 +12,13 @@ use crate::kernel::process::{Pid, Process};
 use crate::kernel::signal::{Disposition, Signal};
 use crate::kernel::table::Ids;
 use crate::kernel::wait::WaitQueue;
-use crate::vfs::{Errno, Result};
+use crate::vfs::{Device, Errno, Result};
 
 /// How many bytes may have been typed that the discipline has no room for yet.
 const TYPED_MAX: usize = 64 << 10;
+
+/// The major number of pseudo-terminals.
+pub(super) const PTS: u32 = 136;
 
 /// The size of a terminal's window (`struct winsize`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub(super) struct State {
     /// How many [`Terminal`](super::Terminal)s there are.
     open: usize,
     hung_up: bool,
+    /// How many bytes processes may still write.
+    left: Option<u64>,
 }
 
 /// To whom a signal goes once the lock is released.
@@ -75,7 +80,7 @@ pub(super) struct Read {
 
 impl Tty {
     /// A terminal that belongs to no session.
-    pub(super) fn new(jobs: Weak<dyn Jobs>, number: Option<u32>, size: WindowSize) -> Arc<Tty> {
+    pub(super) fn new(jobs: Weak<dyn Jobs>, number: Option<u32>, size: WindowSize, left: Option<u64>) -> Arc<Tty> {
         let state = State {
             discipline: Discipline::default(),
             typed: VecDeque::new(),
@@ -83,6 +88,7 @@ impl Tty {
             session: 0,
             foreground: 0,
             open: 0,
+            left,
             hung_up: false,
         };
         Arc::new(Tty {
@@ -100,23 +106,26 @@ impl Tty {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, then wakes and sends what follows from it.
+    /// Changes the state, then sends and wakes what follows from it: who waits sees the signal before the change.
     fn change<T>(&self, change: impl FnOnce(&mut State, &mut Vec<Send>) -> T) -> T {
         let mut signals = Vec::new();
         let value = change(&mut self.lock(), &mut signals);
+        self.send(signals);
         for queue in [&self.readers, &self.writers, &self.watchers, &self.typists] {
             queue.wake_all();
         }
-        if let Some(jobs) = self.jobs.upgrade() {
-            for signal in signals {
-                match signal {
-                    Send::Group(group, signal) if group > 0 => jobs.signal_group(group, signal),
-                    Send::Process(pid, signal) if pid > 0 => jobs.signal(pid, signal),
-                    _ => {}
-                }
+        value
+    }
+
+    fn send(&self, signals: Vec<Send>) {
+        let Some(jobs) = self.jobs.upgrade() else { return };
+        for signal in signals {
+            match signal {
+                Send::Group(group, signal) if group > 0 => jobs.signal_group(group, signal),
+                Send::Process(pid, signal) if pid > 0 => jobs.signal(pid, signal),
+                _ => {}
             }
         }
-        value
     }
 
     /// Its name below `/dev`.
@@ -124,9 +133,9 @@ impl Tty {
         self.number.map_or("/dev/console".to_owned(), |number| format!("/dev/pts/{number}"))
     }
 
-    /// The number below `/dev/pts`; none for the console.
-    pub fn number(&self) -> Option<u32> {
-        self.number
+    /// Its number as a device, as on Linux.
+    pub fn device(&self) -> Device {
+        self.number.map_or(Device { major: 5, minor: 1 }, |minor| Device { major: PTS, minor })
     }
 
     // The side that types and looks.
@@ -175,20 +184,21 @@ impl Tty {
 
     /// The other side is gone: reads meet the end, writes fail, and the session is told.
     pub fn hang_up(&self) {
-        self.change(|state, signals| {
-            if std::mem::replace(&mut state.hung_up, true) {
-                return;
-            }
+        let (session, foreground) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.session), std::mem::take(&mut state.foreground))
+        };
+        // A process that reads has the signal before it meets the end.
+        for signal in [Signal::HUP, Signal::CONT] {
+            // Whoever leads the session is in the group of its number.
+            let leader = if foreground == session { 0 } else { session };
+            self.send(vec![Send::Process(leader, signal), Send::Group(foreground, signal)]);
+        }
+        self.change(|state, _| {
+            state.hung_up = true;
             state.typed.clear();
             state.discipline.flush_input();
             state.discipline.flush_output();
-            for signal in [Signal::HUP, Signal::CONT] {
-                signals.push(Send::Process(state.session, signal));
-                if state.foreground != state.session {
-                    signals.push(Send::Group(state.foreground, signal));
-                }
-            }
-            (state.session, state.foreground) = (0, 0);
         });
     }
 
@@ -234,18 +244,28 @@ impl Tty {
         })
     }
 
-    /// Writes as much as there is room for; none where there is none. [`Errno::Io`] where nobody looks any more.
+    /// Writes as much as there is room for; none where there is none. [`Errno::Io`] where nobody looks any more,
+    /// [`Errno::FBig`] where nothing more may be shown.
     pub(super) fn try_write(&self, bytes: &[u8]) -> Option<Result<usize>> {
         {
             let state = self.lock();
             if state.hung_up {
                 return Some(Err(Errno::Io));
             }
+            if state.left == Some(0) {
+                return Some(Err(Errno::FBig));
+            }
             if state.discipline.room() == 0 {
                 return None;
             }
         }
-        let len = self.change(|state, _| state.discipline.write(bytes));
+        let len = self.change(|state, _| {
+            let most =
+                state.left.map_or(bytes.len(), |left| bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let len = state.discipline.write(&bytes[..most]);
+            state.left = state.left.map(|left| left - len as u64);
+            len
+        });
         (len > 0 || bytes.is_empty()).then_some(Ok(len))
     }
 
@@ -297,12 +317,12 @@ impl Tty {
     }
 
     /// Gives it to a session, with a group in the foreground.
-    pub(super) fn give_to(&self, session: Pid, foreground: Pid) {
+    pub(in crate::kernel) fn give_to(&self, session: Pid, foreground: Pid) {
         let mut state = self.lock();
         (state.session, state.foreground) = (session, foreground);
     }
 
-    pub(super) fn set_foreground(&self, group: Pid) {
+    pub(in crate::kernel) fn set_foreground(&self, group: Pid) {
         self.lock().foreground = group;
     }
 
