@@ -65,9 +65,8 @@ pub fn cd(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
 
 fn change(shell: &mut Shell, target: &str, physical: bool, prints: bool) -> Run<i32> {
     if let Err(errno) = enter(shell, target, physical) {
-        let reason = if errno == sys::Errno::ENOENT { describe(errno) } else { describe(errno) };
-        shell.complain(&format!("cd: can't cd to {target}: {reason}"));
-        return Ok(2).map(|_: i32| 1);
+        shell.complain(&format!("cd: can't cd to {target}: {}", describe(errno)));
+        return Ok(1);
     }
     if prints {
         let directory = shell.working_directory();
@@ -280,7 +279,7 @@ pub fn umask(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         }
         None => {
             shell.complain(&format!("umask: Illegal mode: {word}"));
-            Ok(2).map(|_: i32| 1)
+            Ok(1)
         }
     }
 }

@@ -21,11 +21,15 @@ use std::rc::Rc;
 use crate::exec::simple::Expanded;
 use crate::shell::{Run, Shell};
 
+/// A builtin that gets words, its name first, and gives a status.
+type Plain = fn(&mut Shell, &[Rc<str>]) -> Run<i32>;
+/// One that takes assignments of arrays as well.
+type Declaring = fn(&mut Shell, &Expanded<'_>) -> Run<i32>;
+
 #[derive(Clone, Copy)]
 pub enum Kind {
-    Plain(fn(&mut Shell, &[Rc<str>]) -> Run<i32>),
-    /// Takes assignments of arrays as well.
-    Declaring(fn(&mut Shell, &Expanded<'_>) -> Run<i32>),
+    Plain(Plain),
+    Declaring(Declaring),
 }
 
 #[derive(Clone, Copy)]
@@ -37,7 +41,7 @@ pub struct Builtin {
 
 /// The builtin of this name.
 pub fn find(name: &str) -> Option<Builtin> {
-    let (run, special): (fn(&mut Shell, &[Rc<str>]) -> Run<i32>, bool) = match name {
+    let (run, special): (Plain, bool) = match name {
         ":" => (|_, _| Ok(0), true),
         "true" => (|_, _| Ok(0), false),
         "false" => (|_, _| Ok(1), false),
@@ -84,7 +88,7 @@ pub fn find(name: &str) -> Option<Builtin> {
         "unset" => (declare::unset, true),
         "wait" => (jobs::wait, false),
         _ => {
-            let (run, special): (fn(&mut Shell, &Expanded<'_>) -> Run<i32>, bool) = match name {
+            let (run, special): (Declaring, bool) = match name {
                 "declare" | "typeset" => (declare::declare, false),
                 "export" => (declare::export, true),
                 "local" => (declare::local, false),

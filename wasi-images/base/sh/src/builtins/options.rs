@@ -6,8 +6,11 @@ use crate::shell::{Options, Run, Shell};
 use crate::syntax::quote;
 use crate::variables::Value;
 
+/// Where an option is kept.
+type Place = fn(&mut Options) -> &mut bool;
+
 /// Options of `set -o`: the name, the letter, where it is.
-const OPTIONS: &[(&str, char, fn(&mut Options) -> &mut bool)] = &[
+const OPTIONS: &[(&str, char, Place)] = &[
     ("allexport", 'a', |o| &mut o.allexport),
     ("braceexpand", 'B', |o| &mut o.braceexpand),
     ("emacs", '\0', |o| &mut o.emacs),
@@ -34,7 +37,7 @@ const OPTIONS: &[(&str, char, fn(&mut Options) -> &mut bool)] = &[
     ("xtrace", 'x', |o| &mut o.xtrace),
 ];
 
-const SHOPTS: &[(&str, fn(&mut Options) -> &mut bool)] = &[
+const SHOPTS: &[(&str, Place)] = &[
     ("dotglob", |o| &mut o.dotglob),
     ("expand_aliases", |o| &mut o.expand_aliases),
     ("extglob", |o| &mut o.extglob),

@@ -123,7 +123,7 @@ impl Printer<'_> {
     fn number_or_argument(&mut self, rest: &str) -> (i64, usize) {
         if rest.starts_with('*') {
             let argument = self.next().unwrap_or_default();
-            return (self.integer(&argument) as i64, 1);
+            return (self.integer(&argument), 1);
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         (rest[..digits].parse().unwrap_or(0), digits)

@@ -35,10 +35,7 @@ impl Shell {
             {
                 // All of it is known before anybody reads.
                 started.push(Started::Ended(self.status));
-                input = Some(match self.input_of(&content) {
-                    Ok(fd) => fd,
-                    Err(stop) => return Err(stop),
-                });
+                input = Some(self.input_of(&content)?);
                 continue;
             }
             let mut output = None;
@@ -238,6 +235,10 @@ impl Shell {
     /// Starts a list in the background.
     pub fn background(&mut self, item: &Item) -> Run {
         self.realize_output();
+        if !self.options.interactive && self.jobs.all.len() >= 64 {
+            // A script that never waits would leave them all behind.
+            self.forget_ended();
+        }
         let mut actions = Vec::new();
         let null = if self.options.monitor {
             None

@@ -286,7 +286,7 @@ impl Shell {
             Held::Many { mut values, each } => {
                 if matches!(parameter.name, Name::Special(_)) {
                     // Counted from $0.
-                    if offset == 0 || offset < 0 {
+                    if offset <= 0 {
                         values.insert(0, self.name.clone());
                     }
                     let offset = if offset > 0 { offset - 1 } else { offset };

@@ -163,7 +163,7 @@ impl Reader<'_> {
                 }
                 let no = self.expression(CONDITIONAL)?;
                 left = Expression::Conditional(Box::new((left, yes, no)));
-            } else if level <= COMMA && self.rest().starts_with(',') {
+            } else if level == COMMA && self.rest().starts_with(',') {
                 self.take(",");
                 let right = self.expression(ASSIGNMENT)?;
                 left = Expression::Binary(Binary::Comma, Box::new(left), Box::new(right));

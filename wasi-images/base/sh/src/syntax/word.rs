@@ -95,7 +95,7 @@ impl Lexer<'_> {
         if length == 0 || !is_name(&rest[..length]) {
             return Ok(None);
         }
-        let behind = rest[length..].as_bytes();
+        let behind = &rest.as_bytes()[length..];
         let plain = matches!(behind, [b'=', ..] | [b'+', b'=', ..]);
         if !plain && behind.first() != Some(&b'[') {
             return Ok(None);
