@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::discipline::Reading;
+use super::state::Tty;
 use super::termios::Termios;
-use super::tty::Tty;
 use crate::kernel::open_file::{Ready, Stream, stream_attr};
 use crate::kernel::process::{Pid, Process};
 use crate::kernel::signal::Signal;

@@ -493,7 +493,8 @@ pub fn sigaction(signal: i32, action: impl Into<SigAction>) -> Result<SigAction>
     // The function first: a signal may come on the way back from the very call that sets it.
     let replaced = handler.swap(address, Ordering::AcqRel);
     // SAFETY: `new` has its 16 bytes, and no old one is asked for.
-    if let Err(errno) = check(unsafe { imports::sig_action(signal.cast_unsigned(), new.as_ptr(), std::ptr::null_mut()) })
+    if let Err(errno) =
+        check(unsafe { imports::sig_action(signal.cast_unsigned(), new.as_ptr(), std::ptr::null_mut()) })
     {
         handler.store(replaced, Ordering::Release);
         return Err(errno);
@@ -682,9 +683,7 @@ pub fn poll(list: &mut [PollFd], timeout: Option<Duration>) -> Result<usize> {
     }
     let mut ready = 0;
     // SAFETY: eight bytes an entry, and `ready` is live.
-    check(unsafe {
-        imports::fd_poll(encoded.as_mut_ptr(), list.len() as u32, nanoseconds(timeout), &raw mut ready)
-    })?;
+    check(unsafe { imports::fd_poll(encoded.as_mut_ptr(), list.len() as u32, nanoseconds(timeout), &raw mut ready) })?;
     for (entry, bytes) in list.iter_mut().zip(encoded.chunks_exact(8)) {
         entry.revents = PollEvents(u32::from(u16::from_le_bytes([bytes[6], bytes[7]])));
     }
@@ -887,14 +886,7 @@ pub fn removexattr(path: impl Bytes, name: impl Bytes, follow: bool) -> Result<(
     let (path, name) = (path.bytes(), name.bytes());
     // SAFETY: all buffers are live and of those lengths.
     check(unsafe {
-        imports::path_removexattr(
-            AT_FDCWD,
-            path.as_ptr(),
-            path.len(),
-            name.as_ptr(),
-            name.len(),
-            link_flags(follow),
-        )
+        imports::path_removexattr(AT_FDCWD, path.as_ptr(), path.len(), name.as_ptr(), name.len(), link_flags(follow))
     })
 }
 

@@ -105,6 +105,7 @@ pub struct Shell {
     pub errexit_ignored: u32,
     /// A command substitution ran since the command began: its status is that of an assignment.
     pub substituted: bool,
+    pub commands_run: u32,
     pub hash: BTreeMap<Rc<str>, (Rc<str>, u32)>,
     pub random: u32,
     pub started: std::time::Instant,
@@ -152,6 +153,7 @@ impl Shell {
             subshells: 0,
             errexit_ignored: 0,
             substituted: false,
+            commands_run: 0,
             hash: BTreeMap::new(),
             random: pid as u32 ^ 0x5bd1_e995,
             started: std::time::Instant::now(),

@@ -110,11 +110,13 @@ fn declare_as(shell: &mut Shell, expanded: &Expanded<'_>, local: bool) -> Run<i3
 }
 
 fn print_functions(shell: &mut Shell, names: &[Rc<str>], only_names: bool) -> Run<i32> {
-    let mut names: Vec<Rc<str>> = if names.is_empty() { shell.functions.keys().cloned().collect() } else { names.to_vec() };
+    let all = names.is_empty();
+    let mut names: Vec<Rc<str>> = if all { shell.functions.keys().cloned().collect() } else { names.to_vec() };
     names.sort();
     let mut status = 0;
     for name in names {
         match shell.functions.get(&name).cloned() {
+            Some(_) if only_names && !all => shell.print(&format!("{name}\n")),
             Some(_) if only_names => shell.print(&format!("declare -f {name}\n")),
             Some(function) => shell.print(&format!("{}\n", function.text)),
             None => status = 1,

@@ -109,7 +109,8 @@ struct Word {
 impl Word {
     fn at(line: &[char], cursor: usize) -> Word {
         let mut word = Word { start: 0, text: String::new(), command: true, quote: None, quoted_at_start: false };
-        let mut command = true;
+        // Whether a command's name is expected, and whether this is the value of an assignment before it.
+        let (mut expected, mut value) = (true, false);
         let mut at = 0;
         while at < cursor {
             let c = line[at];
@@ -133,19 +134,15 @@ impl Word {
                 }
                 (None, ' ' | '\t' | '\n' | ';' | '|' | '&' | '(' | ')' | '<' | '>' | '`' | '=') => {
                     let keyword = matches!(word.text.as_str(), "if" | "then" | "else" | "elif" | "while" | "until" | "do" | "!" | "{" | "time" | "exec" | "command");
-                    command = match c {
-                        ';' | '|' | '&' | '(' | '`' | '\n' => true,
-                        '<' | '>' | ')' => false,
+                    match c {
+                        ';' | '|' | '&' | '(' | '`' | '\n' => (expected, value) = (true, false),
+                        '<' | '>' | ')' => (expected, value) = (false, false),
                         // An assignment may come before the name.
-                        '=' => {
-                            word.command = false;
-                            command
-                        }
-                        _ if word.text.is_empty() => command,
-                        _ => (word.command && keyword) || (command && line[word.start..at - 1].contains(&'=')),
-                    };
-                    let is_value = c == '=';
-                    word = Word { start: at, text: String::new(), command: command && !is_value, quote: None, quoted_at_start: false };
+                        '=' => value = true,
+                        _ if word.text.is_empty() && !value => {}
+                        _ => (expected, value) = (expected && (value || keyword), false),
+                    }
+                    word = Word { start: at, text: String::new(), command: expected && !value, quote: None, quoted_at_start: false };
                 }
                 (None, _) => word.text.push(c),
             }

@@ -148,6 +148,8 @@ impl Typed {
                     return Some(line.contents());
                 }
                 Key::Control('c') | Key::Interrupt => {
+                    line.end();
+                    line.insert("\u{3}");
                     screen.finish(prompt, &line.text);
                     self.abandoned = true;
                     return None;

@@ -34,13 +34,10 @@ impl Pattern {
     /// Reads a pattern in which `\` takes away the meaning of what follows.
     pub fn new(text: &str, extended: bool) -> Pattern {
         let chars: Vec<char> = text.chars().collect();
-        let mut at = 0;
-        Pattern { items: items(&chars, &mut at, extended, false, 0), extended: false }.noting_groups()
-    }
-
-    fn noting_groups(mut self) -> Pattern {
-        self.extended = self.items.iter().any(|item| matches!(item, Item::Group(..)));
-        self
+        let mut reader = Reader { chars: &chars, at: 0, extended };
+        let items = reader.items(false, 0);
+        let extended = items.iter().any(|item| matches!(item, Item::Group(..)));
+        Pattern { items, extended }
     }
 
     /// The text this pattern is, if it is nothing else.
@@ -89,60 +86,70 @@ impl Pattern {
     }
 }
 
-/// Reads items up to the end, or within a group up to `|` or `)`.
-fn items(chars: &[char], at: &mut usize, extended: bool, in_group: bool, depth: u32) -> Vec<Item> {
-    let mut items = Vec::new();
-    while let Some(&c) = chars.get(*at) {
-        if in_group && matches!(c, '|' | ')') {
-            break;
-        }
-        *at += 1;
-        if extended && depth < DEPTH && matches!(c, '?' | '*' | '+' | '@' | '!') && chars.get(*at) == Some(&'(') {
-            let before = *at;
-            if let Some(alternatives) = group(chars, at, depth) {
-                items.push(Item::Group(c, alternatives));
-                continue;
-            }
-            *at = before;
-        }
-        match c {
-            '\\' => {
-                if let Some(&next) = chars.get(*at) {
-                    *at += 1;
-                    items.push(Item::Character(next));
-                } else {
-                    items.push(Item::Character('\\'));
-                }
-            }
-            '?' => items.push(Item::One),
-            '*' => {
-                if !matches!(items.last(), Some(Item::Any)) {
-                    items.push(Item::Any);
-                }
-            }
-            '[' => match set(chars, at) {
-                Some(set) => items.push(set),
-                None => items.push(Item::Character('[')),
-            },
-            c => items.push(Item::Character(c)),
-        }
-    }
-    items
+struct Reader<'a> {
+    chars: &'a [char],
+    at: usize,
+    /// Whether groups are known. They are no longer where one had no end: then no other that is left has one.
+    extended: bool,
 }
 
-/// The alternatives of a group, whose parenthesis comes next. Nothing where it has no end.
-fn group(chars: &[char], at: &mut usize, depth: u32) -> Option<Vec<Vec<Item>>> {
-    *at += 1;
-    let mut alternatives = Vec::new();
-    loop {
-        alternatives.push(items(chars, at, true, true, depth + 1));
-        match chars.get(*at) {
-            Some('|') => *at += 1,
-            Some(_) => {
-                *at += 1;
-                return Some(alternatives);
+impl Reader<'_> {
+    /// Reads items up to the end, or within a group up to `|` or `)`.
+    fn items(&mut self, in_group: bool, depth: u32) -> Vec<Item> {
+        let mut items = Vec::new();
+        while let Some(&c) = self.chars.get(self.at) {
+            if in_group && matches!(c, '|' | ')') {
+                break;
             }
-            None => return None,
+            self.at += 1;
+            if self.extended && depth < DEPTH && matches!(c, '?' | '*' | '+' | '@' | '!') && self.chars.get(self.at) == Some(&'(') {
+                let before = self.at;
+                if let Some(alternatives) = self.group(depth) {
+                    items.push(Item::Group(c, alternatives));
+                    continue;
+                }
+                self.extended = false;
+                self.at = before;
+            }
+            match c {
+                '\\' => {
+                    if let Some(&next) = self.chars.get(self.at) {
+                        self.at += 1;
+                        items.push(Item::Character(next));
+                    } else {
+                        items.push(Item::Character('\\'));
+                    }
+                }
+                '?' => items.push(Item::One),
+                '*' => {
+                    if !matches!(items.last(), Some(Item::Any)) {
+                        items.push(Item::Any);
+                    }
+                }
+                '[' => match set(self.chars, &mut self.at) {
+                    Some(set) => items.push(set),
+                    None => items.push(Item::Character('[')),
+                },
+                c => items.push(Item::Character(c)),
+            }
+        }
+        items
+    }
+
+    /// The alternatives of a group, whose parenthesis comes next. Nothing where it has no end.
+    fn group(&mut self, depth: u32) -> Option<Vec<Vec<Item>>> {
+        self.at += 1;
+        let mut alternatives = Vec::new();
+        loop {
+            alternatives.push(self.items(true, depth + 1));
+            match self.chars.get(self.at) {
+                Some('|') => self.at += 1,
+                Some(_) => {
+                    self.at += 1;
+                    return Some(alternatives);
+                }
+                None => return None,
+            }
         }
     }
 }
@@ -301,9 +308,14 @@ pub fn escape_into(pattern: &mut String, text: &str) {
     }
 }
 
-/// Whether the text holds characters that mean something in a pattern.
+/// Whether the text holds characters that may mean something in a pattern.
 pub fn is_active(text: &str, extended: bool) -> bool {
-    text.contains(['*', '?', '[']) || (extended && text.contains("(") && text.contains(['+', '@', '!']))
+    text.bytes().any(|b| matches!(b, b'*' | b'?' | b'[')) || (extended && text.contains('(') && text.contains(['+', '@', '!']))
+}
+
+/// Whether the text is a pattern: a bracket alone, as in `[ -f x ]`, makes none.
+pub fn is_pattern(text: &str, extended: bool) -> bool {
+    is_active(text, extended) && (text.contains(['*', '?', '(']) || text.find('[').is_some_and(|at| text[at..].contains(']')))
 }
 
 #[cfg(test)]

@@ -806,6 +806,7 @@ impl<'a> Lexer<'a> {
     fn test_command(&mut self) -> Result<(), SyntaxError> {
         const OPERATORS: [&str; 4] = ["==", "=", "!=", "=~"];
         let mut regex = false;
+        let mut parentheses = 0;
         loop {
             self.next_byte();
             let start = self.text.at;
@@ -826,7 +827,13 @@ impl<'a> Lexer<'a> {
             match self.found() {
                 Found::End => return Err(self.error("end of file unexpected (expecting \"]]\")")),
                 Found::Newline => self.operator("\n", start),
-                Found::Operator(operator) => self.operator(operator, start),
+                Found::Operator(operator) => {
+                    parentheses += u32::from(operator == "(");
+                    if parentheses > DEPTH {
+                        return Err(self.error("nested too deeply"));
+                    }
+                    self.operator(operator, start);
+                }
                 Found::Number(number) => {
                     let word = Word::literal(&number);
                     self.word_token(word, start);
