@@ -35,6 +35,8 @@ struct State {
     scripts_running: u32,
     function_names: Vec<Rc<str>>,
     errexit_ignored: u32,
+    /// So that commands that start shells that start shells end as well.
+    depth: u32,
     getopts_at: (usize, usize),
     random: u32,
     seconds: i64,
@@ -69,6 +71,7 @@ impl Shell {
             scripts_running: self.scripts_running,
             function_names: self.function_names.clone(),
             errexit_ignored: self.errexit_ignored,
+            depth: self.depth,
             getopts_at: self.getopts_at,
             random: self.random,
             seconds: self.seconds_base + self.started.elapsed().as_secs() as i64,
@@ -123,6 +126,7 @@ impl Shell {
         self.scripts_running = state.scripts_running;
         self.function_names = state.function_names;
         self.errexit_ignored = state.errexit_ignored;
+        self.depth = state.depth;
         self.getopts_at = state.getopts_at;
         self.random = state.random ^ (sys::getpid() as u32).wrapping_mul(0x9e37_79b9);
         self.seconds_base = state.seconds;

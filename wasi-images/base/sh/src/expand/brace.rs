@@ -78,7 +78,9 @@ type Braces = Option<(usize, usize, Vec<Vec<Unit>>)>;
 /// Where the first braces that expand begin and end, and what they stand for. The outer `None`: too much.
 fn first_braces(units: &[Unit], found: &mut bool, budget: &mut usize, depth: u32) -> Option<Braces> {
     let character = |at: usize| if let Some(Unit::Character(c)) = units.get(at) { Some(*c) } else { None };
-    for start in 0..units.len() {
+    // Behind the last closing brace none is closed.
+    let last = (0..units.len()).rev().find(|at| character(*at) == Some('}')).unwrap_or(0);
+    for start in 0..last {
         if character(start) != Some('{') {
             continue;
         }
