@@ -76,6 +76,7 @@ cp -R "$repository/guest-sdk/rust/src" "$repository/guest-sdk/rust/Cargo.toml" "
 for package in onig sh tools; do
     mkdir "$new/wasi-images/base/$package"
     cp -R "$folder/$package/src" "$folder/$package/Cargo.toml" "$new/wasi-images/base/$package/"
+    [ ! -e "$folder/$package/build.rs" ] || cp "$folder/$package/build.rs" "$new/wasi-images/base/$package/"
 done
 for manifest in "$new"/crates/*/Cargo.toml "$new"/guest-sdk/rust/Cargo.toml "$new"/wasi-images/base/*/Cargo.toml; do
     awk -f "$folder/programs/manifest.awk" "$manifest" > "$work/manifest"

@@ -12,7 +12,7 @@ failed() { echo "wasi-images/base: $1; run wasi-images/base/build.sh" >&2; exit 
 # All that goes into the image.
 inputs() {
     printf '%s\n' toolchain.sh wasi-cargo pack/Cargo.toml pack/Cargo.lock base/build.sh base/check.sh base/profile.toml base/files.txt base/config.json \
-        base/onig/Cargo.toml base/sh/Cargo.toml base/tools/Cargo.toml ../guest-sdk/rust/Cargo.toml
+        base/onig/Cargo.toml base/sh/Cargo.toml base/sh/build.rs base/tools/Cargo.toml ../guest-sdk/rust/Cargo.toml
     find pack/src base/rootfs base/patches base/programs base/onig/src base/sh/src base/tools/src ../guest-sdk/rust/src -type f
 }
 

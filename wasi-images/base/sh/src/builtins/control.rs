@@ -145,10 +145,8 @@ pub fn dot(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     let positional = (rest.len() > 1).then(|| std::mem::replace(&mut shell.positional, Rc::new(rest[1..].to_vec())));
     let line = shell.line;
     shell.scripts_running += 1;
-    shell.depth += 1;
     shell.status = 0;
-    let result = if shell.depth > 500 { shell.abort("scripts nested too deeply") } else { shell.run_script(text::from_bytes(&content)) };
-    shell.depth -= 1;
+    let result = shell.run_script(text::from_bytes(&content));
     shell.scripts_running -= 1;
     shell.line = line;
     if let Some(positional) = positional {
@@ -201,7 +199,8 @@ pub fn history(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     }
     let count = words.get(1).and_then(|word| word.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let skipped = shell.history.len().saturating_sub(count);
-    let lines: Vec<String> = shell.history.iter().enumerate().skip(skipped).map(|(at, line)| format!("{:5}  {line}\n", at + 1)).collect();
+    let lines: Vec<String> =
+        shell.history.iter().enumerate().skip(skipped).map(|(at, line)| format!("{:5}  {line}\n", at + 1)).collect();
     for line in lines {
         shell.print(&line);
     }

@@ -21,13 +21,19 @@ pub struct Choice {
     pub ending: &'static str,
 }
 
-const KEYWORDS: &[&str] = &["case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "select", "then", "until", "while"];
+const KEYWORDS: &[&str] =
+    &["case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "select", "then", "until", "while"];
 
 impl Shell {
     /// What could stand at the cursor.
     pub fn complete(&mut self, line: &[char], cursor: usize) -> Completion {
         let word = Word::at(line, cursor);
-        if let Some(name) = word.text.rsplit_once('$').map(|(_, name)| name).filter(|name| name.chars().all(|c| c == '_' || c == '{' || c.is_ascii_alphanumeric())) {
+        if let Some(name) = word
+            .text
+            .rsplit_once('$')
+            .map(|(_, name)| name)
+            .filter(|name| name.chars().all(|c| c == '_' || c == '{' || c.is_ascii_alphanumeric()))
+        {
             return self.variables(name, cursor);
         }
         if word.command && !word.text.contains('/') {
@@ -38,9 +44,13 @@ impl Shell {
 
     fn variables(&mut self, name: &str, cursor: usize) -> Completion {
         let (braced, name) = name.strip_prefix('{').map_or((false, name), |name| (true, name));
-        let mut names: Vec<String> = self.variables.all.keys().filter(|known| known.starts_with(name)).map(ToString::to_string).collect();
+        let mut names: Vec<String> =
+            self.variables.all.keys().filter(|known| known.starts_with(name)).map(ToString::to_string).collect();
         names.sort();
-        let choices = names.into_iter().map(|name| Choice { text: name.clone(), shown: name, ending: if braced { "}" } else { "" } }).collect();
+        let choices = names
+            .into_iter()
+            .map(|name| Choice { text: name.clone(), shown: name, ending: if braced { "}" } else { "" } })
+            .collect();
         Completion { from: cursor - name.chars().count(), choices }
     }
 
@@ -53,11 +63,17 @@ impl Shell {
         let search = self.get("PATH").unwrap_or_default();
         for directory in search.split(':') {
             let directory = if directory.is_empty() { "." } else { directory };
-            names.extend(glob_names(directory).into_iter().filter(|(name, is_directory)| name.starts_with(&word.text) && !is_directory).map(|(name, _)| name));
+            names.extend(
+                glob_names(directory)
+                    .into_iter()
+                    .filter(|(name, is_directory)| name.starts_with(&word.text) && !is_directory)
+                    .map(|(name, _)| name),
+            );
         }
         names.sort();
         names.dedup();
-        let mut choices: Vec<Choice> = names.into_iter().map(|name| Choice { text: word.quoted(&name), shown: name, ending: " " }).collect();
+        let mut choices: Vec<Choice> =
+            names.into_iter().map(|name| Choice { text: word.quoted(&name), shown: name, ending: " " }).collect();
         if choices.is_empty() {
             // Directories, on the way to a program.
             choices = self.files(word).choices;
@@ -133,7 +149,20 @@ impl Word {
                     word.quote = Some(c);
                 }
                 (None, ' ' | '\t' | '\n' | ';' | '|' | '&' | '(' | ')' | '<' | '>' | '`' | '=') => {
-                    let keyword = matches!(word.text.as_str(), "if" | "then" | "else" | "elif" | "while" | "until" | "do" | "!" | "{" | "time" | "exec" | "command");
+                    let keyword = matches!(
+                        word.text.as_str(),
+                        "if" | "then"
+                            | "else"
+                            | "elif"
+                            | "while"
+                            | "until"
+                            | "do"
+                            | "!"
+                            | "{"
+                            | "time"
+                            | "exec"
+                            | "command"
+                    );
                     match c {
                         ';' | '|' | '&' | '(' | '`' | '\n' => (expected, value) = (true, false),
                         '<' | '>' | ')' => (expected, value) = (false, false),
@@ -142,7 +171,13 @@ impl Word {
                         _ if word.text.is_empty() && !value => {}
                         _ => (expected, value) = (expected && (value || keyword), false),
                     }
-                    word = Word { start: at, text: String::new(), command: expected && !value, quote: None, quoted_at_start: false };
+                    word = Word {
+                        start: at,
+                        text: String::new(),
+                        command: expected && !value,
+                        quote: None,
+                        quoted_at_start: false,
+                    };
                 }
                 (None, _) => word.text.push(c),
             }
@@ -167,7 +202,30 @@ impl Word {
             None => {
                 let mut out = String::new();
                 for (at, c) in text.chars().enumerate() {
-                    if matches!(c, ' ' | '\t' | '"' | '\'' | '\\' | '$' | '`' | ';' | '|' | '&' | '(' | ')' | '<' | '>' | '*' | '?' | '[' | ']' | '!' | '{' | '}') || (at == 0 && matches!(c, '~' | '#')) {
+                    if matches!(
+                        c,
+                        ' ' | '\t'
+                            | '"'
+                            | '\''
+                            | '\\'
+                            | '$'
+                            | '`'
+                            | ';'
+                            | '|'
+                            | '&'
+                            | '('
+                            | ')'
+                            | '<'
+                            | '>'
+                            | '*'
+                            | '?'
+                            | '['
+                            | ']'
+                            | '!'
+                            | '{'
+                            | '}'
+                    ) || (at == 0 && matches!(c, '~' | '#'))
+                    {
                         out.push('\\');
                     }
                     out.push(c);

@@ -171,8 +171,20 @@ impl Keys {
                     return match (byte, parameters.split(';').next().unwrap_or("")) {
                         (b'A', _) => Key::Up,
                         (b'B', _) => Key::Down,
-                        (b'C', _) => if words { Key::WordRight } else { Key::Right },
-                        (b'D', _) => if words { Key::WordLeft } else { Key::Left },
+                        (b'C', _) => {
+                            if words {
+                                Key::WordRight
+                            } else {
+                                Key::Right
+                            }
+                        }
+                        (b'D', _) => {
+                            if words {
+                                Key::WordLeft
+                            } else {
+                                Key::Left
+                            }
+                        }
                         (b'H', _) | (b'~', "1" | "7") => Key::Home,
                         (b'F', _) | (b'~', "4" | "8") => Key::End,
                         (b'~', "3") => Key::Delete,

@@ -51,13 +51,18 @@ pub fn run(shell: &mut Shell) -> Run {
                 shell.list(&list)
             }
             Ok(None) => {
-                let stopped = shell.jobs.all.iter().any(|job| matches!(job.state(), crate::exec::jobs::State::Stopped(_)));
+                let stopped =
+                    shell.jobs.all.iter().any(|job| matches!(job.state(), crate::exec::jobs::State::Stopped(_)));
                 let again = edits && ((stopped && refused == 0) || (shell.options.ignoreeof && refused < 10));
                 if !again {
                     return Ok(());
                 }
                 refused += 1;
-                shell.write_error(if stopped { "There are stopped jobs.\n" } else { "Use \"exit\" to leave the shell.\n" });
+                shell.write_error(if stopped {
+                    "There are stopped jobs.\n"
+                } else {
+                    "Use \"exit\" to leave the shell.\n"
+                });
                 text = Text::new(String::new(), text.line);
                 continue;
             }
@@ -109,7 +114,11 @@ impl Source for Typed {
 }
 
 fn watch_window() -> Option<SigAction> {
-    sys::sigaction(signal::SIGWINCH, SigAction { disposition: Disposition::Handler(traps::note), flags: SigFlags::empty(), mask: SigSet::EMPTY }).ok()
+    sys::sigaction(
+        signal::SIGWINCH,
+        SigAction { disposition: Disposition::Handler(traps::note), flags: SigFlags::empty(), mask: SigSet::EMPTY },
+    )
+    .ok()
 }
 
 fn unwatch_window(before: Option<SigAction>) {
@@ -179,9 +188,12 @@ impl Typed {
                 Key::Control('_') => line.undo(),
                 Key::Meta('u') => line.change_word(|c, _| c.to_uppercase().next().unwrap_or(c)),
                 Key::Meta('l') => line.change_word(|c, _| c.to_lowercase().next().unwrap_or(c)),
-                Key::Meta('c') => line.change_word(|c, first| if first { c.to_uppercase().next() } else { c.to_lowercase().next() }.unwrap_or(c)),
+                Key::Meta('c') => line.change_word(|c, first| {
+                    if first { c.to_uppercase().next() } else { c.to_lowercase().next() }.unwrap_or(c)
+                }),
                 Key::Meta('.') | Key::Meta('_') => {
-                    let last = shell.history.last().and_then(|line| line.split_whitespace().last()).unwrap_or("").to_owned();
+                    let last =
+                        shell.history.last().and_then(|line| line.split_whitespace().last()).unwrap_or("").to_owned();
                     line.insert(&last);
                 }
                 Key::Control('l') => {

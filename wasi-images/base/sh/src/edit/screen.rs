@@ -83,7 +83,13 @@ impl Screen {
     /// Leaves the line: the cursor goes behind it.
     pub fn finish(&mut self, prompt: &str, line: &[char]) {
         self.show(prompt, line, line.len());
-        self.write(if self.cursor.column == 0 && self.cursor.row > 0 && !line.is_empty() && line.last() != Some(&'\n') { "" } else { "\r\n" });
+        self.write(
+            if self.cursor.column == 0 && self.cursor.row > 0 && !line.is_empty() && line.last() != Some(&'\n') {
+                ""
+            } else {
+                "\r\n"
+            },
+        );
         self.start();
     }
 
@@ -119,7 +125,8 @@ impl Screen {
             *place = Place { row: place.row + 1, column: 0 };
             return;
         }
-        let shown = if c.is_control() { format!("^{}", char::from((c as u32 as u8 & 0x7f) ^ 0x40)) } else { c.to_string() };
+        let shown =
+            if c.is_control() { format!("^{}", char::from((c as u32 as u8 & 0x7f) ^ 0x40)) } else { c.to_string() };
         let width = if c.is_control() { 2 } else { c.width().unwrap_or(0) };
         if place.column + width > self.columns {
             // The terminal is told, so that all of them break the line in the same place.

@@ -28,7 +28,11 @@ impl Shell {
                             let sign = if *operator == TestOperator::Matches { "==" } else { "!=" };
                             self.trace(&format!("[[ {} {sign} {pattern} ]]", quote::if_needed(&left)));
                         }
-                        let matches = if self.options.nocasematch { Pattern::new(&pattern.to_lowercase(), true).matches(&left.to_lowercase()) } else { Pattern::new(&pattern, true).matches(&left) };
+                        let matches = if self.options.nocasematch {
+                            Pattern::new(&pattern.to_lowercase(), true).matches(&left.to_lowercase())
+                        } else {
+                            Pattern::new(&pattern, true).matches(&left)
+                        };
                         matches == (*operator == TestOperator::Matches)
                     }
                     TestOperator::Regex => {

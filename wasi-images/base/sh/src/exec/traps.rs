@@ -230,7 +230,17 @@ pub fn first_pending() -> Option<i32> {
 impl Shell {
     /// Remembers which signals were ignored when the shell was started: POSIX has a script leave them so.
     pub fn note_ignored(&mut self) {
-        for signal in [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT, signal::SIGTERM, signal::SIGPIPE, signal::SIGUSR1, signal::SIGUSR2, signal::SIGCHLD, signal::SIGALRM] {
+        for signal in [
+            signal::SIGHUP,
+            signal::SIGINT,
+            signal::SIGQUIT,
+            signal::SIGTERM,
+            signal::SIGPIPE,
+            signal::SIGUSR1,
+            signal::SIGUSR2,
+            signal::SIGCHLD,
+            signal::SIGALRM,
+        ] {
             if sys::sigaction_now(signal).is_ok_and(|action| action.disposition.is_ignored()) {
                 self.traps.ignored_at_start = self.traps.ignored_at_start.with(signal);
             }

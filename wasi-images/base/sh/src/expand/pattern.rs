@@ -15,7 +15,10 @@ enum Item {
     /// `*`
     Any,
     /// `[...]`
-    Set { negated: bool, members: Vec<Member> },
+    Set {
+        negated: bool,
+        members: Vec<Member>,
+    },
     /// `?(...)` and so on: the character in front, and the alternatives.
     Group(char, Vec<Vec<Item>>),
 }
@@ -65,7 +68,8 @@ impl Pattern {
 
     /// How many characters at the start match: the fewest, or the most.
     pub fn prefix(&self, text: &[char], longest: bool) -> Option<usize> {
-        let mut lengths: Box<dyn Iterator<Item = usize>> = if longest { Box::new((0..=text.len()).rev()) } else { Box::new(0..=text.len()) };
+        let mut lengths: Box<dyn Iterator<Item = usize>> =
+            if longest { Box::new((0..=text.len()).rev()) } else { Box::new(0..=text.len()) };
         if let Some(fixed) = self.fixed_length() {
             lengths = Box::new(std::iter::once(fixed).filter(|&length| length <= text.len()));
         }
@@ -74,7 +78,8 @@ impl Pattern {
 
     /// Where what matches at the end begins: the shortest, or the longest.
     pub fn suffix(&self, text: &[char], longest: bool) -> Option<usize> {
-        let mut starts: Box<dyn Iterator<Item = usize>> = if longest { Box::new(0..=text.len()) } else { Box::new((0..=text.len()).rev()) };
+        let mut starts: Box<dyn Iterator<Item = usize>> =
+            if longest { Box::new(0..=text.len()) } else { Box::new((0..=text.len()).rev()) };
         if let Some(fixed) = self.fixed_length() {
             starts = Box::new(text.len().checked_sub(fixed).into_iter());
         }
@@ -102,7 +107,11 @@ impl Reader<'_> {
                 break;
             }
             self.at += 1;
-            if self.extended && depth < DEPTH && matches!(c, '?' | '*' | '+' | '@' | '!') && self.chars.get(self.at) == Some(&'(') {
+            if self.extended
+                && depth < DEPTH
+                && matches!(c, '?' | '*' | '+' | '@' | '!')
+                && self.chars.get(self.at) == Some(&'(')
+            {
                 let before = self.at;
                 if let Some(alternatives) = self.group(depth) {
                     items.push(Item::Group(c, alternatives));
@@ -171,7 +180,9 @@ fn set(chars: &[char], at: &mut usize) -> Option<Item> {
         }
         if c == '[' && matches!(chars.get(i + 1), Some(':' | '.' | '=')) {
             let kind = chars[i + 1];
-            if let Some(end) = (i + 2..chars.len().saturating_sub(1)).find(|&end| chars[end] == kind && chars[end + 1] == ']') {
+            if let Some(end) =
+                (i + 2..chars.len().saturating_sub(1)).find(|&end| chars[end] == kind && chars[end + 1] == ']')
+            {
                 let name: String = chars[i + 2..end].iter().collect();
                 i = end + 2;
                 if kind == ':' {
@@ -277,11 +288,17 @@ fn matches_extended(items: &[Item], text: &[char], patience: &mut u32, depth: u3
     match first {
         Item::Any => (0..=text.len()).any(|length| matches_extended(rest, &text[length..], patience, depth + 1)),
         Item::Group(kind, alternatives) => {
-            let one = |patience: &mut u32, length: usize| alternatives.iter().any(|alternative| matches_extended(alternative, &text[..length], patience, depth + 1));
+            let one = |patience: &mut u32, length: usize| {
+                alternatives
+                    .iter()
+                    .any(|alternative| matches_extended(alternative, &text[..length], patience, depth + 1))
+            };
             match kind {
                 '@' | '?' => {
                     (*kind == '?' && matches_extended(rest, text, patience, depth + 1))
-                        || (0..=text.len()).any(|length| one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1))
+                        || (0..=text.len()).any(|length| {
+                            one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1)
+                        })
                 }
                 '*' | '+' => {
                     (*kind == '*' && matches_extended(rest, text, patience, depth + 1))
@@ -291,10 +308,15 @@ fn matches_extended(items: &[Item], text: &[char], patience: &mut u32, depth: u3
                                     || (length > 0 && matches_extended(items, &text[length..], patience, depth + 1)))
                         })
                 }
-                _ => (0..=text.len()).any(|length| !one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1)),
+                _ => (0..=text.len()).any(|length| {
+                    !one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1)
+                }),
             }
         }
-        item => text.first().is_some_and(|&c| matches_one(item, c)) && matches_extended(rest, &text[1..], patience, depth + 1),
+        item => {
+            text.first().is_some_and(|&c| matches_one(item, c))
+                && matches_extended(rest, &text[1..], patience, depth + 1)
+        }
     }
 }
 
@@ -310,12 +332,14 @@ pub fn escape_into(pattern: &mut String, text: &str) {
 
 /// Whether the text holds characters that may mean something in a pattern.
 pub fn is_active(text: &str, extended: bool) -> bool {
-    text.bytes().any(|b| matches!(b, b'*' | b'?' | b'[')) || (extended && text.contains('(') && text.contains(['+', '@', '!']))
+    text.bytes().any(|b| matches!(b, b'*' | b'?' | b'['))
+        || (extended && text.contains('(') && text.contains(['+', '@', '!']))
 }
 
 /// Whether the text is a pattern: a bracket alone, as in `[ -f x ]`, makes none.
 pub fn is_pattern(text: &str, extended: bool) -> bool {
-    is_active(text, extended) && (text.contains(['*', '?', '(']) || text.find('[').is_some_and(|at| text[at..].contains(']')))
+    is_active(text, extended)
+        && (text.contains(['*', '?', '(']) || text.find('[').is_some_and(|at| text[at..].contains(']')))
 }
 
 #[cfg(test)]
