@@ -129,6 +129,9 @@ impl Pipe {
     }
 
     fn write(&self, process: &Process, buf: &[u8], nonblocking: bool) -> Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         let mut written = 0;
         loop {
             let rest = &buf[written..];
