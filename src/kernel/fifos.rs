@@ -19,9 +19,8 @@ impl Fifos {
         let waits = status & flags::NONBLOCK == 0;
         match status & flags::ACCESS {
             flags::READ_ONLY => {
-                let before = pipe.writes_opened();
-                let end = pipe.read_end();
-                if waits {
+                let (end, before) = pipe.open_to_read();
+                if let (true, Some(before)) = (waits, before) {
                     pipe.wait_for_writer(process, before)?;
                 }
                 Ok(OpenFile::stream(end, status))
@@ -30,9 +29,8 @@ impl Fifos {
                 if !waits && !pipe.has_reader() {
                     return Err(Errno::Nxio);
                 }
-                let before = pipe.reads_opened();
-                let end = pipe.write_end();
-                if waits {
+                let (end, before) = pipe.open_to_write();
+                if let (true, Some(before)) = (waits, before) {
                     pipe.wait_for_reader(process, before)?;
                 }
                 Ok(OpenFile::stream(end, status))

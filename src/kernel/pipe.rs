@@ -55,46 +55,48 @@ impl Pipe {
     }
 
     pub(super) fn read_end(self: &Arc<Pipe>) -> ReadEnd {
-        let mut state = self.lock();
-        state.read_ends += 1;
-        state.reads_opened += 1;
-        drop(state);
-        self.watchers.wake_all();
-        ReadEnd(self.clone())
+        self.open_to_read().0
     }
 
     pub(super) fn write_end(self: &Arc<Pipe>) -> WriteEnd {
+        self.open_to_write().0
+    }
+
+    /// An end to read. If nobody has the other one open, how often that was opened: who opens a fifo waits for that number
+    /// to move. It is looked at together with the opening, as the other side may come and go right after that.
+    pub(super) fn open_to_read(self: &Arc<Pipe>) -> (ReadEnd, Option<u64>) {
+        let mut state = self.lock();
+        state.read_ends += 1;
+        state.reads_opened += 1;
+        let before = (state.write_ends == 0).then_some(state.writes_opened);
+        drop(state);
+        self.watchers.wake_all();
+        (ReadEnd(self.clone()), before)
+    }
+
+    /// The same for the end to write.
+    pub(super) fn open_to_write(self: &Arc<Pipe>) -> (WriteEnd, Option<u64>) {
         let mut state = self.lock();
         state.write_ends += 1;
         state.writes_opened += 1;
+        let before = (state.read_ends == 0).then_some(state.reads_opened);
         drop(state);
         self.watchers.wake_all();
-        WriteEnd(self.clone())
+        (WriteEnd(self.clone()), before)
     }
 
     pub(super) fn has_reader(&self) -> bool {
         self.lock().read_ends > 0
     }
 
-    /// How often the end to read was opened. Who opens a fifo asks before the own end is there: the other side may
-    /// come and go right after that.
-    pub(super) fn reads_opened(&self) -> u64 {
-        self.lock().reads_opened
-    }
-
-    /// The same for the end to write.
-    pub(super) fn writes_opened(&self) -> u64 {
-        self.lock().writes_opened
-    }
-
-    /// Waits until somebody has opened the end to read since there were `before` openings, or has it open.
+    /// Waits until somebody has opened the end to read since there were `before` openings.
     pub(super) fn wait_for_reader(&self, process: &Process, before: u64) -> Result<()> {
-        self.wait_opened(process, |state| state.read_ends > 0 || state.reads_opened != before)
+        self.wait_opened(process, |state| state.reads_opened != before)
     }
 
     /// The same for the end to write.
     pub(super) fn wait_for_writer(&self, process: &Process, before: u64) -> Result<()> {
-        self.wait_opened(process, |state| state.write_ends > 0 || state.writes_opened != before)
+        self.wait_opened(process, |state| state.writes_opened != before)
     }
 
     fn wait_opened(&self, process: &Process, is_open: impl Fn(&State) -> bool) -> Result<()> {
