@@ -110,7 +110,7 @@ pub fn dot(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         shell.complain(&format!("{}: filename argument required", words[0]));
         return Ok(2);
     };
-    let path = match find_script(shell, name) {
+    let path = match find_script(shell, name, &*words[0] == "source") {
         Some(path) => path,
         None => {
             let message = format!("{}: {name}: not found", words[0]);
@@ -158,8 +158,8 @@ pub fn dot(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     }
 }
 
-/// The file that `.` reads: along PATH where there is no slash in its name.
-fn find_script(shell: &mut Shell, name: &str) -> Option<Vec<u8>> {
+/// The file that `.` reads: along PATH where there is no slash in its name. bash's `source` looks in the working directory as well.
+fn find_script(shell: &mut Shell, name: &str, here_too: bool) -> Option<Vec<u8>> {
     if name.contains('/') {
         return Some(text::to_bytes(name).into_owned());
     }
@@ -171,7 +171,9 @@ fn find_script(shell: &mut Shell, name: &str) -> Option<Vec<u8>> {
             return Some(path);
         }
     }
-    // bash looks here as well, unless it is to be POSIX.
+    if !here_too {
+        return None;
+    }
     let here = text::to_bytes(name).into_owned();
     sys::stat(&here).is_ok_and(|stat| !stat.is_dir()).then_some(here)
 }

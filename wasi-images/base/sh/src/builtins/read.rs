@@ -179,8 +179,9 @@ pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         let _ = sys::tcsetattr(options.fd, sys::SetWhen::Drain, &before);
     }
     let (content, status) = read?;
+    shell.status = status;
     give(shell, &options, names, &content)?;
-    Ok(status)
+    Ok(shell.status)
 }
 
 fn parse(words: &[Rc<str>]) -> Result<(Options, &[Rc<str>]), String> {

@@ -326,7 +326,8 @@ impl Shell {
         match sys::wait(-1, WaitOptions::UNTRACED) {
             Ok(Some(waited)) => {
                 self.note_waited(waited.pid, waited.status);
-                Ok(true)
+                // Where a signal came along with it, the signal is what ends `wait`.
+                if self.traps.is_due() { Err(Errno::EINTR) } else { Ok(true) }
             }
             Ok(None) => Ok(true),
             Err(Errno::ECHILD) => Ok(false),

@@ -50,6 +50,13 @@ pub struct Traps {
 }
 
 impl Traps {
+    /// Whether a signal has come that there is an action for.
+    pub fn is_due(&self) -> bool {
+        any_pending()
+            && (1..=64)
+                .any(|signal| PENDING.load(Ordering::Relaxed) & (1 << (signal - 1)) != 0 && self.get(signal).is_some())
+    }
+
     pub fn get(&self, condition: i32) -> Option<&Rc<str>> {
         self.actions.iter().find(|(known, _)| *known == condition).map(|(_, action)| action)
     }

@@ -865,7 +865,8 @@ impl<'a> Lexer<'a> {
             }
             match self.found() {
                 Found::End => return Err(self.error("end of file unexpected (expecting \"]]\")")),
-                Found::Newline => self.operator("\n", start),
+                // They mean nothing here; the grammar knows them in some places only.
+                Found::Newline => {}
                 Found::Operator(operator) => {
                     parentheses += u32::from(operator == "(");
                     if parentheses > DEPTH {
