@@ -68,26 +68,12 @@ impl Task {
         if fd == to {
             return Ok(());
         }
-        let closed = self.fds.replace(to, copy)?;
-        self.closed(closed);
-        Ok(())
+        self.fds.replace(to, copy).map(drop)
     }
 
     /// close(2).
     pub fn close(&mut self, fd: u32) -> Result<()> {
-        let closed = self.fds.remove(fd)?;
-        self.closed(Some(closed));
-        Ok(())
-    }
-
-    /// A lock on a file goes with the last descriptor of it.
-    fn closed(&self, closed: Option<Descriptor>) {
-        let Some(Descriptor { file, .. }) = closed else { return };
-        let frees = Arc::weak_count(&file) > 0 && Arc::strong_count(&file) == 1;
-        drop(file);
-        if frees {
-            self.kernel.locks.look_again();
-        }
+        self.fds.remove(fd).map(drop)
     }
 
     /// flock(2).

@@ -37,8 +37,15 @@ impl FileLocks {
     }
 
     /// Locks or unlocks. Waits for others unless `nonblocking` ([`Errno::Again`]).
-    pub(super) fn set(&self, process: &Process, file: &Arc<OpenFile>, mode: LockMode, nonblocking: bool) -> Result<()> {
+    pub(super) fn set(
+        self: &Arc<Self>,
+        process: &Process,
+        file: &Arc<OpenFile>,
+        mode: LockMode,
+        nonblocking: bool,
+    ) -> Result<()> {
         let attr = file.attr()?;
+        file.note_lock(self);
         let key = (attr.dev, attr.ino);
         let attempt = || self.attempt(key, file, mode).then_some(());
         let done = match nonblocking {
@@ -71,7 +78,7 @@ impl FileLocks {
         is_free
     }
 
-    /// Has those who wait look again, as an open file with a lock may have gone.
+    /// Has those who wait look again, as an open file with a lock has gone.
     pub(super) fn look_again(&self) {
         self.waiting.wake_all();
     }

@@ -25,6 +25,8 @@ mod stdio;
 mod streams;
 mod table;
 mod task;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod tty;
 mod users;

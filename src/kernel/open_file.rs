@@ -2,8 +2,9 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::locks::FileLocks;
 use super::process::Process;
 use super::tty::Tty;
 use super::wait::WaitQueue;
@@ -155,13 +156,23 @@ pub struct OpenFile {
     offset: Mutex<u64>,
     /// Access mode, `APPEND` and `NONBLOCK`.
     status: AtomicU32,
+    /// Those that it was locked in: a lock goes with the open file.
+    locks: OnceLock<Arc<FileLocks>>,
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let Some(locks) = self.locks.get() {
+            locks.look_again();
+        }
+    }
 }
 
 impl OpenFile {
     /// Opens `object`; `status` has the bits of [`flags`] that stay.
     pub fn new(object: Object, status: u32) -> OpenFile {
         let kept = status & (flags::ACCESS | flags::APPEND | flags::NONBLOCK);
-        OpenFile { object, offset: Mutex::new(0), status: AtomicU32::new(kept) }
+        OpenFile { object, offset: Mutex::new(0), status: AtomicU32::new(kept), locks: OnceLock::new() }
     }
 
     /// A stream.
@@ -199,6 +210,11 @@ impl OpenFile {
     /// Whether it was opened for writing.
     pub fn is_writable(&self) -> bool {
         self.status() & flags::ACCESS != flags::READ_ONLY
+    }
+
+    /// Has those who wait for a lock told when the file is closed for good.
+    pub(super) fn note_lock(&self, locks: &Arc<FileLocks>) {
+        let _ = self.locks.set(locks.clone());
     }
 
     /// The place in the file, held while it is read or written there.

@@ -207,6 +207,10 @@ impl Process {
         if let Some(end) = end {
             return Some(Order::End(end));
         }
+        if state.act_on_pending().is_some() {
+            drop(state);
+            return self.next_order();
+        }
         let order = state.take_handled();
         self.attention.store(state.is_ordered(), Ordering::Release);
         order
@@ -422,7 +426,23 @@ impl State {
         }
         let continues = signal == Signal::CONT && self.stopped.take().is_some();
         let posted = self.post_as_set(signal);
-        if continues { Posted::Continues } else { posted }
+        if continues { self.act_on_pending().unwrap_or(Posted::Continues) } else { posted }
+    }
+
+    /// Lets pending signals act that are neither blocked nor handled: they came while it was stopped, or their handlers were
+    /// taken back since. What has to be done about them, if anything.
+    fn act_on_pending(&mut self) -> Option<Posted> {
+        for signal in self.pending.without(self.blocked).iter() {
+            if self.actions[usize::from(signal.0) - 1].disposition == Disposition::Handler {
+                continue;
+            }
+            self.pending.remove(signal);
+            let posted = self.post_as_set(signal);
+            if posted != Posted::Nothing {
+                return Some(posted);
+            }
+        }
+        None
     }
 
     fn post_as_set(&mut self, signal: Signal) -> Posted {
@@ -458,6 +478,11 @@ impl State {
                     None => Posted::Stops,
                 }
             }
+            // Nothing but SIGKILL and SIGCONT reaches a process that is stopped (signal(7)).
+            Effect::End if self.stopped.is_some() && signal != Signal::KILL => {
+                self.pending.insert(signal);
+                Posted::Nothing
+            }
             Effect::End => self.finish(End::new(Cause::Signaled(signal))),
         }
     }
@@ -472,10 +497,7 @@ impl State {
         let signal = self.pending.without(self.blocked).first()?;
         self.pending.remove(signal);
         let action = &mut self.actions[usize::from(signal.0) - 1];
-        let Action { disposition, flags, mask } = *action;
-        if disposition != Disposition::Handler {
-            return None;
-        }
+        let Action { flags, mask, .. } = *action;
         if flags & Action::RESET_HANDLER != 0 {
             *action = Action::default();
         }

@@ -51,7 +51,7 @@ pub struct Kernel {
     pub(super) timers: Arc<Timers>,
     pub(super) quota: Quota,
     pub(super) fifos: Fifos,
-    pub(super) locks: FileLocks,
+    pub(super) locks: Arc<FileLocks>,
     pub(super) terminals: Terminals,
     /// CPU time of processes that have gone, in nanoseconds.
     gone_cpu: AtomicU64,
@@ -152,7 +152,7 @@ impl Kernel {
             timers,
             quota,
             fifos: Fifos::default(),
-            locks: FileLocks::default(),
+            locks: Arc::default(),
             terminals: Terminals::default(),
             gone_cpu: AtomicU64::new(0),
             table: Mutex::default(),
@@ -242,7 +242,6 @@ impl Kernel {
         process.note_end();
         let alarm = process.alarm.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(alarm);
-        self.locks.look_again();
         let mut table = self.lock();
         let Some(entry) = table.entries.get_mut(&pid).filter(|entry| entry.end.is_none()) else { return };
         entry.end = Some(end.clone());
@@ -347,7 +346,7 @@ impl Kernel {
                     let own = sender.map_or(INIT, |sender| sender.pid);
                     table.living(|entry| entry.process.pid != INIT && entry.process.pid != own)
                 }
-                group => table.living(|entry| entry.group == -group),
+                group => table.living(|entry| entry.group == group.wrapping_neg()),
             }
         };
         if found.is_empty() {
@@ -393,27 +392,42 @@ impl Kernel {
         value: Duration,
         interval: Duration,
     ) -> Result<(Duration, Duration)> {
-        let alarm = match Instant::now().checked_add(value).filter(|_| value > Duration::ZERO) {
-            Some(at) => {
-                let (kernel, target) = (Arc::downgrade(self), Arc::downgrade(process));
-                let ring = move || {
-                    if let (Some(kernel), Some(process)) = (kernel.upgrade(), target.upgrade()) {
-                        kernel.post(&process, Signal::ALRM);
-                        // Where it cannot be set again it stays silent.
-                        let _ = kernel.set_alarm(&process, interval, interval);
-                    }
-                };
-                let timer = self.timers.at(at, ring).map_err(|_| Errno::Again)?;
-                Some(Alarm { timer, interval })
-            }
-            None => None,
-        };
+        let alarm = self.alarm(process, value, interval)?;
         let mut current = process.alarm.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *current, alarm);
         drop(current);
         Ok(before.map_or((Duration::ZERO, Duration::ZERO), |alarm| {
             (alarm.timer.due().saturating_duration_since(Instant::now()), alarm.interval)
         }))
+    }
+
+    fn alarm(self: &Arc<Self>, process: &Arc<Process>, value: Duration, interval: Duration) -> Result<Option<Alarm>> {
+        let at = Instant::now().checked_add(value).filter(|_| value > Duration::ZERO);
+        let Some(at) = at else { return Ok(None) };
+        let (kernel, target) = (Arc::downgrade(self), Arc::downgrade(process));
+        let ring = move || {
+            if let (Some(kernel), Some(process)) = (kernel.upgrade(), target.upgrade()) {
+                kernel.ring(&process, at, interval);
+            }
+        };
+        let timer = self.timers.at(at, ring).map_err(|_| Errno::Again)?;
+        Ok(Some(Alarm { timer, interval }))
+    }
+
+    /// The alarm that was due `at` rings. It is set for the next time before the signal is sent: who is woken may set another.
+    fn ring(self: &Arc<Self>, process: &Arc<Process>, at: Instant, interval: Duration) {
+        let mut current = process.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_none_or(|alarm| alarm.timer.due() != at) {
+            return;
+        }
+        // Where it cannot be set again it stays silent.
+        let over = match self.alarm(process, interval, interval) {
+            Ok(Some(next)) => current.replace(next),
+            _ => None,
+        };
+        drop(current);
+        drop(over);
+        self.post(process, Signal::ALRM);
     }
 
     /// waitpid(2). `Ok(None)` where it is not to hang and there is nothing to tell.
@@ -434,7 +448,7 @@ impl Kernel {
             -1 => true,
             0 => entry.group == group,
             1.. => pid == what.pid,
-            other => entry.group == -other,
+            other => entry.group == other.wrapping_neg(),
         };
         let mut any = false;
         for pid in children {

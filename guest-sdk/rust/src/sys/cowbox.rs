@@ -35,6 +35,7 @@ mod imports {
             search_len: usize,
         ) -> i32;
         pub fn proc_wait(pid: i32, options: u32, result: *mut u8) -> i32;
+        pub fn proc_explain(buf: *mut u8, buf_len: usize, used: *mut usize) -> i32;
         pub fn proc_kill(pid: i32, signal: u32) -> i32;
         pub fn proc_info(pid: i32, result: *mut u8) -> i32;
         pub fn proc_setpgid(pid: i32, pgid: i32) -> i32;
@@ -281,6 +282,16 @@ pub fn spawn(spawn: &Spawn) -> Result<Pid> {
         )
     })?;
     Ok(pid)
+}
+
+/// Why the last program could not be started, in words, where more is known than the error says.
+pub fn explanation() -> Option<String> {
+    let mut text = vec![0; 1024];
+    let mut used = 0;
+    // SAFETY: both pointers are to live buffers of the given length.
+    check(unsafe { imports::proc_explain(text.as_mut_ptr(), text.len(), &raw mut used) }).ok()?;
+    text.truncate(used);
+    String::from_utf8(text).ok().filter(|text| !text.is_empty())
 }
 
 /// Replaces the program of this process. With `search`, directories separated by `:`, a `path` without `/` is looked up in these.

@@ -160,6 +160,11 @@ unsafe fn act(action: &Prepared, report: &mut Fd) -> Result<()> {
     Ok(())
 }
 
+/// Why the last program could not be started, in words, where more is known than the error says: never here.
+pub fn explanation() -> Option<String> {
+    None
+}
+
 /// Starts a program as a child. That it cannot be found, loaded or prepared is an error here, not a status of the child.
 ///
 /// By fork and exec: posix_spawn(3) has no umask anywhere and fewer actions on some systems.

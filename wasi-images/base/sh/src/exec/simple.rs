@@ -565,7 +565,10 @@ impl Shell {
             _ if directory => (126, "Is a directory".to_owned()),
             Errno::ENOENT if sys::stat(&path).is_ok() => (126, "interpreter not found".to_owned()),
             Errno::ENOENT | Errno::ENOTDIR => (127, "not found".to_owned()),
-            Errno::ENOEXEC => (126, "Exec format error: neither a WebAssembly program nor a script".to_owned()),
+            Errno::ENOEXEC => {
+                let why = sys::explanation().unwrap_or_else(|| "neither a program nor a script".to_owned());
+                (126, format!("Exec format error: {why}"))
+            }
             errno => (126, describe(errno)),
         };
         self.complain(&format!("{name}: {message}"));
