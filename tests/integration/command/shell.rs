@@ -15,19 +15,19 @@ fn programs_of_the_image_work_together() {
         for f in $(cat /tmp/out); do sed -i s/a/b/ "$f"; done; echo $?
         cat /tmp/out /srv/a/*.conf
         awk -F= '{ n += NF } END { print n }' /srv/a/*.conf
-        tar -C /srv -cz . | tar -tz | sort | head -n 2
+        tar -C /srv -cz a | tar -tz | sort
         printf '%s\n' b a | (read first; echo "first $first"; sort)
         exit 3"#;
     let ended = sh(&cowbox, script);
     assert_eq!((ended.code, ended.err.as_str()), (3, ""), "{ended:?}");
-    let lines = "0\n/srv/a/one.conf\n/srv/a/three.conf\nx=b\nx = ba\n4\n./\n./a/\nfirst b\na\n";
+    let lines = "0\n/srv/a/one.conf\n/srv/a/three.conf\nx=b\nx = ba\n4\na/\na/one.conf\na/three.conf\nfirst b\na\n";
     assert_eq!(ended.out, lines);
 }
 
 #[test]
 fn modes_and_owners_are_what_they_are_said_to_be() {
     let cowbox = Cowbox::with_base();
-    let script = "umask 027; touch /tmp/f; stat -c '%a %U' /tmp/f; chmod u+s,o+r /tmp/f; chown 7:8 /tmp/f; ls -n /tmp/f | cut -c1-18";
+    let script = "umask 027; touch /tmp/f; stat -c '%a %U' /tmp/f; chown 7:8 /tmp/f; chmod u+s,o+r /tmp/f; ls -n /tmp/f | cut -c1-18";
     assert_eq!(sh(&cowbox, script).ok(), "640 root\n-rwSr--r-- 1 7 8 0\n");
     let denied = cowbox.run(["run", "--rm", "-u", "1000", "base", "sh", "-c", "cat /etc/shadow; echo > /etc/x; id -u"]);
     assert_eq!(denied.out, "1000\n", "{denied:?}");
@@ -58,7 +58,7 @@ fn a_fork_bomb_stays_in_its_container() {
     let cowbox = Cowbox::with_base();
     let bomb = "f() { f | f & wait; }; f";
     let ended = cowbox.run(["run", "--rm", "--pids-limit", "40", "--timeout", "20s", "base", "sh", "-c", bomb]);
-    assert_ne!(ended.code, 0, "{ended:?}");
+    assert!(ended.err.contains("Resource temporarily unavailable") || ended.code == 124, "{ended:?}");
     assert_eq!(sh(&cowbox, "echo fine").ok(), "fine\n");
 }
 
