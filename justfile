@@ -19,3 +19,14 @@ base:
 # Type-check for macOS and Windows.
 cross:
     .ci/cross
+
+# libcowbox for C programs, and its tests in containers.
+sdk:
+    make -C guest-sdk/c
+    guest-sdk/c/check-symbols.sh "$WASI_SYSROOT"
+    guest-sdk/c/check-headers.sh
+    guest-sdk/c/tests/run.sh
+
+# Real programs from registries, in containers.
+programs *ARGS:
+    tests/programs/check.sh {{ARGS}}

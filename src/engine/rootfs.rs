@@ -44,8 +44,9 @@ impl Engine {
     pub(super) fn rootfs(&self, record: &ContainerRecord, upper: &Arc<Upper>) -> Result<(Rootfs, Vec<Arc<Upper>>)> {
         let mut namespace = Namespace::new(upper.root());
         let processes: Arc<ProcessSource> = Arc::default();
+        let shm = MemFsOptions { limit_bytes: SHM_SIZE, mode: 0o1777, ..MemFsOptions::default() };
         let system = [
-            ("/dev", devfs(memfs(&MemFsOptions { limit_bytes: SHM_SIZE, mode: 0o1777, ..MemFsOptions::default() }))),
+            ("/dev", devfs(memfs(&shm), processes.clone())),
             ("/proc", procfs(proc_info(record), processes.clone())),
             ("/etc/hostname", memfile(&etc_hostname(&record.hostname))?),
             ("/etc/hosts", memfile(&etc_hosts(&record.hostname, None, &[]))?),

@@ -19,8 +19,8 @@ impl Fifos {
         let waits = status & flags::NONBLOCK == 0;
         match status & flags::ACCESS {
             flags::READ_ONLY => {
-                let (end, before) = pipe.open_to_read();
-                if let (true, Some(before)) = (waits, before) {
+                let (end, alone) = pipe.open_to_read();
+                if let (true, Some(before)) = (waits, alone) {
                     pipe.wait_for_writer(process, before)?;
                 }
                 Ok(OpenFile::stream(end, status))
@@ -29,8 +29,8 @@ impl Fifos {
                 if !waits && !pipe.has_reader() {
                     return Err(Errno::Nxio);
                 }
-                let (end, before) = pipe.open_to_write();
-                if let (true, Some(before)) = (waits, before) {
+                let (end, alone) = pipe.open_to_write();
+                if let (true, Some(before)) = (waits, alone) {
                     pipe.wait_for_reader(process, before)?;
                 }
                 Ok(OpenFile::stream(end, status))

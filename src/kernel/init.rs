@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::exec::{Found, Lookup, PATH};
+use super::exec::{Lookup, PATH};
 use super::executor::{Image, LoadError};
 use super::fds::{Descriptor, Fds};
 use super::open_file::{Object, OpenFile, flags};
@@ -64,7 +64,10 @@ impl Kernel {
             }
             None => (self.streams(stdio), None),
         };
-        let task = self.first_task(found, args, env, cwd, users, streams);
+        let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect::<Vec<_>>();
+        let (args, env) = (Arc::new(arguments(&found, bytes(args))), Arc::new(bytes(env)));
+        let about = About { args, env, executable: found.path, users };
+        let task = self.first_task(about, cwd, streams);
         let task = task.map_err(|errno| LoadError::new(errno, format!("exec: \"{name}\": {errno}")))?;
         Ok(Prepared { task, image, console })
     }
@@ -96,18 +99,8 @@ impl Kernel {
         (tty, [file.clone(), file.clone(), file])
     }
 
-    fn first_task(
-        self: &Arc<Self>,
-        found: Found,
-        args: Vec<String>,
-        env: Vec<String>,
-        cwd: Arc<Place>,
-        users: Users,
-        streams: [Arc<OpenFile>; 3],
-    ) -> Result<Task> {
-        let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect::<Vec<_>>();
-        let (args, env) = (Arc::new(arguments(&found, bytes(args))), Arc::new(bytes(env)));
-        let about = About { args: args.clone(), env: env.clone(), executable: found.path, users: users.clone() };
+    fn first_task(self: &Arc<Self>, about: About, cwd: Arc<Place>, streams: [Arc<OpenFile>; 3]) -> Result<Task> {
+        let About { args, env, users, .. } = about.clone();
         let process = self.add(0, Standing::default(), about, Inherited::default())?;
         let mut fds = Fds::new(self.quota.open_files);
         for file in streams {

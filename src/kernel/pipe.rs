@@ -62,34 +62,34 @@ impl Pipe {
         self.open_to_write().0
     }
 
-    /// An end to read. If nobody has the other one open, how often that was opened: who opens a fifo waits for that number
-    /// to move. It is looked at together with the opening, as the other side may come and go right after that.
-    pub(super) fn open_to_read(self: &Arc<Pipe>) -> (ReadEnd, Option<u64>) {
-        let mut state = self.lock();
-        state.read_ends += 1;
-        state.reads_opened += 1;
-        let before = (state.write_ends == 0).then_some(state.writes_opened);
-        drop(state);
-        self.watchers.wake_all();
-        (ReadEnd(self.clone()), before)
-    }
-
-    /// The same for the end to write.
-    pub(super) fn open_to_write(self: &Arc<Pipe>) -> (WriteEnd, Option<u64>) {
-        let mut state = self.lock();
-        state.write_ends += 1;
-        state.writes_opened += 1;
-        let before = (state.read_ends == 0).then_some(state.reads_opened);
-        drop(state);
-        self.watchers.wake_all();
-        (WriteEnd(self.clone()), before)
-    }
-
     pub(super) fn has_reader(&self) -> bool {
         self.lock().read_ends > 0
     }
 
-    /// Waits until somebody has opened the end to read since there were `before` openings.
+    /// Opens a fifo to read. Where nobody has it open to write, with what [`Pipe::wait_for_writer`] is to be given: who
+    /// has may be gone again before this returns, and counts.
+    pub(super) fn open_to_read(self: &Arc<Pipe>) -> (ReadEnd, Option<u64>) {
+        let mut state = self.lock();
+        state.read_ends += 1;
+        state.reads_opened += 1;
+        let alone = (state.write_ends == 0).then_some(state.writes_opened);
+        drop(state);
+        self.watchers.wake_all();
+        (ReadEnd(self.clone()), alone)
+    }
+
+    /// The same to write.
+    pub(super) fn open_to_write(self: &Arc<Pipe>) -> (WriteEnd, Option<u64>) {
+        let mut state = self.lock();
+        state.write_ends += 1;
+        state.writes_opened += 1;
+        let alone = (state.read_ends == 0).then_some(state.reads_opened);
+        drop(state);
+        self.watchers.wake_all();
+        (WriteEnd(self.clone()), alone)
+    }
+
+    /// Waits until the end to read was opened another time than `before`.
     pub(super) fn wait_for_reader(&self, process: &Process, before: u64) -> Result<()> {
         self.wait_opened(process, |state| state.reads_opened != before)
     }
@@ -131,9 +131,6 @@ impl Pipe {
     }
 
     fn write(&self, process: &Process, buf: &[u8], nonblocking: bool) -> Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
         let mut written = 0;
         loop {
             let rest = &buf[written..];
@@ -320,5 +317,28 @@ impl Stream for Socket {
 
     fn attr(&self) -> Attr {
         stream_attr(FileKind::Socket, 0o777)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_opens_a_fifo_does_not_miss_the_other_side_that_is_gone_at_once() {
+        let pipe = Arc::new(Pipe::default());
+        let (reader, alone) = pipe.open_to_read();
+        let before = alone.expect("nobody writes yet");
+        let (writer, alone) = pipe.open_to_write();
+        assert_eq!(alone, None);
+        drop(writer);
+        assert_ne!(pipe.lock().writes_opened, before);
+        drop(reader);
+
+        let (writer, alone) = pipe.open_to_write();
+        assert!(alone.is_some());
+        let (_reader, alone) = pipe.open_to_read();
+        drop(writer);
+        assert_eq!(alone, None);
     }
 }

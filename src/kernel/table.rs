@@ -577,6 +577,10 @@ impl Processes for Kernel {
         self.lock().entries.keys().map(|pid| pid.unsigned_abs()).collect()
     }
 
+    fn terminals(&self) -> Vec<u32> {
+        self.terminals.pty_numbers()
+    }
+
     fn current(&self) -> Option<u32> {
         Some(current().unsigned_abs()).filter(|pid| *pid != 0)
     }
@@ -593,7 +597,9 @@ impl Processes for Kernel {
             false if ids.pid == current() => 'R',
             false => 'S',
         };
+        let terminal = self.terminals.of_session(ids.session);
         Some(ProcEntry {
+            terminal: terminal.map(|tty| (tty.device(), tty.foreground().unsigned_abs())),
             parent: ids.parent.unsigned_abs(),
             group: ids.group.unsigned_abs(),
             session: ids.session.unsigned_abs(),

@@ -81,7 +81,7 @@ impl Drop for RawMode {
     fn drop(&mut self) {
         if IS_RAW.swap(false, Ordering::SeqCst) {
             // A terminal that is gone needs nothing.
-            let _ = without_stopping(|| set_from(&OUTSIDE));
+            let _ = undisturbed(|| set_from(&OUTSIDE));
         }
         if let Some(watcher) = self.watcher.take() {
             watcher.dismiss();
@@ -123,15 +123,15 @@ fn set_from(of: &AtomicPtr<libc::termios>) -> io::Result<()> {
     }
 }
 
-/// Calls `call` with SIGTTOU blocked: a process in the background may then set its terminal, and is not stopped for it.
+/// Calls `call` with all signals blocked. A process in the background that blocks SIGTTOU may set its terminal, and is not
+/// stopped for it.
 #[allow(unsafe_code)]
-fn without_stopping<T>(call: impl FnOnce() -> T) -> T {
+fn undisturbed<T>(call: impl FnOnce() -> T) -> T {
     // SAFETY: both sets live on this stack, are filled before they are read, and the mask of this thread is put back.
     unsafe {
-        let (mut set, mut before): (libc::sigset_t, libc::sigset_t) = (std::mem::zeroed(), std::mem::zeroed());
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGTTOU);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut before);
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
         let value = call();
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
         value
@@ -181,7 +181,7 @@ extern "C" fn go_on(_: libc::c_int) {
 extern "C" fn stop(signal: libc::c_int) {
     keeping_errno(|| {
         if is_raw() {
-            let _ = without_stopping(|| set_from(&OUTSIDE));
+            let _ = undisturbed(|| set_from(&OUTSIDE));
         }
         // SAFETY: these calls are async-signal-safe; the set lives on this stack and is filled before it is read. The
         // signal is raised with its default action, not blocked, and so stops this process until SIGCONT.
@@ -233,12 +233,14 @@ impl Watcher {
         let descriptors = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) }.clamp(256, 1 << 16) as RawFd;
         // SAFETY: the child is a copy of a process with many threads, and has one: it calls nothing but `watch`, which is
         // async-signal-safe and does not return.
-        let pid = unsafe {
-            match check(libc::fork())? {
+        let fork = || unsafe {
+            match libc::fork() {
                 0 => watch(reader.as_raw_fd(), descriptors, &outside, &raw),
-                pid => pid,
+                pid => check(pid),
             }
         };
+        // The child never unblocks them: it lives on where all processes of this terminal are told to end.
+        let pid = undisturbed(fork)?;
         let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Watcher { pid, pipe: writer })
     }
@@ -257,16 +259,13 @@ impl Watcher {
 ///
 /// # Safety
 ///
-/// To be called in a process that was just forked.
+/// To be called in a process that was just forked, with all signals blocked.
 #[allow(unsafe_code)]
 unsafe fn watch(pipe: RawFd, descriptors: RawFd, outside: &libc::termios, raw: &libc::termios) -> ! {
     // SAFETY: all of these calls are async-signal-safe (signal-safety(7)), take
     // numbers, or pointers to what lives in this process until it ends.
     unsafe {
         libc::setsid();
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGTTOU] {
-            libc::signal(signal, libc::SIG_IGN);
-        }
         // It must not hold what this process holds: locks, pipes, standard output.
         close_others(pipe, descriptors);
         let mut byte = 0u8;

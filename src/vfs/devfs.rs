@@ -1,12 +1,16 @@
 //! `/dev`: the devices that programs expect everywhere.
 
+use std::sync::Arc;
+
+use super::devpts::devpts;
 use super::fixed::{DeviceKind, Fixed};
 use super::inode::InodeRef;
+use super::procfs::ProcessSource;
 
 /// A directory for `/dev`: `null`, `zero`, `full`, `random`, `urandom`, `tty`, `console` and `ptmx` (which
-/// a kernel opens by their numbers), the links
+/// a kernel opens by their numbers), `pts` with the pseudo-terminals, the links
 /// `fd`, `stdin`, `stdout` and `stderr` into `/proc/self/fd`, and `shm` with `shm` as its content.
-pub fn devfs(shm: InodeRef) -> InodeRef {
+pub fn devfs(shm: InodeRef, processes: Arc<ProcessSource>) -> InodeRef {
     let fixed = Fixed::new();
     fixed.directory(vec![
         ("console", fixed.device(DeviceKind::NoTerminal, 5, 1)),
@@ -14,6 +18,7 @@ pub fn devfs(shm: InodeRef) -> InodeRef {
         ("full", fixed.device(DeviceKind::Full, 1, 7)),
         ("null", fixed.device(DeviceKind::Null, 1, 3)),
         ("ptmx", fixed.device(DeviceKind::NoTerminal, 5, 2)),
+        ("pts", devpts(processes)),
         ("random", fixed.device(DeviceKind::Random, 1, 8)),
         ("shm", shm),
         ("stderr", fixed.symlink("/proc/self/fd/2")),
@@ -33,7 +38,7 @@ mod tests {
 
     #[test]
     fn devices_do_what_their_names_say() {
-        let dev = devfs(memfs(&MemFsOptions::default()));
+        let dev = devfs(memfs(&MemFsOptions::default()), Arc::default());
         let device = |text: &str| dev.lookup(name(text)).unwrap();
         let mut buf = [7; 64];
         assert_eq!((device("null").read_at(&mut buf, 0), device("null").write_at(b"abc", 9)), (Ok(0), Ok(3)));
@@ -50,9 +55,9 @@ mod tests {
 
     #[test]
     fn shared_memory_can_be_written_and_the_rest_not() {
-        let dev = devfs(memfs(&MemFsOptions::default()));
+        let dev = devfs(memfs(&MemFsOptions::default()), Arc::default());
         file(&dev.lookup(name("shm")).unwrap(), "segment").write_at(b"x", 0).unwrap();
         assert_eq!(dev.unlink(name("null")), Err(Errno::RoFs));
-        assert_eq!(list(&dev).len(), 13);
+        assert_eq!(list(&dev).len(), 14);
     }
 }

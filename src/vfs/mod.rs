@@ -8,6 +8,7 @@ mod chunks;
 #[cfg(test)]
 pub(crate) mod contract;
 mod devfs;
+mod devpts;
 mod errno;
 mod etc;
 mod fixed;

@@ -39,6 +39,8 @@ pub struct ProcEntry {
     pub group: u32,
     /// See `parent`.
     pub session: u32,
+    /// The number of its session's terminal, as a device, and the group in the foreground there; none where it has none.
+    pub terminal: Option<(Device, u32)>,
     /// `R`, `S`, `T` or `Z`.
     pub state: char,
     /// The arguments, the name of the program first.
@@ -69,6 +71,11 @@ pub trait Processes: Send + Sync {
 
     /// What is known of a process.
     fn entry(&self, pid: u32) -> Option<ProcEntry>;
+
+    /// The numbers of the pseudo-terminals, in order.
+    fn terminals(&self) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
 /// Where a `/proc` finds its processes. It is mounted before there are any.
@@ -81,7 +88,7 @@ impl ProcessSource {
         let _ = self.0.set(processes);
     }
 
-    fn get(&self) -> Option<Arc<dyn Processes>> {
+    pub(super) fn get(&self) -> Option<Arc<dyn Processes>> {
         self.0.get()?.upgrade()
     }
 }
@@ -375,9 +382,12 @@ fn process_stat(info: &ProcInfo, pid: u32, entry: &ProcEntry) -> Vec<u8> {
     let name = String::from_utf8_lossy(&command(entry)).into_owned();
     let ticks = |time: Duration| time.as_millis() * TICKS / 1000;
     let ProcEntry { parent, group, session, state, .. } = entry;
-    // proc_pid_stat(5): fields 1 to 6, eight others, user time (14), seven others, start (22), virtual and resident size.
+    // As Linux packs the numbers of a device.
+    let device = |device: Device| device.minor & 0xff | device.major << 8 | (device.minor & !0xff) << 12;
+    let (terminal, foreground) = entry.terminal.map_or((0, -1), |(of, group)| (device(of), i64::from(group)));
+    // proc_pid_stat(5): fields 1 to 8, five others, user time (14), seven others, start (22), virtual and resident size.
     format!(
-        "{pid} ({name}) {state} {parent} {group} {session} 0 -1{} {}{} {} {} {}{}\n",
+        "{pid} ({name}) {state} {parent} {group} {session} {terminal} {foreground}{} {}{} {} {} {}{}\n",
         " 0".repeat(5),
         ticks(entry.cpu),
         " 0".repeat(7),
@@ -448,6 +458,7 @@ mod tests {
 
         fn entry(&self, pid: u32) -> Option<ProcEntry> {
             (pid == 7).then(|| ProcEntry {
+                terminal: None,
                 parent: 1,
                 group: 7,
                 session: 1,

@@ -9,6 +9,7 @@ mod command {
     mod files;
     mod images;
     mod limits;
+    mod shell;
     mod store;
     mod support;
     #[cfg(unix)]

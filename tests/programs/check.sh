@@ -147,6 +147,8 @@ check_cc() {
     expect 'cc: hello' /dev/null in_container -w /w cc cc -O2 -Wall -Werror hello.c -o hello
     expect 'what cc made' "$here/cc/hello.expected" in_container cc /w/hello
     expect 'make: Lua, 30,000 lines' /dev/null in_container -w /w/lua cc make -s -j2 generic
+    expect 'configure, make, make test: zlib' "$here/cc/zlib.expected" \
+        in_container -w /w/zlib cc sh -c './configure --static > log && make -s 2>> log && make -s test'
     expect 'the Lua of make and cc' "$here/cc/lua.expected" in_container cc /w/lua/src/lua -e 'print(_VERSION, pcall(error, "caught", 0))'
 }
 

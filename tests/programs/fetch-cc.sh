@@ -2,7 +2,8 @@
 # A C and C++ compiler with make, and libcowbox to compile with: fetch-cc.sh DEST
 #
 # root: clang 22 and wasm-ld at /usr/lib/llvm (fetch-clang.sh), /bin/make (fetch-make.sh), wasi-libc's sysroot in /usr, the headers and the library of
-# guest-sdk/c, and /bin/cc, the driver in wasi-images/cc, with its names. files: Lua's source as it is, and hello.c. What it is made of is laid out beside DEST.
+# guest-sdk/c, and /bin/cc, the driver in wasi-images/cc, with its names. files: the sources of Lua and zlib as they are, and hello.c. What it is made of is laid
+# out beside DEST.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 start "$0" "${1:-}" cc "$sdk_sources $programs/../../wasi-images/cc/cc.c"
@@ -13,6 +14,7 @@ for part in clang make; do
     [ "$status" -eq 0 ] || { cat "$dest/work/$part"; exit "$status"; }
 done
 debian_source lua5.4=5.4.4-3+deb12u1 lua5.4_5.4.4.orig.tar.gz 164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61
+debian_source zlib=1:1.2.13.dfsg-1 zlib_1.2.13.dfsg.orig.tar.bz2 71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1
 
 root=$dest/root
 rm -rf "$root/tmp"
@@ -35,5 +37,7 @@ for driver in c++ clang clang++ gcc g++ c99; do ln -s cc "$root/bin/$driver"; do
 
 tar -xzf "$cache/lua5.4_5.4.4.orig.tar.gz" -C "$dest/files"
 mv "$dest/files/lua-5.4.4" "$dest/files/lua"
+mkdir "$dest/files/zlib"
+tar -xjf "$cache/zlib_1.2.13.dfsg.orig.tar.bz2" -C "$dest/files/zlib" --strip-components=1
 cp "$programs/cc/hello.c" "$dest/files/"
 finish

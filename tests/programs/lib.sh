@@ -84,8 +84,10 @@ debian_source() {
     need apt-get
     apt=$cache/apt
     mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-    # Lists of our own: a machine seldom has those of sources, and we change nothing of it.
-    apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | sort -u > "$apt/sources.list"
+    # Lists of our own: a machine seldom has those of sources, and we change nothing of it. What archives of updates have is replaced without notice.
+    # shellcheck disable=SC2016  # apt-get expands them
+    apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | sort -u |
+        grep -v -e '-security ' -e '-updates ' > "$apt/sources.list"
     set -- "$@" -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt" \
         -o APT::Sandbox::User="$(id -un)"
     package=$1 file=$2 sum=$3

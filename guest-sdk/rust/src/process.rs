@@ -335,9 +335,8 @@ impl Command {
                 None => all.remove(name),
             };
         }
-        let variable = |(name, value): (&OsString, &OsString)| {
-            [name.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat()
-        };
+        let variable =
+            |(name, value): (&OsString, &OsString)| [name.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat();
         Some(all.iter().map(variable).collect())
     }
 
@@ -686,6 +685,10 @@ pub fn find_in_path(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
         return Some(PathBuf::from(program)).filter(|file| executable(file));
     }
     std::env::split_paths(path)
-        .map(|directory| if directory.as_os_str().is_empty() { Path::new(".").join(program) } else { directory.join(program) })
+        .map(
+            |directory| {
+                if directory.as_os_str().is_empty() { Path::new(".").join(program) } else { directory.join(program) }
+            },
+        )
         .find(|file| executable(file))
 }

@@ -4,9 +4,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::master::Master;
-use super::terminal::{Apply, PTS, Queues, Terminal};
+use super::state::{PTS, Tty, WindowSize};
+use super::terminal::{Apply, Queues, Terminal};
 use super::termios::Termios;
-use super::tty::{Tty, WindowSize};
 use crate::kernel::open_file::{Object, OpenFile, Stream, flags};
 use crate::kernel::process::Pid;
 use crate::kernel::task::Task;

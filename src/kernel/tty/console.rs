@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::output::OUTPUT_MAX;
-use super::tty::{Tty, WindowSize};
+use super::state::{Tty, WindowSize};
 use crate::kernel::stdio::{Input, Output};
 use crate::kernel::wait::{Sleeper, wait};
 use crate::sys::stdio::{self, Ready, Waker};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::state::Tty;
 use super::terminal::attr;
-use super::tty::Tty;
 use crate::kernel::open_file::{Ready, Stream};
 use crate::kernel::process::Process;
 use crate::kernel::wait::WaitQueue;

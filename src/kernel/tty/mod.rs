@@ -15,16 +15,16 @@ mod master;
 #[cfg(test)]
 mod oracle;
 mod output;
+mod state;
 mod terminal;
 mod terminals;
 mod termios;
 #[cfg(test)]
 mod tests;
-mod tty;
 
 pub use console::Console;
 pub use master::Master;
+pub use state::{Tty, WindowSize};
 pub use terminal::{Apply, Queues, Terminal};
 pub use terminals::Terminals;
 pub use termios::{TERMIOS_LEN, Termios};
-pub use tty::{Tty, WindowSize};

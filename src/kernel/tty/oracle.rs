@@ -16,6 +16,7 @@ struct Both {
 
 impl Both {
     /// None where the host has no such terminals: the reason is printed.
+    #[allow(clippy::disallowed_macros)]
     fn open(termios: Termios) -> Option<Both> {
         let mut ours = Discipline::default();
         ours.set_termios(termios);

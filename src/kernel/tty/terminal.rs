@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::discipline::Reading;
+use super::state::Tty;
 use super::termios::Termios;
-use super::tty::Tty;
 use crate::kernel::open_file::{Ready, Stream, stream_attr};
 use crate::kernel::process::{Pid, Process};
 use crate::kernel::signal::Signal;
 use crate::kernel::wait::WaitQueue;
-use crate::vfs::{Attr, Device, Errno, FileKind, Result};
+use crate::vfs::{Attr, Errno, FileKind, Result};
 
 /// When a change of attributes is made: `TCSANOW` and its like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,16 +146,9 @@ impl Stream for Terminal {
     }
 }
 
-/// The major number of pseudo-terminals.
-pub(super) const PTS: u32 = 136;
-
-/// What stat(2) tells of a terminal: numbers of Linux' devices.
+/// What stat(2) tells of a terminal.
 pub(super) fn attr(tty: &Tty) -> Attr {
-    let rdev = match tty.number() {
-        Some(number) => Device { major: PTS, minor: number },
-        None => Device { major: 5, minor: 1 },
-    };
-    Attr { rdev, ..stream_attr(FileKind::CharDevice, 0o620) }
+    Attr { rdev: tty.device(), ..stream_attr(FileKind::CharDevice, 0o620) }
 }
 
 // What ioctl(2) does.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::jobs::Jobs;
-use super::tty::{Tty, WindowSize};
+use super::state::{Tty, WindowSize};
 use crate::kernel::process::Process;
 use crate::vfs::{Errno, Result};
 

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::support::pty::{Pty, wait};
+use super::support::pty::Pty;
 use super::support::{Cowbox, printing};
 
 /// What all guests here begin with.
@@ -254,7 +254,7 @@ fn a_guest_that_goes_on_without_its_terminal_is_killed() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_runs_on_after_the_end() {
-    use super::support::pty::{children, is_running};
+    use super::support::pty::{children, is_running, wait};
     let cowbox = Cowbox::empty();
     cowbox.program("echoing", &echoing());
     for signal in [None, Some(Signal::TERM), Some(Signal::KILL)] {

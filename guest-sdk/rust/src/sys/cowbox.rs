@@ -35,6 +35,7 @@ mod imports {
             search_len: usize,
         ) -> i32;
         pub fn proc_wait(pid: i32, options: u32, result: *mut u8) -> i32;
+        pub fn proc_explain(buf: *mut u8, buf_len: usize, used: *mut usize) -> i32;
         pub fn proc_kill(pid: i32, signal: u32) -> i32;
         pub fn proc_info(pid: i32, result: *mut u8) -> i32;
         pub fn proc_setpgid(pid: i32, pgid: i32) -> i32;
@@ -283,6 +284,16 @@ pub fn spawn(spawn: &Spawn) -> Result<Pid> {
     Ok(pid)
 }
 
+/// Why the last program could not be started, in words, where more is known than the error says.
+pub fn explanation() -> Option<String> {
+    let mut text = vec![0; 1024];
+    let mut used = 0;
+    // SAFETY: both pointers are to live buffers of the given length.
+    check(unsafe { imports::proc_explain(text.as_mut_ptr(), text.len(), &raw mut used) }).ok()?;
+    text.truncate(used);
+    String::from_utf8(text).ok().filter(|text| !text.is_empty())
+}
+
 /// Replaces the program of this process. With `search`, directories separated by `:`, a `path` without `/` is looked up in these.
 pub fn exec(path: impl Bytes, argv: &[Vec<u8>], env: Option<&[Vec<u8>]>, search: Option<&[u8]>) -> Result<Infallible> {
     let path = path.bytes();
@@ -493,7 +504,8 @@ pub fn sigaction(signal: i32, action: impl Into<SigAction>) -> Result<SigAction>
     // The function first: a signal may come on the way back from the very call that sets it.
     let replaced = handler.swap(address, Ordering::AcqRel);
     // SAFETY: `new` has its 16 bytes, and no old one is asked for.
-    if let Err(errno) = check(unsafe { imports::sig_action(signal.cast_unsigned(), new.as_ptr(), std::ptr::null_mut()) })
+    if let Err(errno) =
+        check(unsafe { imports::sig_action(signal.cast_unsigned(), new.as_ptr(), std::ptr::null_mut()) })
     {
         handler.store(replaced, Ordering::Release);
         return Err(errno);
@@ -682,9 +694,7 @@ pub fn poll(list: &mut [PollFd], timeout: Option<Duration>) -> Result<usize> {
     }
     let mut ready = 0;
     // SAFETY: eight bytes an entry, and `ready` is live.
-    check(unsafe {
-        imports::fd_poll(encoded.as_mut_ptr(), list.len() as u32, nanoseconds(timeout), &raw mut ready)
-    })?;
+    check(unsafe { imports::fd_poll(encoded.as_mut_ptr(), list.len() as u32, nanoseconds(timeout), &raw mut ready) })?;
     for (entry, bytes) in list.iter_mut().zip(encoded.chunks_exact(8)) {
         entry.revents = PollEvents(u32::from(u16::from_le_bytes([bytes[6], bytes[7]])));
     }
@@ -887,14 +897,7 @@ pub fn removexattr(path: impl Bytes, name: impl Bytes, follow: bool) -> Result<(
     let (path, name) = (path.bytes(), name.bytes());
     // SAFETY: all buffers are live and of those lengths.
     check(unsafe {
-        imports::path_removexattr(
-            AT_FDCWD,
-            path.as_ptr(),
-            path.len(),
-            name.as_ptr(),
-            name.len(),
-            link_flags(follow),
-        )
+        imports::path_removexattr(AT_FDCWD, path.as_ptr(), path.len(), name.as_ptr(), name.len(), link_flags(follow))
     })
 }
 

@@ -177,12 +177,7 @@ unsafe extern "C" fn __wasilibc_nocwd_mkdirat_nomode(dir: c_int, path: *const c_
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn __wasilibc_nocwd_faccessat(
-    dir: c_int,
-    path: *const c_char,
-    mode: c_int,
-    _flags: c_int,
-) -> c_int {
+unsafe extern "C" fn __wasilibc_nocwd_faccessat(dir: c_int, path: *const c_char, mode: c_int, _flags: c_int) -> c_int {
     // No flag says that the effective user is meant: libc's AT_EACCESS is 0.
     // SAFETY: C code passes strings.
     done(sys::faccessat(directory(dir), unsafe { text(path) }, Access(mode.cast_unsigned() & 7), false))

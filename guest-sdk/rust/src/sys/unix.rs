@@ -85,7 +85,7 @@ fn execute(candidates: &[CString], argv: &Strings, env: &Strings) -> Errno {
         // SAFETY: the path and both lists end with zeros.
         unsafe { libc::execve(candidate.as_ptr(), argv.pointers.as_ptr(), env.pointers.as_ptr()) };
         match last() {
-            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::ENOENT | Errno::ENOTDIR if candidates.len() > 1 => {}
             Errno::EACCES => seen = Errno::EACCES,
             errno => return errno,
         }
@@ -158,6 +158,11 @@ unsafe fn act(action: &Prepared, report: &mut Fd) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Why the last program could not be started, in words, where more is known than the error says: never here.
+pub fn explanation() -> Option<String> {
+    None
 }
 
 /// Starts a program as a child. That it cannot be found, loaded or prepared is an error here, not a status of the child.
@@ -722,8 +727,8 @@ pub fn poll(list: &mut [PollFd], timeout: Option<Duration>) -> Result<usize> {
         .map(|entry| libc::pollfd { fd: entry.fd, events: entry.events.0 as libc::c_short, revents: 0 })
         .collect();
     // Rounded up, for nobody may be told of a time that is not over.
-    let timeout = timeout
-        .map_or(-1, |timeout| timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(libc::c_int::MAX));
+    let timeout =
+        timeout.map_or(-1, |timeout| timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(libc::c_int::MAX));
     // SAFETY: the list is live and of that length.
     let ready = check(unsafe { libc::poll(native.as_mut_ptr(), native.len() as libc::nfds_t, timeout) })?;
     for (entry, native) in list.iter_mut().zip(&native) {

@@ -40,6 +40,7 @@ impl Pty {
     }
 
     /// The host's number of the program.
+    #[cfg(target_os = "linux")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -188,10 +188,8 @@ impl Regex {
             return None;
         }
         let longest = self.longest.get_or_init(|| {
-            let config = DFA::config()
-                .match_kind(MatchKind::All)
-                .unicode_word_boundary(true)
-                .skip_cache_capacity_check(true);
+            let config =
+                DFA::config().match_kind(MatchKind::All).unicode_word_boundary(true).skip_cache_capacity_check(true);
             let syntax = regex_automata::util::syntax::Config::new().utf8(false);
             let dfa = DFA::builder().configure(config).syntax(syntax).build(&self.source).ok()?;
             let cache = std::cell::RefCell::new(dfa.create_cache());

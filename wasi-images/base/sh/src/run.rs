@@ -18,7 +18,11 @@ struct Asked {
 impl Asked {
     fn of(shell: &Shell) -> Asked {
         let aliases = (shell.options.expand_aliases && !shell.aliases.is_empty()).then(|| shell.aliases.clone());
-        Asked { aliases, extended_patterns: shell.options.extglob, keeps_texts: shell.options.monitor || shell.options.interactive }
+        Asked {
+            aliases,
+            extended_patterns: shell.options.extglob,
+            keeps_texts: shell.options.monitor || shell.options.interactive,
+        }
     }
 
     fn alias(&self, name: &str) -> Option<Rc<str>> {
@@ -100,16 +104,9 @@ impl Source for StandardInput {
 impl Shell {
     /// Runs text as commands: `eval`, traps.
     pub fn eval(&mut self, code: &str) -> Run {
-        self.depth += 1;
-        let result = if self.depth > 900 {
-            self.abort("commands nested too deeply")
-        } else {
-            let line = self.line;
-            let result = self.run_lines(code, line);
-            self.line = line;
-            result
-        };
-        self.depth -= 1;
+        let line = self.line;
+        let result = self.run_lines(code, line);
+        self.line = line;
         result
     }
 
@@ -119,6 +116,13 @@ impl Shell {
     }
 
     fn run_lines(&mut self, code: &str, line: u32) -> Run {
+        self.dive()?;
+        let result = self.run_lines_within(code, line);
+        self.depth -= 1;
+        result
+    }
+
+    fn run_lines_within(&mut self, code: &str, line: u32) -> Run {
         let mut text = Text::new(String::new(), line);
         let mut rest = code;
         let mut ran = false;
@@ -147,7 +151,11 @@ impl Shell {
 
     fn syntax_error(&mut self, error: &SyntaxError) -> Run {
         self.line = error.line;
-        let message = if error.message.starts_with("Bad") { error.message.clone() } else { format!("Syntax error: {}", error.message) };
+        let message = if error.message.starts_with("Bad") {
+            error.message.clone()
+        } else {
+            format!("Syntax error: {}", error.message)
+        };
         self.complain(&message);
         self.status = 2;
         Err(Stop::Abort)

@@ -72,6 +72,45 @@ pub struct Options {
     pub xpg_echo: bool,
 }
 
+/// How many shells may have been started by shells within them, and commands by commands. The stack mostly ends before that.
+const DEPTH: u32 = 10_000;
+
+/// How much of the stack there is for commands within commands.
+#[derive(Clone, Copy, Debug)]
+pub struct Stack {
+    start: usize,
+    limit: usize,
+}
+
+impl Stack {
+    /// The stack from here on.
+    fn here() -> Stack {
+        let size = if cfg!(large_stack) {
+            8 << 20
+        } else if cfg!(target_os = "wasi") {
+            1 << 20
+        } else {
+            // Of what the system grants, as far as it can be believed.
+            sys::rlimit(sys::Resource::Stack, None)
+                .map_or(8 << 20, |limit| usize::try_from(limit.soft).unwrap_or(usize::MAX))
+                .clamp(1 << 20, 64 << 20)
+        };
+        // The rest is for reading a command, which takes a stack of its own.
+        Stack { start: address(), limit: size / 2 }
+    }
+
+    fn is_used_up(&self) -> bool {
+        address().abs_diff(self.start) > self.limit
+    }
+}
+
+/// Where the stack is now.
+#[inline(never)]
+fn address() -> usize {
+    let here = 0_u8;
+    std::hint::black_box(&raw const here).addr()
+}
+
 pub struct Shell {
     pub variables: Rc<Variables>,
     pub functions: Rc<Names<Rc<Function>>>,
@@ -99,12 +138,14 @@ pub struct Shell {
     pub scripts_running: u32,
     pub function_names: Vec<Rc<str>>,
     pub depth: u32,
+    pub stack: Stack,
     /// Subshells run within this process around the command.
     pub subshells: u32,
     /// Where `set -e` does not apply: in conditions.
     pub errexit_ignored: u32,
     /// A command substitution ran since the command began: its status is that of an assignment.
     pub substituted: bool,
+    pub commands_run: u32,
     pub hash: BTreeMap<Rc<str>, (Rc<str>, u32)>,
     pub random: u32,
     pub started: std::time::Instant,
@@ -149,9 +190,11 @@ impl Shell {
             scripts_running: 0,
             function_names: Vec::new(),
             depth: 0,
+            stack: Stack::here(),
             subshells: 0,
             errexit_ignored: 0,
             substituted: false,
+            commands_run: 0,
             hash: BTreeMap::new(),
             random: pid as u32 ^ 0x5bd1_e995,
             started: std::time::Instant::now(),
@@ -178,6 +221,15 @@ impl Shell {
     pub fn write_error(&mut self, text: &str) {
         // Where not even this can be written there is nobody to tell.
         let _ = sys::write_all(2, &text::to_bytes(text));
+    }
+
+    /// Goes a level deeper into commands within commands, if the stack has room for one more. Who does so counts `depth` down again.
+    pub fn dive(&mut self) -> Run {
+        if self.depth >= DEPTH || self.stack.is_used_up() {
+            return self.abort("commands nested too deeply");
+        }
+        self.depth += 1;
+        Ok(())
     }
 
     /// Says what went wrong and gives up: a script ends.
@@ -230,7 +282,11 @@ impl Shell {
             if variable.reference {
                 let target = self.variables.resolve(name).to_owned();
                 if target != name {
-                    return if let Some((base, index)) = split_element(&target) { self.element(base, index) } else { self.get(&target) };
+                    return if let Some((base, index)) = split_element(&target) {
+                        self.element(base, index)
+                    } else {
+                        self.get(&target)
+                    };
                 }
             }
             return variable.text();
@@ -266,12 +322,27 @@ impl Shell {
     pub fn elements(&mut self, name: &str) -> Vec<(Rc<str>, Rc<str>)> {
         let name = self.variables.resolve(name).to_owned();
         match self.variables.find(&name).map(|variable| variable.value.clone()) {
-            Some(Value::Array(elements)) => elements.iter().map(|(index, value)| (index.to_string().into(), value.clone())).collect(),
-            Some(Value::Map(elements)) => elements.iter().map(|(index, value)| (index.clone(), value.clone())).collect(),
+            Some(Value::Array(elements)) => {
+                elements.iter().map(|(index, value)| (index.to_string().into(), value.clone())).collect()
+            }
+            Some(Value::Map(elements)) => {
+                elements.iter().map(|(index, value)| (index.clone(), value.clone())).collect()
+            }
             Some(Value::Unset) => Vec::new(),
             _ => match &*name {
-                "PIPESTATUS" => self.pipe_status.iter().enumerate().map(|(at, status)| (at.to_string().into(), status.to_string().into())).collect(),
-                "FUNCNAME" => self.function_names.iter().rev().enumerate().map(|(at, name)| (at.to_string().into(), name.clone())).collect(),
+                "PIPESTATUS" => self
+                    .pipe_status
+                    .iter()
+                    .enumerate()
+                    .map(|(at, status)| (at.to_string().into(), status.to_string().into()))
+                    .collect(),
+                "FUNCNAME" => self
+                    .function_names
+                    .iter()
+                    .rev()
+                    .enumerate()
+                    .map(|(at, name)| (at.to_string().into(), name.clone()))
+                    .collect(),
                 "DIRSTACK" => {
                     let mut all = vec![self.working_directory()];
                     all.extend(self.directories.iter().rev().cloned());

@@ -14,7 +14,8 @@ use crate::variables::{Value, Variable};
 
 /// Runs the shell; its exit status.
 pub fn run() -> i32 {
-    let arguments: Vec<Rc<str>> = std::env::args_os().map(|argument| text::from_bytes(argument.as_encoded_bytes()).into()).collect();
+    let arguments: Vec<Rc<str>> =
+        std::env::args_os().map(|argument| text::from_bytes(argument.as_encoded_bytes()).into()).collect();
     let mut shell = Shell::new();
     if arguments.len() == 3 && &*arguments[1] == handover::ARGUMENT {
         return run_inherited(&mut shell, &arguments[2]);
@@ -51,12 +52,18 @@ fn take_environment(shell: &mut Shell) {
         let (name, value) = (name.as_encoded_bytes(), value.as_encoded_bytes());
         let Ok(name) = std::str::from_utf8(name) else { continue };
         if is_name(name) {
-            let variable = Variable { value: Value::Text(text::from_bytes(value).into()), exported: true, ..Variable::default() };
+            let variable =
+                Variable { value: Value::Text(text::from_bytes(value).into()), exported: true, ..Variable::default() };
             shell.vars().all.insert(name.into(), variable);
         }
     }
     let parent = shell.parent;
-    for (name, value) in [("IFS", " \t\n".to_owned()), ("OPTIND", "1".to_owned()), ("PPID", parent.to_string()), ("PS4", "+ ".to_owned())] {
+    for (name, value) in [
+        ("IFS", " \t\n".to_owned()),
+        ("OPTIND", "1".to_owned()),
+        ("PPID", parent.to_string()),
+        ("PS4", "+ ".to_owned()),
+    ] {
         let variable = shell.vars().entry(name);
         if name != "PS4" || variable.value == Value::Unset {
             *variable = Variable { value: Value::Text(value.into()), readonly: name == "PPID", ..Variable::default() };
@@ -69,7 +76,9 @@ fn take_environment(shell: &mut Shell) {
     shell.vars().entry("SHLVL").value = Value::Text((level + 1).to_string().into());
     shell.vars().entry("SHLVL").exported = true;
     // PWD is believed if it names the working directory.
-    let inherited = shell.get("PWD").filter(|path| path.starts_with('/') && !path.split('/').any(|part| matches!(part, "." | "..")));
+    let inherited = shell
+        .get("PWD")
+        .filter(|path| path.starts_with('/') && !path.split('/').any(|part| matches!(part, "." | "..")));
     if let Some(path) = inherited
         && let (Ok(named), Ok(here)) = (sys::stat(text::to_bytes(&path)), sys::stat("."))
         && named.is_same_file(&here)
@@ -255,7 +264,11 @@ fn run_file(shell: &mut Shell, name: &str) -> Run {
     });
     match content {
         Ok(content) => {
-            if content[..content.len().min(256)].split(|&byte| byte == b'\n').next().is_some_and(|line| line.contains(&0)) {
+            if content[..content.len().min(256)]
+                .split(|&byte| byte == b'\n')
+                .next()
+                .is_some_and(|line| line.contains(&0))
+            {
                 let text = format!("{}: 0: {name}: cannot execute binary file\n", shell.name);
                 shell.write_error(&text);
                 shell.status = 126;

@@ -62,7 +62,14 @@ mod tests {
 
     #[test]
     fn any_bytes_come_back_as_they_were() {
-        for bytes in [&b"plain"[..], "h\u{e9}llo \u{1f600}".as_bytes(), b"\xff\xfe a \xc3", "\u{10FF80}\u{10FFFF}".as_bytes(), b"\xf4\x8f", b""] {
+        for bytes in [
+            &b"plain"[..],
+            "h\u{e9}llo \u{1f600}".as_bytes(),
+            b"\xff\xfe a \xc3",
+            "\u{10FF80}\u{10FFFF}".as_bytes(),
+            b"\xf4\x8f",
+            b"",
+        ] {
             assert_eq!(to_bytes(&from_bytes(bytes)).as_ref(), bytes);
         }
         assert_eq!(from_bytes(b"a\xffb").chars().count(), 3);

@@ -15,7 +15,20 @@ fn date(days: i64) -> (i64, u32, u32) {
 }
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 /// What strftime(3) makes of these seconds since 1970.
 pub fn format(format: &str, seconds: i64) -> String {
@@ -52,7 +65,11 @@ pub fn format(format: &str, seconds: i64) -> String {
             Some('u') => if weekday == 0 { 7 } else { weekday }.to_string(),
             Some('w') => weekday.to_string(),
             Some('s') => seconds.to_string(),
-            Some('c') => format!("{} {} {day:2} {hour:02}:{minute:02}:{second:02} {year}", &DAYS[weekday][..3], &MONTHS[month as usize - 1][..3]),
+            Some('c') => format!(
+                "{} {} {day:2} {hour:02}:{minute:02}:{second:02} {year}",
+                &DAYS[weekday][..3],
+                &MONTHS[month as usize - 1][..3]
+            ),
             Some('Z') => "UTC".to_owned(),
             Some('z') => "+0000".to_owned(),
             Some('n') => "\n".to_owned(),

@@ -104,7 +104,9 @@ impl Variables {
         // A circle of references ends somewhere.
         for _ in 0..16 {
             match self.all.get(name) {
-                Some(Variable { reference: true, value: Value::Text(target), .. }) if !target.is_empty() => name = target,
+                Some(Variable { reference: true, value: Value::Text(target), .. }) if !target.is_empty() => {
+                    name = target
+                }
                 _ => break,
             }
         }
@@ -123,7 +125,12 @@ impl Variables {
         match before {
             // It keeps being exported and read-only, but has no value of its own.
             Some(before) => {
-                let local = Variable { value: Value::Unset, exported: before.exported, readonly: before.readonly, ..Variable::default() };
+                let local = Variable {
+                    value: Value::Unset,
+                    exported: before.exported,
+                    readonly: before.readonly,
+                    ..Variable::default()
+                };
                 self.all.insert(name.into(), local);
             }
             None => {

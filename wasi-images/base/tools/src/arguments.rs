@@ -25,7 +25,13 @@ pub enum Flag {
 impl Arguments {
     /// Options may stand behind operands.
     pub fn new(arguments: Vec<OsString>) -> Arguments {
-        Arguments { rest: arguments.into(), letters: String::new(), operands: Vec::new(), is_strict: false, is_over: false }
+        Arguments {
+            rest: arguments.into(),
+            letters: String::new(),
+            operands: Vec::new(),
+            is_strict: false,
+            is_over: false,
+        }
     }
 
     /// Options end at the first operand, which is a command.

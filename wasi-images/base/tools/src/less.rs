@@ -107,7 +107,8 @@ fn copied(files: &[OsString]) -> io::Result<i32> {
 
 fn paged(files: &[OsString], options: &Options) -> io::Result<i32> {
     // Keys come from the terminal, also where the text comes from a pipe.
-    let keys = term::controlling().or_else(|error| if io::stdin().is_terminal() { File::open("/dev/stdin") } else { Err(error) })?;
+    let keys = term::controlling()
+        .or_else(|error| if io::stdin().is_terminal() { File::open("/dev/stdin") } else { Err(error) })?;
     signal::handle(signal::SIGWINCH, |_| {}, SigFlags::empty())?;
     let mut at = 0;
     let mut pager = Pager::new(&files[at], options.clone())?;
@@ -200,7 +201,9 @@ impl Pager {
             match start.strip_prefix('/') {
                 Some(pattern) => {
                     pager.look_for(pattern);
-                    if pager.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(&plain(pager.lines.first().map_or("", String::as_str)))) {
+                    if pager.pattern.as_ref().is_some_and(|pattern| {
+                        !pattern.is_match(&plain(pager.lines.first().map_or("", String::as_str)))
+                    }) {
                         pager.search(false);
                     }
                 }
@@ -274,7 +277,9 @@ impl Pager {
             match key {
                 Key::Gone | Key::Character('q' | 'Q' | '\x03') => return Ok(Ending::Quit),
                 Key::Resized => self.measure(),
-                Key::Character(' ' | 'f' | '\x06' | '\x16') | Key::PageDown => self.forward(given.unwrap_or(self.page())),
+                Key::Character(' ' | 'f' | '\x06' | '\x16') | Key::PageDown => {
+                    self.forward(given.unwrap_or(self.page()))
+                }
                 Key::Character('b' | '\x02') | Key::PageUp => self.back(given.unwrap_or(self.page())),
                 Key::Character('j' | 'e' | '\r' | '\n' | '\x0e' | '\x05') | Key::Down => self.forward(count),
                 Key::Character('k' | 'y' | '\x10' | '\x19') | Key::Up => self.back(count),

@@ -19,7 +19,11 @@ pub fn run(name: &str, mut arguments: Vec<OsString>) -> i32 {
             arguments.remove(0);
         }
     }
-    let usage = if kills { "pkill [-SIGNAL] [-fx] [-P PID] [-u USER] PATTERN" } else { "pgrep [-flx] [-P PID] [-u USER] PATTERN" };
+    let usage = if kills {
+        "pkill [-SIGNAL] [-fx] [-P PID] [-u USER] PATTERN"
+    } else {
+        "pgrep [-flx] [-P PID] [-u USER] PATTERN"
+    };
     let (mut full, mut lists, mut exact) = (false, false, false);
     let (mut parent, mut user) = (None, None);
     let mut arguments = Arguments::new(arguments);

@@ -77,9 +77,10 @@ pub fn own_terminal() -> i64 {
         return from_list;
     }
     // A terminal without a number in the list is known by its device.
-    fs::File::open("/dev/tty").ok().and_then(|file| cowbox_guest::sys::fstat(file.as_raw_fd()).ok()).map_or(0, |stat| {
-        i64::from(stat.rdev_major) << 8 | i64::from(stat.rdev_minor)
-    })
+    fs::File::open("/dev/tty")
+        .ok()
+        .and_then(|file| cowbox_guest::sys::fstat(file.as_raw_fd()).ok())
+        .map_or(0, |stat| i64::from(stat.rdev_major) << 8 | i64::from(stat.rdev_minor))
 }
 
 /// The name of a terminal by its number.

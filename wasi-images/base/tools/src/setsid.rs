@@ -34,7 +34,9 @@ pub fn run(name: &str, arguments: Vec<OsString>) -> i32 {
     // The leader of a group cannot make a session; its child can.
     if sys::setsid().is_err() || waits {
         return match command.setsid(true).spawn() {
-            Ok(mut child) if waits => child.wait().map_or(1, |status| cowbox_guest::sys::Status(status.into_raw()).shell_code()),
+            Ok(mut child) if waits => {
+                child.wait().map_or(1, |status| cowbox_guest::sys::Status(status.into_raw()).shell_code())
+            }
             Ok(_) => 0,
             Err(error) => failed(error),
         };

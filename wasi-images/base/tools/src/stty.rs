@@ -159,7 +159,12 @@ fn set_all(termios: &mut Termios, names: &[&str], is_on: bool) {
     }
 }
 
-fn change<'w>(fd: Fd, termios: &mut Termios, word: &str, rest: &mut impl Iterator<Item = &'w String>) -> Result<(), Failure> {
+fn change<'w>(
+    fd: Fd,
+    termios: &mut Termios,
+    word: &str,
+    rest: &mut impl Iterator<Item = &'w String>,
+) -> Result<(), Failure> {
     let wrong = || Failure::Word(word.to_owned());
     let (name, is_on) = word.strip_prefix('-').map_or((word, true), |name| (name, false));
     match (name, is_on) {
@@ -178,7 +183,11 @@ fn change<'w>(fd: Fd, termios: &mut Termios, word: &str, rest: &mut impl Iterato
         ("rows" | "cols" | "columns", true) => {
             let number = rest.next().and_then(|number| number.parse::<u16>().ok()).ok_or_else(wrong)?;
             let mut size = sys::winsize(fd)?;
-            if name == "rows" { size.rows = number } else { size.columns = number }
+            if name == "rows" {
+                size.rows = number
+            } else {
+                size.columns = number
+            }
             sys::set_winsize(fd, size)?;
         }
         ("min" | "time", true) => {
@@ -241,7 +250,8 @@ fn saved(termios: &Termios) -> String {
 }
 
 fn restored(word: &str, before: Termios) -> Option<Termios> {
-    let numbers: Vec<u32> = word.split(':').map(|digits| u32::from_str_radix(digits, 16).ok()).collect::<Option<_>>()?;
+    let numbers: Vec<u32> =
+        word.split(':').map(|digits| u32::from_str_radix(digits, 16).ok()).collect::<Option<_>>()?;
     let [iflag, oflag, cflag, lflag, characters @ ..] = &numbers[..] else { return None };
     let characters: Vec<u8> = characters.iter().map(|number| u8::try_from(*number).ok()).collect::<Option<_>>()?;
     let cc = characters.try_into().ok()?;

@@ -16,7 +16,8 @@ use tar::{Builder, Entry, EntryType, Header};
 
 use crate::arguments::{Arguments, Flag, unknown};
 
-const USAGE: &str = "tar c|x|t [zvpkOh] [-f ARCHIVE] [-C DIRECTORY] [--exclude PATTERN] [--strip-components N] [-T FILE] [FILE...]";
+const USAGE: &str =
+    "tar c|x|t [zvpkOh] [-f ARCHIVE] [-C DIRECTORY] [--exclude PATTERN] [--strip-components N] [-T FILE] [FILE...]";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Action {
@@ -123,7 +124,8 @@ fn parsed(name: &str, arguments: Vec<OsString>, options: &mut Options) -> Result
                 Flag::Short(letter) => (*letter, None),
                 Flag::Long(long, value) => (long_letter(long).unwrap_or('?'), value.clone()),
             };
-            let mut value = || given.clone().or_else(|| one.value()).ok_or_else(|| fail(&format!("{flag} takes a value")));
+            let mut value =
+                || given.clone().or_else(|| one.value()).ok_or_else(|| fail(&format!("{flag} takes a value")));
             match letter {
                 'c' => action = Some(Action::Create),
                 'r' | 'u' => action = Some(Action::Append),
@@ -160,11 +162,7 @@ fn parsed(name: &str, arguments: Vec<OsString>, options: &mut Options) -> Result
         rest = one.into_rest();
     }
     for (directory, file) in lists {
-        let text = if file == Path::new("-") {
-            io::read_to_string(io::stdin())
-        } else {
-            fs::read_to_string(&file)
-        };
+        let text = if file == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(&file) };
         let text = text.map_err(|error| fail(&format!("{}: {error}", file.display())))?;
         options.files.extend(text.lines().map(|line| (directory.clone(), line.into())));
     }
@@ -223,7 +221,9 @@ fn pattern(glob: &str) -> Regex {
                     Some(end) => {
                         let (inside, after) = (&rest[..=end], &rest[end + 2..]);
                         source.push('[');
-                        source.push_str(&inside.replacen('!', "^", usize::from(inside.starts_with('!'))).replace('\\', "\\\\"));
+                        source.push_str(
+                            &inside.replacen('!', "^", usize::from(inside.starts_with('!'))).replace('\\', "\\\\"),
+                        );
                         source.push(']');
                         characters = after.chars();
                     }
@@ -277,7 +277,8 @@ fn create(options: &mut Options) -> io::Result<()> {
 
 fn pack(options: &mut Options, output: &mut dyn Write) -> io::Result<()> {
     let mut builder = Builder::new(output);
-    let archive = options.archive.as_ref().and_then(|path| fs::metadata(path).ok()).map(|file| (file.dev(), file.ino()));
+    let archive =
+        options.archive.as_ref().and_then(|path| fs::metadata(path).ok()).map(|file| (file.dev(), file.ino()));
     let mut packer = Packer { seen: archive.into_iter().collect(), links: HashMap::new(), names: Names::default() };
     for (directory, file) in options.files.clone() {
         packer.add(options, &mut builder, &directory, &file)?;
@@ -295,7 +296,13 @@ struct Packer {
 
 impl Packer {
     /// Packs a file, and what is below it. Fails where the archive cannot be written.
-    fn add(&mut self, options: &mut Options, builder: &mut Builder<&mut dyn Write>, directory: &Path, file: &Path) -> io::Result<()> {
+    fn add(
+        &mut self,
+        options: &mut Options,
+        builder: &mut Builder<&mut dyn Write>,
+        directory: &Path,
+        file: &Path,
+    ) -> io::Result<()> {
         let path = directory.join(file);
         if options.is_excluded(file) {
             return Ok(());
@@ -464,7 +471,12 @@ fn list(options: &Options) -> io::Result<()> {
     output.flush()
 }
 
-fn describe<R: Read>(options: &Options, entry: &Entry<'_, R>, is_long: bool, output: &mut impl Write) -> io::Result<()> {
+fn describe<R: Read>(
+    options: &Options,
+    entry: &Entry<'_, R>,
+    is_long: bool,
+    output: &mut impl Write,
+) -> io::Result<()> {
     let path = entry.path()?;
     if is_long {
         let header = entry.header();
@@ -596,7 +608,8 @@ impl Unpacker {
             }
             EntryType::Link => {
                 let link = entry.link_name()?.ok_or_else(|| io::Error::other("a link to nothing"))?.into_owned();
-                let original = unpacked_name(&link, options.strip).ok_or_else(|| io::Error::other("a link that leads out"))?;
+                let original =
+                    unpacked_name(&link, options.strip).ok_or_else(|| io::Error::other("a link that leads out"))?;
                 return fs::hard_link(self.root.join(original), &target);
             }
             EntryType::Fifo => cowbox_guest::fs::mkfifo(&target, mode)?,
@@ -607,7 +620,9 @@ impl Unpacker {
                 io::copy(entry, &mut file)?;
                 file.flush()?;
             }
-            EntryType::Char | EntryType::Block => return Err(io::Error::other("devices cannot be made in a container")),
+            EntryType::Char | EntryType::Block => {
+                return Err(io::Error::other("devices cannot be made in a container"));
+            }
             // Extensions that mean nothing here.
             _ => return Ok(()),
         }
@@ -617,6 +632,9 @@ impl Unpacker {
         if !matches!(kind, EntryType::Symlink | EntryType::Directory) {
             // Changing owners takes the special bits away.
             cowbox_guest::fs::set_mode(&target, mode)?;
+        }
+        // A fifo would wait for its other end.
+        if matches!(kind, EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse) {
             touch(&target, mtime)?;
         }
         Ok(())

@@ -11,7 +11,8 @@ use cowbox_guest::{signal, signal::SIGALRM};
 
 use crate::arguments::{Arguments, Flag, unknown};
 
-const USAGE: &str = "timeout [-s SIGNAL] [-k DURATION] [-v] [--preserve-status] [--foreground] DURATION COMMAND [ARGUMENT...]";
+const USAGE: &str =
+    "timeout [-s SIGNAL] [-k DURATION] [-v] [--preserve-status] [--foreground] DURATION COMMAND [ARGUMENT...]";
 
 /// The signal that came last.
 static CAME: AtomicI32 = AtomicI32::new(0);

@@ -82,8 +82,7 @@ fn show(title: Option<String>, text: &[u8]) -> io::Result<()> {
     }
     let text = String::from_utf8_lossy(text);
     let columns = size.map_or(usize::MAX, |size| usize::from(size.columns));
-    let lines: Vec<String> =
-        text.lines().take(rows).map(|line| line.chars().take(columns).collect()).collect();
+    let lines: Vec<String> = text.lines().take(rows).map(|line| line.chars().take(columns).collect()).collect();
     screen.extend_from_slice(lines.join("\r\n").as_bytes());
     let mut output = io::stdout().lock();
     output.write_all(&screen)?;

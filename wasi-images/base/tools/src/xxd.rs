@@ -19,15 +19,8 @@ struct Options {
 }
 
 pub fn run(name: &str, arguments: Vec<OsString>) -> i32 {
-    let mut options = Options {
-        is_plain: false,
-        reverts: false,
-        is_upper: false,
-        columns: 0,
-        group: 2,
-        length: u64::MAX,
-        offset: 0,
-    };
+    let mut options =
+        Options { is_plain: false, reverts: false, is_upper: false, columns: 0, group: 2, length: u64::MAX, offset: 0 };
     let mut arguments = Arguments::new(arguments);
     while let Some(flag) = arguments.flag() {
         let mut number = || arguments.value().and_then(|text| parsed(&text));

@@ -110,7 +110,7 @@ pub fn dot(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         shell.complain(&format!("{}: filename argument required", words[0]));
         return Ok(2);
     };
-    let path = match find_script(shell, name) {
+    let path = match find_script(shell, name, &*words[0] == "source") {
         Some(path) => path,
         None => {
             let message = format!("{}: {name}: not found", words[0]);
@@ -145,10 +145,8 @@ pub fn dot(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     let positional = (rest.len() > 1).then(|| std::mem::replace(&mut shell.positional, Rc::new(rest[1..].to_vec())));
     let line = shell.line;
     shell.scripts_running += 1;
-    shell.depth += 1;
     shell.status = 0;
-    let result = if shell.depth > 500 { shell.abort("scripts nested too deeply") } else { shell.run_script(text::from_bytes(&content)) };
-    shell.depth -= 1;
+    let result = shell.run_script(text::from_bytes(&content));
     shell.scripts_running -= 1;
     shell.line = line;
     if let Some(positional) = positional {
@@ -160,8 +158,8 @@ pub fn dot(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     }
 }
 
-/// The file that `.` reads: along PATH where there is no slash in its name.
-fn find_script(shell: &mut Shell, name: &str) -> Option<Vec<u8>> {
+/// The file that `.` reads: along PATH where there is no slash in its name. bash's `source` looks in the working directory as well.
+fn find_script(shell: &mut Shell, name: &str, here_too: bool) -> Option<Vec<u8>> {
     if name.contains('/') {
         return Some(text::to_bytes(name).into_owned());
     }
@@ -173,7 +171,9 @@ fn find_script(shell: &mut Shell, name: &str) -> Option<Vec<u8>> {
             return Some(path);
         }
     }
-    // bash looks here as well, unless it is to be POSIX.
+    if !here_too {
+        return None;
+    }
     let here = text::to_bytes(name).into_owned();
     sys::stat(&here).is_ok_and(|stat| !stat.is_dir()).then_some(here)
 }
@@ -201,7 +201,8 @@ pub fn history(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     }
     let count = words.get(1).and_then(|word| word.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let skipped = shell.history.len().saturating_sub(count);
-    let lines: Vec<String> = shell.history.iter().enumerate().skip(skipped).map(|(at, line)| format!("{:5}  {line}\n", at + 1)).collect();
+    let lines: Vec<String> =
+        shell.history.iter().enumerate().skip(skipped).map(|(at, line)| format!("{:5}  {line}\n", at + 1)).collect();
     for line in lines {
         shell.print(&line);
     }

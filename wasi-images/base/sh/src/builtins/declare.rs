@@ -35,7 +35,13 @@ pub fn export(shell: &mut Shell, expanded: &Expanded<'_>) -> Run<i32> {
     if names.is_empty() {
         return list(shell, "export", |variable| variable.exported);
     }
-    apply(shell, expanded, names, Attributes { exported: Some(!options.contains(&'n')), ..Attributes::default() }, "export")
+    apply(
+        shell,
+        expanded,
+        names,
+        Attributes { exported: Some(!options.contains(&'n')), ..Attributes::default() },
+        "export",
+    )
 }
 
 pub fn readonly(shell: &mut Shell, expanded: &Expanded<'_>) -> Run<i32> {
@@ -49,7 +55,12 @@ pub fn readonly(shell: &mut Shell, expanded: &Expanded<'_>) -> Run<i32> {
     if names.is_empty() {
         return list(shell, "readonly", |variable| variable.readonly);
     }
-    let attributes = Attributes { readonly: true, array: options.contains(&'a'), map: options.contains(&'A'), ..Attributes::default() };
+    let attributes = Attributes {
+        readonly: true,
+        array: options.contains(&'a'),
+        map: options.contains(&'A'),
+        ..Attributes::default()
+    };
     apply(shell, expanded, names, attributes, "readonly")
 }
 
@@ -110,11 +121,13 @@ fn declare_as(shell: &mut Shell, expanded: &Expanded<'_>, local: bool) -> Run<i3
 }
 
 fn print_functions(shell: &mut Shell, names: &[Rc<str>], only_names: bool) -> Run<i32> {
-    let mut names: Vec<Rc<str>> = if names.is_empty() { shell.functions.keys().cloned().collect() } else { names.to_vec() };
+    let all = names.is_empty();
+    let mut names: Vec<Rc<str>> = if all { shell.functions.keys().cloned().collect() } else { names.to_vec() };
     names.sort();
     let mut status = 0;
     for name in names {
         match shell.functions.get(&name).cloned() {
+            Some(_) if only_names && !all => shell.print(&format!("{name}\n")),
             Some(_) if only_names => shell.print(&format!("declare -f {name}\n")),
             Some(function) => shell.print(&format!("{}\n", function.text)),
             None => status = 1,
@@ -161,11 +174,15 @@ pub fn value_text(value: &Value) -> Option<String> {
         Value::Unset => None,
         Value::Text(text) => Some(quote::double(text)),
         Value::Array(elements) => {
-            let elements: Vec<String> = elements.iter().map(|(index, value)| format!("[{index}]={}", quote::double(value))).collect();
+            let elements: Vec<String> =
+                elements.iter().map(|(index, value)| format!("[{index}]={}", quote::double(value))).collect();
             Some(format!("({})", elements.join(" ")))
         }
         Value::Map(elements) => {
-            let elements: Vec<String> = elements.iter().map(|(key, value)| format!("[{}]={} ", quote::if_needed(key), quote::double(value))).collect();
+            let elements: Vec<String> = elements
+                .iter()
+                .map(|(key, value)| format!("[{}]={} ", quote::if_needed(key), quote::double(value)))
+                .collect();
             Some(format!("({})", elements.concat()))
         }
     }
@@ -173,14 +190,19 @@ pub fn value_text(value: &Value) -> Option<String> {
 
 /// Lists variables as commands that make them again.
 fn list(shell: &mut Shell, command: &str, wanted: impl Fn(&Variable) -> bool) -> Run<i32> {
-    let mut names: Vec<Rc<str>> = shell.variables.all.iter().filter(|(_, variable)| wanted(variable)).map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<Rc<str>> =
+        shell.variables.all.iter().filter(|(_, variable)| wanted(variable)).map(|(name, _)| name.clone()).collect();
     names.sort();
     for name in names {
         let value = shell.variables.find(&name).map_or(Value::Unset, |variable| variable.value.clone());
         let line = match &value {
             Value::Text(text) => format!("{command} {name}={}\n", quote::double(text)),
             Value::Unset => format!("{command} {name}\n"),
-            value => format!("{command} {}{name}={}\n", if matches!(value, Value::Map(_)) { "-A " } else { "-a " }, value_text(value).unwrap_or_default()),
+            value => format!(
+                "{command} {}{name}={}\n",
+                if matches!(value, Value::Map(_)) { "-A " } else { "-a " },
+                value_text(value).unwrap_or_default()
+            ),
         };
         shell.print(&line);
     }
@@ -188,7 +210,13 @@ fn list(shell: &mut Shell, command: &str, wanted: impl Fn(&Variable) -> bool) ->
 }
 
 /// Gives each of the words its attributes, and the value it may have.
-fn apply(shell: &mut Shell, expanded: &Expanded<'_>, words: &[Rc<str>], attributes: Attributes, command: &str) -> Run<i32> {
+fn apply(
+    shell: &mut Shell,
+    expanded: &Expanded<'_>,
+    words: &[Rc<str>],
+    attributes: Attributes,
+    command: &str,
+) -> Run<i32> {
     let mut status = 0;
     let first = expanded.words.len() - words.len();
     for (at, word) in words.iter().enumerate() {
@@ -230,7 +258,8 @@ fn apply(shell: &mut Shell, expanded: &Expanded<'_>, words: &[Rc<str>], attribut
             continue;
         }
         // References are seen through, but for their own attributes.
-        let name = if attributes.reference.is_some() { name.to_owned() } else { shell.variables.resolve(name).to_owned() };
+        let name =
+            if attributes.reference.is_some() { name.to_owned() } else { shell.variables.resolve(name).to_owned() };
         let changes_value = value.is_some() || array.is_some();
         if changes_value && shell.variables.find(&name).is_some_and(|variable| variable.readonly) {
             shell.complain(&format!("{name}: readonly variable"));

@@ -16,7 +16,11 @@ pub fn cd(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     if rest.len() > 1 {
         return shell.usage("cd", "too many arguments").map(|_| 1);
     }
-    let physical = options.iter().rev().find(|letter| matches!(letter, 'L' | 'P')).map_or(shell.options.physical, |letter| *letter == 'P');
+    let physical = options
+        .iter()
+        .rev()
+        .find(|letter| matches!(letter, 'L' | 'P'))
+        .map_or(shell.options.physical, |letter| *letter == 'P');
     let mut prints = false;
     let target: Rc<str> = match rest.first().map(|word| &**word) {
         None => match shell.get("HOME") {
@@ -44,7 +48,11 @@ pub fn cd(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     let relative = !target.starts_with('/') && !matches!(target.split('/').next(), Some("." | ".."));
     if relative && let Some(search) = shell.get("CDPATH") {
         for directory in search.split(':') {
-            let candidate = if directory.is_empty() { format!("./{target}") } else { format!("{}/{target}", directory.trim_end_matches('/')) };
+            let candidate = if directory.is_empty() {
+                format!("./{target}")
+            } else {
+                format!("{}/{target}", directory.trim_end_matches('/'))
+            };
             if sys::stat(text::to_bytes(&candidate)).is_ok_and(|stat| stat.is_dir()) {
                 let shown = prints || !directory.is_empty();
                 let candidate = if directory.is_empty() { target.to_string() } else { candidate };
@@ -72,7 +80,11 @@ fn change(shell: &mut Shell, target: &str, physical: bool, prints: bool) -> Run<
 fn enter(shell: &mut Shell, target: &str, physical: bool) -> sys::Result<()> {
     let before = shell.working_directory();
     shell.note_directory();
-    let logical = normalized(&if target.starts_with('/') { target.to_owned() } else { format!("{}/{target}", before.trim_end_matches('/')) });
+    let logical = normalized(&if target.starts_with('/') {
+        target.to_owned()
+    } else {
+        format!("{}/{target}", before.trim_end_matches('/'))
+    });
     let now: Rc<str> = if physical {
         sys::chdir(text::to_bytes(target))?;
         text::from_bytes(&sys::getcwd()?).into()
@@ -127,7 +139,9 @@ pub fn pwd(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
 
 fn shown(shell: &mut Shell, path: &str) -> String {
     match shell.get("HOME") {
-        Some(home) if !home.is_empty() && (path == &*home || path.starts_with(&format!("{home}/"))) => format!("~{}", &path[home.len()..]),
+        Some(home) if !home.is_empty() && (path == &*home || path.starts_with(&format!("{home}/"))) => {
+            format!("~{}", &path[home.len()..])
+        }
         _ => path.to_owned(),
     }
 }
@@ -143,7 +157,9 @@ pub fn dirs(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     }
     let mut all = vec![shell.working_directory()];
     all.extend(shell.directories.iter().rev().cloned());
-    if let Some(number) = rest.first().and_then(|word| word.strip_prefix(['+', '-']).and_then(|number| number.parse::<usize>().ok())) {
+    if let Some(number) =
+        rest.first().and_then(|word| word.strip_prefix(['+', '-']).and_then(|number| number.parse::<usize>().ok()))
+    {
         let at = if rest[0].starts_with('+') { Some(number) } else { (all.len() - 1).checked_sub(number) };
         let Some(directory) = at.and_then(|at| all.get(at)).cloned() else {
             shell.complain(&format!("dirs: {}: directory stack index out of range", rest[0]));
@@ -151,7 +167,8 @@ pub fn dirs(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         };
         all = vec![directory];
     }
-    let all: Vec<String> = all.iter().map(|path| if options.contains(&'l') { path.to_string() } else { shown(shell, path) }).collect();
+    let all: Vec<String> =
+        all.iter().map(|path| if options.contains(&'l') { path.to_string() } else { shown(shell, path) }).collect();
     let text = if options.contains(&'v') {
         all.iter().enumerate().map(|(at, path)| format!("{at:2}  {path}\n")).collect()
     } else if options.contains(&'p') {
@@ -237,7 +254,11 @@ pub fn umask(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         if options.contains(&'S') {
             let part = |shift: u32| {
                 let bits = !(now >> shift) & 7;
-                [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, letter)| *letter).collect::<String>()
+                [(4, 'r'), (2, 'w'), (1, 'x')]
+                    .iter()
+                    .filter(|(bit, _)| bits & bit != 0)
+                    .map(|(_, letter)| *letter)
+                    .collect::<String>()
             };
             shell.print(&format!("u={},g={},o={}\n", part(6), part(3), part(0)));
         } else {
@@ -246,7 +267,11 @@ pub fn umask(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         }
         return Ok(0);
     };
-    let mask = if word.starts_with(|c: char| c.is_ascii_digit()) { u32::from_str_radix(word, 8).ok().filter(|mask| *mask <= 0o777) } else { symbolic(word, now) };
+    let mask = if word.starts_with(|c: char| c.is_ascii_digit()) {
+        u32::from_str_radix(word, 8).ok().filter(|mask| *mask <= 0o777)
+    } else {
+        symbolic(word, now)
+    };
     match mask {
         Some(mask) => {
             shell.note_umask();

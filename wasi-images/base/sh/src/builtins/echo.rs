@@ -10,7 +10,12 @@ pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     let mut escapes = shell.options.xpg_echo;
     let mut rest = &words[1..];
     while let Some(word) = rest.first() {
-        let Some(options) = word.strip_prefix('-').filter(|options| !options.is_empty() && options.chars().all(|c| matches!(c, 'n' | 'e' | 'E'))) else { break };
+        let Some(options) = word
+            .strip_prefix('-')
+            .filter(|options| !options.is_empty() && options.chars().all(|c| matches!(c, 'n' | 'e' | 'E')))
+        else {
+            break;
+        };
         for option in options.chars() {
             match option {
                 'n' => newline = false,

@@ -6,7 +6,11 @@ use crate::shell::{Run, Shell};
 use crate::syntax::lexer::is_name;
 
 pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
-    let words = if words.get(1).is_some_and(|word| &**word == "--") { [&words[..1], &words[2..]].concat() } else { words.to_vec() };
+    let words = if words.get(1).is_some_and(|word| &**word == "--") {
+        [&words[..1], &words[2..]].concat()
+    } else {
+        words.to_vec()
+    };
     if words.len() < 3 {
         return shell.usage("getopts", "usage: getopts optstring name [arg ...]");
     }

@@ -32,11 +32,16 @@ pub fn jobs(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     for number in numbers {
         let Some(job) = shell.jobs.all.iter().find(|job| job.number == number) else { continue };
         let state = job.state();
-        let wanted = (!options.contains(&'r') || state == State::Running) && (!options.contains(&'s') || matches!(state, State::Stopped(_)));
+        let wanted = (!options.contains(&'r') || state == State::Running)
+            && (!options.contains(&'s') || matches!(state, State::Stopped(_)));
         if !wanted {
             continue;
         }
-        let line = if options.contains(&'p') { format!("{}\n", job.processes.first().map_or(0, |(pid, _)| *pid)) } else { shell.job_line(number, options.contains(&'l')) };
+        let line = if options.contains(&'p') {
+            format!("{}\n", job.processes.first().map_or(0, |(pid, _)| *pid))
+        } else {
+            shell.job_line(number, options.contains(&'l'))
+        };
         shell.print(&line);
         if matches!(state, State::Done(_)) {
             shell.jobs.remove(number);
@@ -49,7 +54,8 @@ fn job(shell: &mut Shell, command: &str, name: Option<&Rc<str>>) -> Option<usize
     let name = name.map_or("%+", |name| name);
     let found = shell.jobs.find(name).or_else(|| shell.jobs.find(&format!("%{name}"))).map(|job| job.number);
     if found.is_none() {
-        let message = if name == "%+" { format!("{command}: no current job") } else { format!("{command}: {name}: no such job") };
+        let message =
+            if name == "%+" { format!("{command}: no current job") } else { format!("{command}: {name}: no such job") };
         shell.complain(&message);
     }
     found
@@ -80,7 +86,13 @@ pub fn bg(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         match job(shell, "bg", name) {
             Some(number) => {
                 shell.continue_job(number, false);
-                let text = shell.jobs.all.iter().find(|job| job.number == number).map(|job| format!("[{number}] {} &\n", job.text)).unwrap_or_default();
+                let text = shell
+                    .jobs
+                    .all
+                    .iter()
+                    .find(|job| job.number == number)
+                    .map(|job| format!("[{number}] {} &\n", job.text))
+                    .unwrap_or_default();
                 shell.print(&text);
             }
             None => status = 1,
@@ -148,7 +160,11 @@ fn forget(shell: &mut Shell) {
 fn wait_next(shell: &mut Shell) -> Run<i32> {
     loop {
         shell.reap();
-        let ended = shell.jobs.all.iter().find_map(|job| if let State::Done(status) = job.state() { Some((job.number, status)) } else { None });
+        let ended = shell
+            .jobs
+            .all
+            .iter()
+            .find_map(|job| if let State::Done(status) = job.state() { Some((job.number, status)) } else { None });
         if let Some((number, status)) = ended {
             shell.jobs.remove(number);
             return Ok(status.shell_code());

@@ -13,8 +13,10 @@ use crate::text;
 /// A path on which the standard utilities are.
 const STANDARD_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-const RESERVED: &[&str] =
-    &["!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while", "function", "select", "time", "[[", "]]"];
+const RESERVED: &[&str] = &[
+    "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
+    "function", "select", "time", "[[", "]]",
+];
 
 pub fn command(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
     let (options, rest) = match letters(words, "pvV") {
@@ -55,7 +57,13 @@ pub fn command(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
 }
 
 fn as_simple(words: &[Rc<str>]) -> Simple {
-    Simple { words: words.iter().map(|word| Argument::Word(Word(vec![crate::syntax::ast::Part::Quoted(word.clone())]))).collect(), ..Simple::default() }
+    Simple {
+        words: words
+            .iter()
+            .map(|word| Argument::Word(Word(vec![crate::syntax::ast::Part::Quoted(word.clone())])))
+            .collect(),
+        ..Simple::default()
+    }
 }
 
 /// Runs a program, whatever functions there are.
@@ -93,7 +101,11 @@ pub fn builtin(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
 /// Tells what a name runs. False where it runs nothing.
 fn describe(shell: &mut Shell, name: &Rc<str>, at_length: bool, standard: bool) -> bool {
     let line = if let Some(value) = shell.aliases.get(name).cloned() {
-        if at_length { format!("{name} is an alias for {value}") } else { format!("alias {name}={}", quote::single(&value)) }
+        if at_length {
+            format!("{name} is an alias for {value}")
+        } else {
+            format!("alias {name}={}", quote::single(&value))
+        }
     } else if RESERVED.contains(&&**name) {
         if at_length { format!("{name} is a shell keyword") } else { name.to_string() }
     } else if super::find(name).is_some_and(|builtin| builtin.special) {
@@ -104,7 +116,12 @@ fn describe(shell: &mut Shell, name: &Rc<str>, at_length: bool, standard: bool) 
         if at_length { format!("{name} is a shell builtin") } else { name.to_string() }
     } else {
         let search = if standard { STANDARD_PATH.into() } else { shell.get("PATH").unwrap_or_default() };
-        let Some(path) = find_in(&search, name).filter(|path| cowbox_guest::sys::access(path, cowbox_guest::sys::Access::EXECUTE).is_ok() && !cowbox_guest::sys::stat(path).is_ok_and(|stat| stat.is_dir())) else { return false };
+        let Some(path) = find_in(&search, name).filter(|path| {
+            cowbox_guest::sys::access(path, cowbox_guest::sys::Access::EXECUTE).is_ok()
+                && !cowbox_guest::sys::stat(path).is_ok_and(|stat| stat.is_dir())
+        }) else {
+            return false;
+        };
         let path = text::from_bytes(&path);
         if at_length { format!("{name} is {path}") } else { path }
     };
@@ -138,7 +155,10 @@ pub fn type_of(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
             continue;
         }
         if options.contains(&'p') || options.contains(&'P') {
-            let known = options.contains(&'p') && (shell.functions.contains_key(name) || super::find(name).is_some() || shell.aliases.contains_key(name));
+            let known = options.contains(&'p')
+                && (shell.functions.contains_key(name)
+                    || super::find(name).is_some()
+                    || shell.aliases.contains_key(name));
             let path = if known { None } else { shell.get("PATH").and_then(|search| find_in(&search, name)) };
             match path {
                 Some(path) => shell.print(&format!("{}\n", text::from_bytes(&path))),
@@ -150,7 +170,11 @@ pub fn type_of(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         if !describe(shell, name, true, false) {
             shell.complain(&format!("type: {name}: not found"));
             status = 127;
-        } else if let Some(function) = shell.functions.get(name).cloned().filter(|_| super::find(name).is_none_or(|builtin| !builtin.special) && !shell.aliases.contains_key(name)) {
+        } else if let Some(function) =
+            shell.functions.get(name).cloned().filter(|_| {
+                super::find(name).is_none_or(|builtin| !builtin.special) && !shell.aliases.contains_key(name)
+            })
+        {
             shell.print(&format!("{}\n", function.text));
         }
     }

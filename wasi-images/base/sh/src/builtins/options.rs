@@ -51,7 +51,9 @@ const SHOPTS: &[(&str, fn(&mut Options) -> &mut bool)] = &[
 
 /// Turns the option of this letter on or off. False where there is none.
 pub fn set_letter(shell: &mut Shell, letter: char, on: bool) -> bool {
-    let Some((name, ..)) = OPTIONS.iter().find(|(_, known, _)| *known == letter && letter != '\0') else { return false };
+    let Some((name, ..)) = OPTIONS.iter().find(|(_, known, _)| *known == letter && letter != '\0') else {
+        return false;
+    };
     set_name(shell, name, on)
 }
 
@@ -128,7 +130,11 @@ pub fn set(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
 fn list(shell: &mut Shell, readable: bool) {
     for (name, _, place) in OPTIONS {
         let on = *place(&mut shell.options);
-        let line = if readable { format!("{name:<15}\t{}\n", if on { "on" } else { "off" }) } else { format!("set {}o {name}\n", if on { '-' } else { '+' }) };
+        let line = if readable {
+            format!("{name:<15}\t{}\n", if on { "on" } else { "off" })
+        } else {
+            format!("set {}o {name}\n", if on { '-' } else { '+' })
+        };
         shell.print(&line);
     }
 }
@@ -139,8 +145,12 @@ fn variables(shell: &mut Shell) -> Run<i32> {
     names.sort();
     for name in names {
         let line = match shell.variables.find(&name).map(|variable| variable.value.clone()) {
-            Some(Value::Text(text)) => format!("{name}={}\n", if text.is_empty() { "''".to_owned() } else { quote::if_needed(&text) }),
-            Some(value @ (Value::Array(_) | Value::Map(_))) => format!("{name}={}\n", super::declare::value_text(&value).unwrap_or_default()),
+            Some(Value::Text(text)) => {
+                format!("{name}={}\n", if text.is_empty() { "''".to_owned() } else { quote::if_needed(&text) })
+            }
+            Some(value @ (Value::Array(_) | Value::Map(_))) => {
+                format!("{name}={}\n", super::declare::value_text(&value).unwrap_or_default())
+            }
             _ => continue,
         };
         shell.print(&line);
@@ -162,7 +172,11 @@ pub fn shopt(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
             if changes && value != on {
                 continue;
             }
-            let line = if options.contains(&'p') { format!("shopt -{} {name}\n", if value { 's' } else { 'u' }) } else { format!("{name:<20}\t{}\n", if value { "on" } else { "off" }) };
+            let line = if options.contains(&'p') {
+                format!("shopt -{} {name}\n", if value { 's' } else { 'u' })
+            } else {
+                format!("{name:<20}\t{}\n", if value { "on" } else { "off" })
+            };
             shell.print(&line);
         }
     }
@@ -193,7 +207,11 @@ pub fn shopt(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         let value = *place;
         status |= i32::from(!value);
         if !options.contains(&'q') {
-            let line = if options.contains(&'p') { format!("shopt -{} {name}\n", if value { 's' } else { 'u' }) } else { format!("{name:<20}\t{}\n", if value { "on" } else { "off" }) };
+            let line = if options.contains(&'p') {
+                format!("shopt -{} {name}\n", if value { 's' } else { 'u' })
+            } else {
+                format!("{name:<20}\t{}\n", if value { "on" } else { "off" })
+            };
             shell.print(&line);
         }
     }

@@ -17,8 +17,12 @@ pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         variable = Some(rest[1].clone());
         rest = &rest[2..];
     }
-    if rest.first().is_some_and(|word| &**word == "--") {
-        rest = &rest[1..];
+    match rest.first().map(|word| &**word) {
+        Some("--") => rest = &rest[1..],
+        Some(word) if word.len() > 1 && word.starts_with('-') => {
+            return shell.usage("printf", &format!("Illegal option {word}"));
+        }
+        _ => {}
     }
     let Some(format) = rest.first() else { return shell.usage("printf", "usage: printf [-v var] format [arg ...]") };
     let mut printer = Printer { shell, arguments: &rest[1..], used: 0, out: String::new(), status: 0 };
@@ -150,7 +154,10 @@ impl Printer<'_> {
             style.precision = usize::try_from(precision).ok().map(|precision| precision.min(WIDEST));
         }
         // Lengths as C has them mean nothing here.
-        while matches!(text[at..].bytes().next(), Some(b'l' | b'h' | b'j' | b'z' | b't' | b'L' | b'q')) && text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_alphabetic) && !text[at..].starts_with("q ") {
+        while matches!(text[at..].bytes().next(), Some(b'l' | b'h' | b'j' | b'z' | b't' | b'L' | b'q'))
+            && text.as_bytes().get(at + 1).is_some_and(u8::is_ascii_alphabetic)
+            && !text[at..].starts_with("q ")
+        {
             at += 1;
         }
         if text[at..].starts_with('(') {
@@ -161,7 +168,14 @@ impl Printer<'_> {
             return None;
         };
         at += kind.len_utf8();
-        let argument = if matches!(kind, 's' | 'b' | 'q' | 'c' | 'd' | 'i' | 'u' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A') { self.next() } else { None };
+        let argument = if matches!(
+            kind,
+            's' | 'b' | 'q' | 'c' | 'd' | 'i' | 'u' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A'
+        ) {
+            self.next()
+        } else {
+            None
+        };
         match kind {
             's' => self.padded_text(&argument.unwrap_or_default(), &style),
             'b' => {
@@ -178,7 +192,15 @@ impl Printer<'_> {
             }
             'd' | 'i' => {
                 let value = argument.map_or(0, |argument| self.integer(&argument));
-                let sign = if value < 0 { "-" } else if style.plus { "+" } else if style.space { " " } else { "" };
+                let sign = if value < 0 {
+                    "-"
+                } else if style.plus {
+                    "+"
+                } else if style.space {
+                    " "
+                } else {
+                    ""
+                };
                 self.padded_number(sign, &value.unsigned_abs().to_string(), &style);
             }
             'u' => {
@@ -202,7 +224,15 @@ impl Printer<'_> {
             }
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'a' | 'A' => {
                 let value = argument.map_or(0.0, |argument| self.float(&argument));
-                let sign = if value.is_sign_negative() { "-" } else if style.plus { "+" } else if style.space { " " } else { "" };
+                let sign = if value.is_sign_negative() {
+                    "-"
+                } else if style.plus {
+                    "+"
+                } else if style.space {
+                    " "
+                } else {
+                    ""
+                };
                 let digits = float_text(value.abs(), kind, style.precision, style.alternate);
                 let zero = style.zero && value.is_finite();
                 self.padded_number(sign, &digits, &Style { precision: None, zero, ..style });
@@ -280,6 +310,9 @@ impl Printer<'_> {
                 },
                 None => 0,
             };
+        }
+        if argument.is_empty() {
+            return 0;
         }
         let trimmed = argument.trim_start();
         let (negative, unsigned) = match trimmed.as_bytes().first() {
@@ -359,7 +392,11 @@ fn float_text(value: f64, kind: char, precision: Option<usize>, alternate: bool)
                 let precision = precision.unwrap_or(6).max(1);
                 let scientific = exponent(value, precision - 1);
                 let power: i32 = scientific.split_once('e').and_then(|(_, power)| power.parse().ok()).unwrap_or(0);
-                let text = if power < -4 || power >= precision as i32 { scientific } else { format!("{value:.*}", (precision as i32 - 1 - power).max(0) as usize) };
+                let text = if power < -4 || power >= precision as i32 {
+                    scientific
+                } else {
+                    format!("{value:.*}", (precision as i32 - 1 - power).max(0) as usize)
+                };
                 if alternate { text } else { without_zeros(&text) }
             }
         }

@@ -35,7 +35,9 @@ pub enum End {
 
 impl Input {
     pub fn new(fd: Fd, deadline: Option<Instant>) -> Input {
-        let seekable = deadline.is_none() && sys::fstat(fd).is_ok_and(|stat| stat.is_file()) && sys::seek(fd, std::io::SeekFrom::Current(0)).is_ok();
+        let seekable = deadline.is_none()
+            && sys::fstat(fd).is_ok_and(|stat| stat.is_file())
+            && sys::seek(fd, std::io::SeekFrom::Current(0)).is_ok();
         Input { fd, seekable, block: Vec::new(), at: 0, deadline }
     }
 
@@ -152,7 +154,13 @@ pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         return Ok(i32::from(!matches!(sys::poll(&mut list, Some(Duration::ZERO)), Ok(ready) if ready > 0)));
     }
     // Characters that are not to be seen, or are to come one by one.
-    let before = if terminal && (options.silent || options.count.is_some() || options.delimiter.is_some_and(|byte| byte != b'\n')) { sys::tcgetattr(options.fd).ok() } else { None };
+    let before = if terminal
+        && (options.silent || options.count.is_some() || options.delimiter.is_some_and(|byte| byte != b'\n'))
+    {
+        sys::tcgetattr(options.fd).ok()
+    } else {
+        None
+    };
     if let Some(before) = before {
         use cowbox_guest::term::flag;
         let mut changed = before;
@@ -171,8 +179,9 @@ pub fn run(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         let _ = sys::tcsetattr(options.fd, sys::SetWhen::Drain, &before);
     }
     let (content, status) = read?;
+    shell.status = status;
     give(shell, &options, names, &content)?;
-    Ok(status)
+    Ok(shell.status)
 }
 
 fn parse(words: &[Rc<str>]) -> Result<(Options, &[Rc<str>]), String> {
@@ -194,7 +203,9 @@ fn parse(words: &[Rc<str>]) -> Result<(Options, &[Rc<str>]), String> {
                 'a' | 'd' | 'n' | 'N' | 'p' | 't' | 'u' | 'i' => {
                     let behind: String = letters.by_ref().collect();
                     let value: Rc<str> = if behind.is_empty() {
-                        let Some(value) = rest.first() else { return Err(format!("-{letter}: option requires an argument")) };
+                        let Some(value) = rest.first() else {
+                            return Err(format!("-{letter}: option requires an argument"));
+                        };
                         rest = &rest[1..];
                         value.clone()
                     } else {
@@ -209,7 +220,15 @@ fn parse(words: &[Rc<str>]) -> Result<(Options, &[Rc<str>]), String> {
                             options.exact = letter == 'N';
                         }
                         'p' => options.prompt = Some(value),
-                        't' => options.timeout = Some(value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(bad)?),
+                        't' => {
+                            options.timeout = Some(
+                                value
+                                    .parse()
+                                    .ok()
+                                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                                    .ok_or_else(bad)?,
+                            )
+                        }
                         'u' => options.fd = value.parse().map_err(|_| bad())?,
                         _ => {}
                     }
@@ -310,7 +329,9 @@ fn give(shell: &mut Shell, options: &Options, names: &[Rc<str>], content: &Conte
         return set(shell, "REPLY", &text::from_bytes(&bytes));
     }
     let separators: Vec<u8> = text::to_bytes(&separators).into_owned();
-    let is_blank = |at: usize| !content[at].1 && matches!(content[at].0, b' ' | b'\t' | b'\n') && separators.contains(&content[at].0);
+    let is_blank = |at: usize| {
+        !content[at].1 && matches!(content[at].0, b' ' | b'\t' | b'\n') && separators.contains(&content[at].0)
+    };
     let is_separator = |at: usize| !content[at].1 && separators.contains(&content[at].0);
     let mut at = 0;
     let end = content.len();
@@ -362,7 +383,8 @@ fn give(shell: &mut Shell, options: &Options, names: &[Rc<str>], content: &Conte
         }
     }
     if let Some(name) = &options.array {
-        let elements: BTreeMap<i64, Rc<str>> = fields.into_iter().enumerate().map(|(at, field)| (at as i64, field.into())).collect();
+        let elements: BTreeMap<i64, Rc<str>> =
+            fields.into_iter().enumerate().map(|(at, field)| (at as i64, field.into())).collect();
         shell.vars().entry(name).value = Value::Array(Rc::new(elements));
         return Ok(());
     }
@@ -401,7 +423,9 @@ pub fn mapfile(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         }
         let (letter, behind) = option.split_at(1);
         let value: Rc<str> = if behind.is_empty() {
-            let Some(value) = rest.first() else { return shell.usage("mapfile", &format!("-{letter}: option requires an argument")) };
+            let Some(value) = rest.first() else {
+                return shell.usage("mapfile", &format!("-{letter}: option requires an argument"));
+            };
             rest = &rest[1..];
             value.clone()
         } else {
@@ -418,10 +442,11 @@ pub fn mapfile(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         }
     }
     let name = rest.first().cloned().unwrap_or_else(|| "MAPFILE".into());
-    let mut elements: BTreeMap<i64, Rc<str>> = match (origin, shell.variables.find(&name).map(|variable| variable.value.clone())) {
-        (Some(_), Some(Value::Array(before))) => (*before).clone(),
-        _ => BTreeMap::new(),
-    };
+    let mut elements: BTreeMap<i64, Rc<str>> =
+        match (origin, shell.variables.find(&name).map(|variable| variable.value.clone())) {
+            (Some(_), Some(Value::Array(before))) => (*before).clone(),
+            _ => BTreeMap::new(),
+        };
     let mut next = origin.unwrap_or(0);
     let mut input = Input::new(fd, None);
     let mut count = 0;

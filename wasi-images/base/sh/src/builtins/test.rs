@@ -44,7 +44,11 @@ fn by_count(shell: &mut Shell, arguments: &[&str]) -> Result<bool, String> {
         _ => {
             let mut parser = Parser { shell, arguments, at: 0, depth: 0 };
             let holds = parser.or()?;
-            if parser.at < arguments.len() { Err(format!("{}: unexpected operator", arguments[parser.at])) } else { Ok(holds) }
+            if parser.at < arguments.len() {
+                Err(format!("{}: unexpected operator", arguments[parser.at]))
+            } else {
+                Ok(holds)
+            }
         }
     }
 }
@@ -94,7 +98,8 @@ impl Parser<'_> {
             return Err("nested too deeply".to_owned());
         }
         let Some(&first) = self.arguments.get(self.at) else { return Err("argument expected".to_owned()) };
-        let result = if let (Some(&operator), Some(&right)) = (self.arguments.get(self.at + 1), self.arguments.get(self.at + 2))
+        let result = if let (Some(&operator), Some(&right)) =
+            (self.arguments.get(self.at + 1), self.arguments.get(self.at + 2))
             && is_binary(operator)
         {
             self.at += 3;
@@ -122,11 +127,18 @@ impl Parser<'_> {
 fn unary_operator(text: &str) -> Option<char> {
     let mut chars = text.strip_prefix('-')?.chars();
     let letter = chars.next()?;
-    (chars.next().is_none() && "abcdefghknoprstuvwxzGLNORS".contains(letter)).then_some(if letter == 'a' { 'e' } else { letter })
+    (chars.next().is_none() && "abcdefghknoprstuvwxzGLNORS".contains(letter)).then_some(if letter == 'a' {
+        'e'
+    } else {
+        letter
+    })
 }
 
 fn is_binary(text: &str) -> bool {
-    matches!(text, "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-gt" | "-ge" | "-lt" | "-le" | "-nt" | "-ot" | "-ef")
+    matches!(
+        text,
+        "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-gt" | "-ge" | "-lt" | "-le" | "-nt" | "-ot" | "-ef"
+    )
 }
 
 fn integer(text: &str) -> Result<i64, String> {
@@ -206,7 +218,10 @@ pub fn unary(shell: &mut Shell, operator: char, operand: &str) -> bool {
             Some((base, index)) => shell.key(base, index).is_ok_and(|key| shell.element_at(base, &key).is_some()),
             None => shell.get(operand).is_some(),
         },
-        'R' => shell.variables.find(operand).is_some_and(|variable| variable.reference && matches!(variable.value, Value::Text(_))),
+        'R' => shell
+            .variables
+            .find(operand)
+            .is_some_and(|variable| variable.reference && matches!(variable.value, Value::Text(_))),
         _ => false,
     }
 }

@@ -10,8 +10,15 @@ use crate::syntax::ast::Timed;
 
 pub fn run(shell: &mut Shell, _: &[Rc<str>]) -> Run<i32> {
     let times = sys::times().unwrap_or_default();
-    let shown = |time: Duration| format!("{}m{}.{:03}s", time.as_secs() / 60, time.as_secs() % 60, time.subsec_millis());
-    shell.print(&format!("{} {}\n{} {}\n", shown(times.user), shown(times.system), shown(times.children_user), shown(times.children_system)));
+    let shown =
+        |time: Duration| format!("{}m{}.{:03}s", time.as_secs() / 60, time.as_secs() % 60, time.subsec_millis());
+    shell.print(&format!(
+        "{} {}\n{} {}\n",
+        shown(times.user),
+        shown(times.system),
+        shown(times.children_user),
+        shown(times.children_system)
+    ));
     Ok(0)
 }
 
@@ -21,9 +28,13 @@ pub fn report(shell: &mut Shell, timed: Timed, real: Duration, before: Times) {
     let user = (now.user + now.children_user).saturating_sub(before.user + before.children_user);
     let system = (now.system + now.children_system).saturating_sub(before.system + before.children_system);
     let text = match timed {
-        Timed::Posix => format!("real {:.2}\nuser {:.2}\nsys {:.2}\n", real.as_secs_f64(), user.as_secs_f64(), system.as_secs_f64()),
+        Timed::Posix => {
+            format!("real {:.2}\nuser {:.2}\nsys {:.2}\n", real.as_secs_f64(), user.as_secs_f64(), system.as_secs_f64())
+        }
         Timed::Long => {
-            let shown = |time: Duration| format!("{}m{}.{:03}s", time.as_secs() / 60, time.as_secs() % 60, time.subsec_millis());
+            let shown = |time: Duration| {
+                format!("{}m{}.{:03}s", time.as_secs() / 60, time.as_secs() % 60, time.subsec_millis())
+            };
             format!("\nreal\t{}\nuser\t{}\nsys\t{}\n", shown(real), shown(user), shown(system))
         }
     };
@@ -65,7 +76,9 @@ pub fn ulimit(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
         return Ok(0);
     }
     let letter = options.iter().copied().find(|letter| !matches!(letter, 'H' | 'S')).unwrap_or('f');
-    let Some((_, resource, unit, _)) = LIMITS.into_iter().find(|(known, ..)| *known == letter) else { return shell.usage("ulimit", &format!("Illegal option -{letter}")) };
+    let Some((_, resource, unit, _)) = LIMITS.into_iter().find(|(known, ..)| *known == letter) else {
+        return shell.usage("ulimit", &format!("Illegal option -{letter}"));
+    };
     let limit = match sys::rlimit(resource, None) {
         Ok(limit) => limit,
         Err(errno) => {
@@ -90,7 +103,10 @@ pub fn ulimit(shell: &mut Shell, words: &[Rc<str>]) -> Run<i32> {
             }
         },
     };
-    let new = Limit { soft: if hard && !soft { limit.soft.min(value) } else { value }, hard: if soft && !hard { limit.hard } else { value } };
+    let new = Limit {
+        soft: if hard && !soft { limit.soft.min(value) } else { value },
+        hard: if soft && !hard { limit.hard } else { value },
+    };
     if let Err(errno) = sys::rlimit(resource, Some(new)) {
         shell.complain(&format!("ulimit: error setting limit: {}", describe(errno)));
         return Ok(1);

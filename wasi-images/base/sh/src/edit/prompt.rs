@@ -76,7 +76,10 @@ impl Shell {
                 }
                 Some('u') => {
                     let uid = sys::geteuid();
-                    out.push_str(&cowbox_guest::users::user_by_id(uid).map_or_else(|| uid.to_string(), |user| user.name.to_string()));
+                    out.push_str(
+                        &cowbox_guest::users::user_by_id(uid)
+                            .map_or_else(|| uid.to_string(), |user| user.name.to_string()),
+                    );
                 }
                 Some(c @ ('h' | 'H')) => {
                     let name = sys::hostname().map(|name| text::from_bytes(&name)).unwrap_or_default();
@@ -120,7 +123,9 @@ impl Shell {
     fn short_directory(&mut self) -> String {
         let directory = self.working_directory();
         match self.get("HOME") {
-            Some(home) if home.len() > 1 && (directory == home || directory.starts_with(&format!("{home}/"))) => format!("~{}", &directory[home.len()..]),
+            Some(home) if home.len() > 1 && (directory == home || directory.starts_with(&format!("{home}/"))) => {
+                format!("~{}", &directory[home.len()..])
+            }
             _ => directory.to_string(),
         }
     }

@@ -15,6 +15,9 @@ use crate::variables::{Names, Variables};
 /// The argument that says a descriptor with a state follows. No user's option begins like this.
 pub const ARGUMENT: &str = "--inherit-state";
 
+/// As how many levels of commands a shell within a shell counts.
+const DEPTH: u32 = 50;
+
 #[derive(Serialize, Deserialize)]
 struct State {
     variables: Rc<Variables>,
@@ -35,6 +38,8 @@ struct State {
     scripts_running: u32,
     function_names: Vec<Rc<str>>,
     errexit_ignored: u32,
+    /// So that commands that start shells that start shells end as well.
+    depth: u32,
     getopts_at: (usize, usize),
     random: u32,
     seconds: i64,
@@ -46,7 +51,12 @@ struct State {
 impl Shell {
     /// Starts another shell that runs these commands as a subshell of this one. Nothing, with a message and the status set, where that failed.
     pub fn start_shell(&mut self, commands: &List, actions: Vec<Action>, group: Option<i32>) -> Option<i32> {
-        let (ignored, listed): (Vec<_>, Vec<_>) = self.traps.actions.iter().cloned().partition(|(condition, action)| action.is_empty() && (1..=64).contains(condition));
+        let (ignored, listed): (Vec<_>, Vec<_>) = self
+            .traps
+            .actions
+            .iter()
+            .cloned()
+            .partition(|(condition, action)| action.is_empty() && (1..=64).contains(condition));
         let mut options = self.options;
         options.interactive = false;
         options.monitor = false;
@@ -69,6 +79,7 @@ impl Shell {
             scripts_running: self.scripts_running,
             function_names: self.function_names.clone(),
             errexit_ignored: self.errexit_ignored,
+            depth: self.depth + DEPTH,
             getopts_at: self.getopts_at,
             random: self.random,
             seconds: self.seconds_base + self.started.elapsed().as_secs() as i64,
@@ -90,7 +101,8 @@ impl Shell {
             }
         };
         let program = self.own_program();
-        let argv = vec![text::to_bytes(&self.name).into_owned(), ARGUMENT.as_bytes().to_vec(), fd.to_string().into_bytes()];
+        let argv =
+            vec![text::to_bytes(&self.name).into_owned(), ARGUMENT.as_bytes().to_vec(), fd.to_string().into_bytes()];
         let mut spawn = self.spawn_for(&program, argv);
         spawn.actions.push(Action::Dup2 { from: fd, to: fd });
         spawn.actions.extend(actions);
@@ -123,6 +135,7 @@ impl Shell {
         self.scripts_running = state.scripts_running;
         self.function_names = state.function_names;
         self.errexit_ignored = state.errexit_ignored;
+        self.depth = state.depth;
         self.getopts_at = state.getopts_at;
         self.random = state.random ^ (sys::getpid() as u32).wrapping_mul(0x9e37_79b9);
         self.seconds_base = state.seconds;

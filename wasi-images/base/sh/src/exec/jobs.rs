@@ -78,7 +78,13 @@ impl Jobs {
     pub fn add(&mut self, pids: &[i32], text: &str, grouped: bool) -> usize {
         let number = self.all.iter().map(|job| job.number).max().unwrap_or(0) + 1;
         let group = if grouped { pids.first().copied() } else { None };
-        self.all.push(Job { number, group, processes: pids.iter().map(|pid| (*pid, State::Running)).collect(), text: text.into(), told: State::Running });
+        self.all.push(Job {
+            number,
+            group,
+            processes: pids.iter().map(|pid| (*pid, State::Running)).collect(),
+            text: text.into(),
+            told: State::Running,
+        });
         self.promote(number);
         number
     }
@@ -262,7 +268,9 @@ impl Shell {
                     return statuses;
                 }
             }
-            let running = self.jobs.all.iter().find(|job| job.number == number).and_then(|job| job.processes.iter().find(|(_, state)| !matches!(state, State::Done(_))).map(|(pid, _)| *pid));
+            let running = self.jobs.all.iter().find(|job| job.number == number).and_then(|job| {
+                job.processes.iter().find(|(_, state)| !matches!(state, State::Done(_))).map(|(pid, _)| *pid)
+            });
             let Some(pid) = running else { continue };
             let options = if self.options.monitor { WaitOptions::UNTRACED } else { WaitOptions::empty() };
             // Any process of the group may be stopped first; the others follow.
@@ -285,7 +293,17 @@ impl Shell {
         }
         if let State::Stopped(_) = state {
             // The rest of its group was stopped along with it.
-            let others: Vec<i32> = self.jobs.by_pid(pid).map(|job| job.processes.iter().filter(|(other, state)| *other != pid && *state == State::Running).map(|(other, _)| *other).collect()).unwrap_or_default();
+            let others: Vec<i32> = self
+                .jobs
+                .by_pid(pid)
+                .map(|job| {
+                    job.processes
+                        .iter()
+                        .filter(|(other, state)| *other != pid && *state == State::Running)
+                        .map(|(other, _)| *other)
+                        .collect()
+                })
+                .unwrap_or_default();
             for other in others {
                 if let Ok(Some(waited)) = sys::wait(other, WaitOptions::UNTRACED | WaitOptions::NOHANG) {
                     let state = waited.status.stopped().map_or(State::Done(waited.status), State::Stopped);
@@ -308,7 +326,8 @@ impl Shell {
         match sys::wait(-1, WaitOptions::UNTRACED) {
             Ok(Some(waited)) => {
                 self.note_waited(waited.pid, waited.status);
-                Ok(true)
+                // Where a signal came along with it, the signal is what ends `wait`.
+                if self.traps.is_due() { Err(Errno::EINTR) } else { Ok(true) }
             }
             Ok(None) => Ok(true),
             Err(Errno::ECHILD) => Ok(false),
@@ -329,7 +348,8 @@ impl Shell {
             return;
         }
         self.reap();
-        let changed: Vec<(usize, State)> = self.jobs.all.iter().filter(|job| job.told != job.state()).map(|job| (job.number, job.state())).collect();
+        let changed: Vec<(usize, State)> =
+            self.jobs.all.iter().filter(|job| job.told != job.state()).map(|job| (job.number, job.state())).collect();
         for (number, state) in changed {
             if self.options.interactive {
                 let line = self.job_line(number, false);
@@ -345,7 +365,8 @@ impl Shell {
     /// Forgets jobs that ended, where nobody is told.
     pub fn forget_ended(&mut self) {
         self.reap();
-        let ended: Vec<usize> = self.jobs.all.iter().filter(|job| matches!(job.state(), State::Done(_))).map(|job| job.number).collect();
+        let ended: Vec<usize> =
+            self.jobs.all.iter().filter(|job| matches!(job.state(), State::Done(_))).map(|job| job.number).collect();
         for number in ended {
             self.jobs.remove(number);
         }
@@ -425,8 +446,10 @@ impl Shell {
         }
         // The terminal, under a number that redirections leave alone.
         if self.jobs.terminal.is_none() && (self.options.interactive || sys::isatty(2)) {
-            let opened = sys::open("/dev/tty", sys::OpenFlags::RDWR | sys::OpenFlags::CLOEXEC, 0).and_then(super::capture::above);
-            self.jobs.terminal = opened.or_else(|_| sys::dup(2, super::capture::LEAST, true)).ok().filter(|fd| sys::isatty(*fd));
+            let opened = sys::open("/dev/tty", sys::OpenFlags::RDWR | sys::OpenFlags::CLOEXEC, 0)
+                .and_then(super::capture::above);
+            self.jobs.terminal =
+                opened.or_else(|_| sys::dup(2, super::capture::LEAST, true)).ok().filter(|fd| sys::isatty(*fd));
         }
         self.jobs.shell_group = sys::getpgid(0).unwrap_or(self.pid);
         if !self.options.interactive {

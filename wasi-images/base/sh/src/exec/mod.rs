@@ -17,9 +17,6 @@ use crate::shell::{Run, Shell, Stop};
 use crate::syntax::ast::{CaseAfter, CaseItem, Command, Compound, Connector, Function, Item, List, Pipeline, Word};
 use crate::syntax::quote;
 
-/// How deep commands may run within commands: functions that call themselves, nested substitutions. The stack has to hold them.
-const DEPTH: u32 = 1000;
-
 impl Shell {
     /// Runs commands one after another.
     pub fn list(&mut self, list: &List) -> Run {
@@ -51,7 +48,8 @@ impl Shell {
     fn pipeline(&mut self, pipeline: &Pipeline, last: bool) -> Run {
         let ignored = !last || pipeline.negated;
         self.errexit_ignored += u32::from(ignored);
-        let started = pipeline.timed.map(|_| (std::time::Instant::now(), cowbox_guest::sys::times().unwrap_or_default()));
+        let started =
+            pipeline.timed.map(|_| (std::time::Instant::now(), cowbox_guest::sys::times().unwrap_or_default()));
         let result = match pipeline.commands.as_slice() {
             [] => {
                 self.status = 0;
@@ -91,11 +89,7 @@ impl Shell {
     }
 
     pub fn command(&mut self, command: &Command, text: &Rc<str>) -> Run {
-        self.depth += 1;
-        if self.depth > DEPTH {
-            self.depth -= 1;
-            return self.abort("commands nested too deeply");
-        }
+        self.dive()?;
         let result = match command {
             Command::Simple(simple) => self.simple(simple, text),
             Command::Compound(compound, redirects) if redirects.is_empty() => self.compound(compound, text),
@@ -282,7 +276,13 @@ impl Shell {
             if !runs {
                 for pattern in &item.patterns {
                     let matches = match pattern.as_literal() {
-                        Some(literal) if !fold && !crate::expand::pattern::is_active(literal, self.options.extglob) && !literal.contains('\\') => *literal == *text,
+                        Some(literal)
+                            if !fold
+                                && !crate::expand::pattern::is_active(literal, self.options.extglob)
+                                && !literal.contains('\\') =>
+                        {
+                            *literal == *text
+                        }
                         _ => {
                             let mut pattern = self.expand_pattern_text(pattern)?;
                             if fold {
@@ -326,7 +326,12 @@ impl Shell {
             if line.is_empty() {
                 continue;
             }
-            let chosen = line.parse::<usize>().ok().and_then(|number| values.get(number.wrapping_sub(1))).cloned().unwrap_or_default();
+            let chosen = line
+                .parse::<usize>()
+                .ok()
+                .and_then(|number| values.get(number.wrapping_sub(1)))
+                .cloned()
+                .unwrap_or_default();
             self.set(name, &chosen);
             if !self.in_loop(|shell| shell.list(body).map(|()| true))? {
                 return Ok(());
@@ -389,7 +394,10 @@ impl Shell {
 /// Whether `set -e` looks at how these end: compound commands have done so for what they ran, but for subshells.
 fn checks_errors(commands: &[Command]) -> bool {
     match commands {
-        [Command::Compound(compound, redirects)] => matches!(**compound, Compound::Subshell(_) | Compound::Arithmetic { .. } | Compound::Test { .. }) || !redirects.is_empty(),
+        [Command::Compound(compound, redirects)] => {
+            matches!(**compound, Compound::Subshell(_) | Compound::Arithmetic { .. } | Compound::Test { .. })
+                || !redirects.is_empty()
+        }
         _ => true,
     }
 }

@@ -78,7 +78,8 @@ impl Shell {
         if let Some(fd) = input {
             let _ = sys::close(fd);
         }
-        let pids: Vec<i32> = started.iter().filter_map(|one| if let Started::Process(pid) = one { Some(*pid) } else { None }).collect();
+        let pids: Vec<i32> =
+            started.iter().filter_map(|one| if let Started::Process(pid) = one { Some(*pid) } else { None }).collect();
         let statuses = if pids.is_empty() { Vec::new() } else { self.wait_pipeline(&pids, text) };
         let mut waited = statuses.into_iter();
         self.pipe_status = started
@@ -101,7 +102,11 @@ impl Shell {
     /// What `echo` or `printf` at the beginning of a pipeline writes.
     fn written_by(&mut self, command: &Command) -> Option<Vec<u8>> {
         let Command::Simple(simple) = command else { return None };
-        if !matches!(plain_name(command), Some("echo" | "printf")) || !simple.redirects.is_empty() || !simple.assignments.is_empty() || self.options.monitor {
+        if !matches!(plain_name(command), Some("echo" | "printf"))
+            || !simple.redirects.is_empty()
+            || !simple.assignments.is_empty()
+            || self.options.monitor
+        {
             return None;
         }
         if !matches!(self.target(plain_name(command)?), Target::Builtin(_)) {
@@ -144,7 +149,11 @@ impl Shell {
             let _ = sys::dup2(fd, 0, false);
             let _ = sys::close(fd);
         }
-        let result = if self.options.lastpipe { self.command(command, text) } else { self.isolated(|shell| shell.command(command, text)) };
+        let result = if self.options.lastpipe {
+            self.command(command, text)
+        } else {
+            self.isolated(|shell| shell.command(command, text))
+        };
         self.flush();
         put_back(0, before);
         result?;
@@ -152,7 +161,13 @@ impl Shell {
     }
 
     /// Starts a command of a pipeline as a process: the program itself, or a shell that runs it.
-    fn element_of_pipeline(&mut self, command: &Command, input: Option<Fd>, output: Option<Fd>, group: Option<i32>) -> Run<Started> {
+    fn element_of_pipeline(
+        &mut self,
+        command: &Command,
+        input: Option<Fd>,
+        output: Option<Fd>,
+        group: Option<i32>,
+    ) -> Run<Started> {
         if let Command::Simple(simple) = command
             && let Some(started) = self.start_if_program(simple, input, output, group)?
         {
@@ -167,14 +182,23 @@ impl Shell {
     }
 
     /// Starts a simple command if it is a program.
-    fn start_if_program(&mut self, simple: &Simple, input: Option<Fd>, output: Option<Fd>, group: Option<i32>) -> Run<Option<Started>> {
+    fn start_if_program(
+        &mut self,
+        simple: &Simple,
+        input: Option<Fd>,
+        output: Option<Fd>,
+        group: Option<i32>,
+    ) -> Run<Option<Started>> {
         // Whether it is one can only be told without side effects where its name is plain.
         let plain = match simple.words.first() {
             Some(crate::syntax::ast::Argument::Word(word)) => word.as_literal(),
             _ => None,
         };
         let Some(name) = plain else { return Ok(None) };
-        if crate::expand::pattern::is_active(name, true) || name.contains('{') || !matches!(self.target(name), Target::Program) {
+        if crate::expand::pattern::is_active(name, true)
+            || name.contains('{')
+            || !matches!(self.target(name), Target::Program)
+        {
             return Ok(None);
         }
         let mut actions = ends(input, output);
@@ -193,14 +217,17 @@ impl Shell {
             let _ = sys::close(fd);
         }
         match result {
-            Ok(()) | Err(Stop::Abort | Stop::Exit) => Ok(Some(pid.map_or(Started::Ended(self.status), Started::Process))),
+            Ok(()) | Err(Stop::Abort | Stop::Exit) => {
+                Ok(Some(pid.map_or(Started::Ended(self.status), Started::Process)))
+            }
             Err(stop) => Err(stop),
         }
     }
 
     /// Runs something whose changes to variables do not last.
     fn isolated_quietly(&mut self, run: impl FnOnce(&mut Shell) -> Run) -> Run {
-        let (variables, functions, positional) = (self.variables.clone(), self.functions.clone(), self.positional.clone());
+        let (variables, functions, positional) =
+            (self.variables.clone(), self.functions.clone(), self.positional.clone());
         let result = run(self);
         self.variables = variables;
         self.functions = functions;
@@ -212,14 +239,23 @@ impl Shell {
     pub fn background(&mut self, item: &Item) -> Run {
         self.realize_output();
         let mut actions = Vec::new();
-        let null = if self.options.monitor { None } else { sys::open("/dev/null", sys::OpenFlags::RDONLY | sys::OpenFlags::CLOEXEC, 0).and_then(super::capture::above).ok() };
+        let null = if self.options.monitor {
+            None
+        } else {
+            sys::open("/dev/null", sys::OpenFlags::RDONLY | sys::OpenFlags::CLOEXEC, 0)
+                .and_then(super::capture::above)
+                .ok()
+        };
         if let Some(null) = null {
             // POSIX XCU 2.9.3.1: it reads nothing.
             actions.push(Action::Dup2 { from: null, to: 0 });
         }
         let text = self.text_of(item);
         let mut pids = Vec::new();
-        let simple = match (item.first.commands.as_slice(), item.rest.is_empty() && !item.first.negated && item.first.timed.is_none()) {
+        let simple = match (
+            item.first.commands.as_slice(),
+            item.rest.is_empty() && !item.first.negated && item.first.timed.is_none(),
+        ) {
             ([Command::Simple(simple)], true) => self.start_if_program_with(simple, &actions)?,
             _ => None,
         };
@@ -232,8 +268,13 @@ impl Shell {
                 self.last_background = Some(id);
             }
             None => {
-                let list: List = match (item.first.commands.as_slice(), item.rest.is_empty() && !item.first.negated && item.first.timed.is_none()) {
-                    ([command], true) if subshell_of(command).is_some() => subshell_of(command).cloned().unwrap_or_else(|| Rc::new([])),
+                let list: List = match (
+                    item.first.commands.as_slice(),
+                    item.rest.is_empty() && !item.first.negated && item.first.timed.is_none(),
+                ) {
+                    ([command], true) if subshell_of(command).is_some() => {
+                        subshell_of(command).cloned().unwrap_or_else(|| Rc::new([]))
+                    }
                     _ => Rc::new([Item { background: false, ..item.clone() }]),
                 };
                 if let Some(pid) = self.start_shell(&list, actions, None) {
@@ -256,7 +297,9 @@ impl Shell {
     }
 
     fn start_if_program_with(&mut self, simple: &Simple, actions: &[Action]) -> Run<Option<Started>> {
-        let input = actions.iter().find_map(|action| if let Action::Dup2 { from, to: 0 } = action { Some(*from) } else { None });
+        let input = actions
+            .iter()
+            .find_map(|action| if let Action::Dup2 { from, to: 0 } = action { Some(*from) } else { None });
         self.start_if_program(simple, input, None, None)
     }
 

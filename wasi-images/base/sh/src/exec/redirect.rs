@@ -17,9 +17,17 @@ pub type Saved = Vec<(Fd, Option<Fd>)>;
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// Becomes a copy of one that was opened for this, and is closed afterwards.
-    Opened { fd: Fd, from: Fd },
-    Copy { fd: Fd, from: Fd },
-    Close { fd: Fd },
+    Opened {
+        fd: Fd,
+        from: Fd,
+    },
+    Copy {
+        fd: Fd,
+        from: Fd,
+    },
+    Close {
+        fd: Fd,
+    },
 }
 
 impl Shell {
@@ -101,7 +109,12 @@ impl Shell {
     }
 
     /// Redirects descriptors of a program to be started: its actions, and what is to be closed once it was.
-    pub fn redirect_child(&mut self, redirects: &[Redirect], actions: &mut Vec<Action>, opened: &mut Vec<Fd>) -> Result<(), Failed> {
+    pub fn redirect_child(
+        &mut self,
+        redirects: &[Redirect],
+        actions: &mut Vec<Action>,
+        opened: &mut Vec<Fd>,
+    ) -> Result<(), Failed> {
         for redirect in redirects {
             for change in self.changes_for(redirect, actions)? {
                 match change {

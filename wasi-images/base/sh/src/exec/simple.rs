@@ -50,7 +50,9 @@ impl Shell {
                     Ok(saved) => saved,
                     Err(stop) => return self.failed_redirect(stop),
                 };
-                let result = self.with_assignments(simple, &expanded, false, |shell| shell.call(&name, &function, expanded.words[1..].to_vec()));
+                let result = self.with_assignments(simple, &expanded, false, |shell| {
+                    shell.call(&name, &function, expanded.words[1..].to_vec())
+                });
                 self.flush();
                 self.restore(saved);
                 self.last_argument = expanded.words.last().cloned().unwrap_or_default();
@@ -127,6 +129,7 @@ impl Shell {
     }
 
     fn assign_only(&mut self, simple: &Simple) -> Run {
+        self.last_argument = "".into();
         if !simple.redirects.is_empty() {
             match self.redirect(&simple.redirects) {
                 Ok(saved) => self.restore(saved),
@@ -198,7 +201,8 @@ impl Shell {
             };
             if let Some(before) = before {
                 let integer = self.variables.find(name).is_some_and(|variable| variable.integer);
-                value = if integer { format!("({before})+({value})").into() } else { format!("{before}{value}").into() };
+                value =
+                    if integer { format!("({before})+({value})").into() } else { format!("{before}{value}").into() };
             }
         }
         Ok(match index {
@@ -278,7 +282,13 @@ impl Shell {
     }
 
     /// Runs something with the command's assignments in force, and takes them back unless they are `kept`.
-    fn with_assignments(&mut self, simple: &Simple, expanded: &Expanded<'_>, kept: bool, run: impl FnOnce(&mut Shell) -> Run) -> Run {
+    fn with_assignments(
+        &mut self,
+        simple: &Simple,
+        expanded: &Expanded<'_>,
+        kept: bool,
+        run: impl FnOnce(&mut Shell) -> Run,
+    ) -> Run {
         if self.options.xtrace {
             self.trace_command(expanded);
         }
@@ -386,10 +396,18 @@ impl Shell {
         }
         let words = words.to_vec();
         let redirects = &simple.redirects;
-        self.with_assignments(simple, &expanded, false, |shell| shell.exec_program(redirects, &words, name.as_deref(), clean))
+        self.with_assignments(simple, &expanded, false, |shell| {
+            shell.exec_program(redirects, &words, name.as_deref(), clean)
+        })
     }
 
-    fn exec_program(&mut self, redirects: &[crate::syntax::ast::Redirect], words: &[Rc<str>], name: Option<&str>, clean: bool) -> Run {
+    fn exec_program(
+        &mut self,
+        redirects: &[crate::syntax::ast::Redirect],
+        words: &[Rc<str>],
+        name: Option<&str>,
+        clean: bool,
+    ) -> Run {
         if let Err(stop) = self.redirect_for_good(redirects) {
             self.status = 2;
             return Err(stop.unwrap_or(Stop::Abort));
@@ -449,9 +467,17 @@ impl Shell {
     }
 
     /// Starts a program with the command's assignments and redirections. Nothing, with the status set, where that failed.
-    pub fn start_program(&mut self, simple: &Simple, expanded: &Expanded<'_>, actions: &mut Vec<Action>, opened: &mut Vec<Fd>, group: Option<i32>) -> Run<Option<i32>> {
-        if let Err(stop) = self.redirect_child(&simple.redirects, actions, opened) {
-            self.failed_redirect(stop)?;
+    pub fn start_program(
+        &mut self,
+        simple: &Simple,
+        expanded: &Expanded<'_>,
+        actions: &mut Vec<Action>,
+        opened: &mut Vec<Fd>,
+        group: Option<i32>,
+    ) -> Run<Option<i32>> {
+        if self.redirect_child(&simple.redirects, actions, opened).is_err() {
+            // Also where expanding one went wrong: other shells do that in the process that is to become the program.
+            self.status = self.status.max(1);
             return Ok(None);
         }
         let mut assigned: Vec<(Rc<str>, Rc<str>)> = Vec::new();
@@ -507,7 +533,13 @@ impl Shell {
 
     /// A program to be started: with the variables that are exported, and signals as a program expects them.
     pub fn spawn_for(&mut self, path: &[u8], argv: Vec<Vec<u8>>) -> Spawn {
-        Spawn { path: path.to_vec(), argv, env: Some(self.environment()), sigdefault: self.signals_for_children(), ..Spawn::default() }
+        Spawn {
+            path: path.to_vec(),
+            argv,
+            env: Some(self.environment()),
+            sigdefault: self.signals_for_children(),
+            ..Spawn::default()
+        }
     }
 
     /// Starts a program; with a message and a status where that failed.
@@ -533,7 +565,10 @@ impl Shell {
             _ if directory => (126, "Is a directory".to_owned()),
             Errno::ENOENT if sys::stat(&path).is_ok() => (126, "interpreter not found".to_owned()),
             Errno::ENOENT | Errno::ENOTDIR => (127, "not found".to_owned()),
-            Errno::ENOEXEC => (126, "Exec format error: neither a WebAssembly program nor a script".to_owned()),
+            Errno::ENOEXEC => {
+                let why = sys::explanation().unwrap_or_else(|| "neither a program nor a script".to_owned());
+                (126, format!("Exec format error: {why}"))
+            }
             errno => (126, describe(errno)),
         };
         self.complain(&format!("{name}: {message}"));
@@ -592,7 +627,11 @@ pub fn find_in(search: &str, name: &str) -> Option<Vec<u8>> {
     }
     let mut there = None;
     for directory in search.split(':') {
-        let path = if directory.is_empty() { format!("./{name}") } else { format!("{}/{name}", directory.trim_end_matches('/')) };
+        let path = if directory.is_empty() {
+            format!("./{name}")
+        } else {
+            format!("{}/{name}", directory.trim_end_matches('/'))
+        };
         let bytes = text::to_bytes(&path).into_owned();
         if let Ok(stat) = sys::stat(&bytes)
             && !stat.is_dir()

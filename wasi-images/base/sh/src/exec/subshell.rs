@@ -43,6 +43,7 @@ impl Shell {
         let hash = if self.hash.is_empty() { None } else { Some(self.hash.clone()) };
         let ignored = self.errexit_ignored;
         let names = self.function_names.clone();
+        let last_argument = self.last_argument.clone();
         let scripts = (self.functions_running, self.scripts_running);
         self.subshells += 1;
         self.reset_traps();
@@ -81,6 +82,7 @@ impl Shell {
         self.hash = hash.unwrap_or_default();
         self.errexit_ignored = ignored;
         self.function_names = names;
+        self.last_argument = last_argument;
         (self.functions_running, self.scripts_running) = scripts;
         match result {
             Err(Stop::Abort) if self.options.interactive && self.status == 130 => Err(Stop::Abort),
@@ -107,7 +109,9 @@ impl Shell {
             if let Some(changes) = all.last_mut()
                 && changes.directory.is_none()
             {
-                changes.directory = sys::open(".", OpenFlags::RDONLY | OpenFlags::DIRECTORY | OpenFlags::CLOEXEC, 0).and_then(above).ok();
+                changes.directory = sys::open(".", OpenFlags::RDONLY | OpenFlags::DIRECTORY | OpenFlags::CLOEXEC, 0)
+                    .and_then(above)
+                    .ok();
             }
         });
     }
@@ -158,25 +162,25 @@ impl Shell {
                 }
             });
         }
-        if self.depth > 900 {
-            return self.abort("commands nested too deeply");
-        }
         self.flush();
-        let content = if list.iter().any(|item| item.background) { self.substitute_beside(list) } else { self.substitute_here(list)? };
+        let content = if list.iter().any(|item| item.background) {
+            self.substitute_beside(list)
+        } else {
+            self.substitute_here(list)?
+        };
         Ok(output_text(content))
     }
 
     /// Runs the commands in this process, and catches what they write.
     fn substitute_here(&mut self, list: &List) -> Run<Vec<u8>> {
         let outer = self.capture.replace(Capture::default());
-        let depth = self.depth;
-        self.depth += 3;
+        self.dive()?;
         let posix_errexit = self.options.errexit;
         let result = self.isolated(|shell| {
             shell.options.errexit = posix_errexit;
             shell.list(list)
         });
-        self.depth = depth;
+        self.depth -= 1;
         let content = self.captured(outer);
         result.map(|()| content)
     }
@@ -225,12 +229,18 @@ pub fn pipe() -> sys::Result<(Fd, Fd)> {
 /// The file of `$(<file)`.
 fn read_only(list: &List) -> Option<&crate::syntax::ast::Word> {
     let [item] = &**list else { return None };
-    let ([Command::Simple(simple)], true, false) = (item.first.commands.as_slice(), item.rest.is_empty(), item.background) else { return None };
+    let ([Command::Simple(simple)], true, false) =
+        (item.first.commands.as_slice(), item.rest.is_empty(), item.background)
+    else {
+        return None;
+    };
     match simple.redirects.as_slice() {
-        [redirect] if simple.words.is_empty() && simple.assignments.is_empty() && redirect.fd.unwrap_or(0) == 0 => match &redirect.kind {
-            RedirectKind::File(FileMode::Read, word) => Some(word),
-            _ => None,
-        },
+        [redirect] if simple.words.is_empty() && simple.assignments.is_empty() && redirect.fd.unwrap_or(0) == 0 => {
+            match &redirect.kind {
+                RedirectKind::File(FileMode::Read, word) => Some(word),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

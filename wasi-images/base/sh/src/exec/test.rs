@@ -28,7 +28,11 @@ impl Shell {
                             let sign = if *operator == TestOperator::Matches { "==" } else { "!=" };
                             self.trace(&format!("[[ {} {sign} {pattern} ]]", quote::if_needed(&left)));
                         }
-                        let matches = if self.options.nocasematch { Pattern::new(&pattern.to_lowercase(), true).matches(&left.to_lowercase()) } else { Pattern::new(&pattern, true).matches(&left) };
+                        let matches = if self.options.nocasematch {
+                            Pattern::new(&pattern.to_lowercase(), true).matches(&left.to_lowercase())
+                        } else {
+                            Pattern::new(&pattern, true).matches(&left)
+                        };
                         matches == (*operator == TestOperator::Matches)
                     }
                     TestOperator::Regex => {
@@ -65,7 +69,10 @@ impl Shell {
 
     /// `=~`: sets BASH_REMATCH.
     fn match_regex(&mut self, text: &str, regex: &str) -> Run<bool> {
-        let compiled = regex_lite::RegexBuilder::new(regex).case_insensitive(self.options.nocasematch).build();
+        let compiled = regex_lite::RegexBuilder::new(&as_rust_has_it(regex))
+            .case_insensitive(self.options.nocasematch)
+            .dot_matches_new_line(true)
+            .build();
         let Ok(compiled) = compiled else { return self.abort(&format!("{regex}: not a regular expression")) };
         let captures = compiled.captures(text);
         let mut groups = std::collections::BTreeMap::new();
@@ -77,5 +84,73 @@ impl Shell {
         let matched = captures.is_some();
         self.vars().entry("BASH_REMATCH").value = Value::Array(groups.into());
         Ok(matched)
+    }
+}
+
+/// A regular expression of POSIX as the crate takes it: within brackets `[` and `\\` are nothing special, and `&&`, `--` and `~~` neither.
+fn as_rust_has_it(regex: &str) -> String {
+    let chars: Vec<char> = regex.chars().collect();
+    let mut out = String::new();
+    let mut at = 0;
+    while let Some(&c) = chars.get(at) {
+        at += 1;
+        out.push(c);
+        if c == '\\' {
+            out.extend(chars.get(at));
+            at += 1;
+        }
+        if c != '[' {
+            continue;
+        }
+        if chars.get(at) == Some(&'^') {
+            out.push('^');
+            at += 1;
+        }
+        let first = at;
+        while let Some(&c) = chars.get(at) {
+            at += 1;
+            match c {
+                ']' if at - 1 > first => {
+                    out.push(']');
+                    break;
+                }
+                '[' if chars.get(at) == Some(&':') => {
+                    let length = chars[at..].iter().position(|&c| c == ']').map_or(0, |length| length + 1);
+                    out.push('[');
+                    out.extend(&chars[at..at + length]);
+                    at += length;
+                }
+                '\\' if chars.get(at).is_some_and(|next| matches!(next, ']' | '[' | '\\' | '^' | '-')) => {
+                    // What quotes have put there.
+                    out.push('\\');
+                    out.push(chars[at]);
+                    at += 1;
+                }
+                '[' | ']' | '\\' | '&' | '~' => {
+                    out.push('\\');
+                    out.push(c);
+                }
+                c => out.push(c),
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn brackets_are_read_as_in_posix() {
+        for (regex, text, expected) in [
+            ("^[x[]$", "[", true),
+            ("^[]a]$", "]", true),
+            ("^[^]a]$", "b", true),
+            ("[[:digit:]]+", "a1", true),
+            ("^[a&&b]$", "&", true),
+            ("^[.]$", "x", false),
+        ] {
+            let regex = regex_lite::Regex::new(&super::as_rust_has_it(regex)).expect("it is one");
+            assert_eq!(regex.is_match(text), expected, "{regex}");
+        }
     }
 }

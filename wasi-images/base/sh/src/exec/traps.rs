@@ -14,10 +14,13 @@ pub const ERR: i32 = 65;
 pub const DEBUG: i32 = 66;
 pub const RETURN: i32 = 67;
 
+/// In a container handlers run when a call comes back, and a loop of builtins makes none.
+const CALLS_NEEDED: bool = cfg!(target_os = "wasi");
+
 /// Signals that have come and not been dealt with.
 static PENDING: AtomicU64 = AtomicU64::new(0);
 
-fn note(signal: i32) {
+pub fn note(signal: i32) {
     if (1..=64).contains(&signal) {
         PENDING.fetch_or(1 << (signal - 1), Ordering::Relaxed);
     }
@@ -47,6 +50,13 @@ pub struct Traps {
 }
 
 impl Traps {
+    /// Whether a signal has come that there is an action for.
+    pub fn is_due(&self) -> bool {
+        any_pending()
+            && (1..=64)
+                .any(|signal| PENDING.load(Ordering::Relaxed) & (1 << (signal - 1)) != 0 && self.get(signal).is_some())
+    }
+
     pub fn get(&self, condition: i32) -> Option<&Rc<str>> {
         self.actions.iter().find(|(known, _)| *known == condition).map(|(_, action)| action)
     }
@@ -161,6 +171,13 @@ impl Shell {
 
     /// Runs the actions of signals that have come.
     pub fn run_pending_traps(&mut self) -> Run {
+        if CALLS_NEEDED {
+            self.commands_run = self.commands_run.wrapping_add(1);
+            if self.commands_run.is_multiple_of(64) {
+                // Which signals are pending does not matter: handlers run on the way back.
+                let _ = sys::sigpending();
+            }
+        }
         if !any_pending() {
             return Ok(());
         }
@@ -220,7 +237,17 @@ pub fn first_pending() -> Option<i32> {
 impl Shell {
     /// Remembers which signals were ignored when the shell was started: POSIX has a script leave them so.
     pub fn note_ignored(&mut self) {
-        for signal in [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT, signal::SIGTERM, signal::SIGPIPE, signal::SIGUSR1, signal::SIGUSR2, signal::SIGCHLD, signal::SIGALRM] {
+        for signal in [
+            signal::SIGHUP,
+            signal::SIGINT,
+            signal::SIGQUIT,
+            signal::SIGTERM,
+            signal::SIGPIPE,
+            signal::SIGUSR1,
+            signal::SIGUSR2,
+            signal::SIGCHLD,
+            signal::SIGALRM,
+        ] {
             if sys::sigaction_now(signal).is_ok_and(|action| action.disposition.is_ignored()) {
                 self.traps.ignored_at_start = self.traps.ignored_at_start.with(signal);
             }

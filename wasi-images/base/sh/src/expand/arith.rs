@@ -13,7 +13,9 @@ const DEPTH: u32 = 100;
 impl Shell {
     pub fn arithmetic(&mut self, arithmetic: &Arithmetic) -> Run<i64> {
         match arithmetic {
-            Arithmetic::Static(expression) => self.evaluate(expression, 0).or_else(|message| self.abort(&format!("arithmetic expression: {message}"))),
+            Arithmetic::Static(expression) => {
+                self.evaluate(expression, 0).or_else(|message| self.abort(&format!("arithmetic expression: {message}")))
+            }
             Arithmetic::Dynamic(word) => {
                 let text = self.expand_text(word)?;
                 self.evaluate_text(&text)

@@ -57,7 +57,9 @@ fn alternatives(units: &[Unit], found: &mut bool, budget: &mut usize, depth: u32
     if depth > 50 {
         return None;
     }
-    let Some((start, end, choices)) = first_braces(units, found, budget, depth)? else { return Some(vec![units.to_vec()]) };
+    let Some((start, end, choices)) = first_braces(units, found, budget, depth)? else {
+        return Some(vec![units.to_vec()]);
+    };
     *found = true;
     let tails = alternatives(&units[end..], found, budget, depth + 1)?;
     let mut all = Vec::new();
@@ -78,7 +80,9 @@ type Braces = Option<(usize, usize, Vec<Vec<Unit>>)>;
 /// Where the first braces that expand begin and end, and what they stand for. The outer `None`: too much.
 fn first_braces(units: &[Unit], found: &mut bool, budget: &mut usize, depth: u32) -> Option<Braces> {
     let character = |at: usize| if let Some(Unit::Character(c)) = units.get(at) { Some(*c) } else { None };
-    for start in 0..units.len() {
+    // Behind the last closing brace none is closed.
+    let last = (0..units.len()).rev().find(|at| character(*at) == Some('}')).unwrap_or(0);
+    for start in 0..last {
         if character(start) != Some('{') {
             continue;
         }
@@ -131,7 +135,8 @@ fn sequence(text: &str) -> Option<Vec<String>> {
     };
     let step = step.unsigned_abs().max(1);
     if let (Ok(from), Ok(to)) = (first.parse::<i64>(), last.parse::<i64>()) {
-        let padded = |text: &str| text.trim_start_matches('-').len() > 1 && text.trim_start_matches('-').starts_with('0');
+        let padded =
+            |text: &str| text.trim_start_matches('-').len() > 1 && text.trim_start_matches('-').starts_with('0');
         let width = if padded(first) || padded(last) { first.len().max(last.len()) } else { 0 };
         if from.abs_diff(to) / step >= MOST as u64 {
             return None;
@@ -143,12 +148,20 @@ fn sequence(text: &str) -> Option<Vec<String>> {
         chars.next().filter(|c| c.is_ascii_alphabetic() && chars.next().is_none())
     };
     let (from, to) = (one(first)?, one(last)?);
-    Some(numbers(i64::from(from as u32), i64::from(to as u32), step).into_iter().filter_map(|n| u8::try_from(n).ok()).map(|n| char::from(n).to_string()).collect())
+    Some(
+        numbers(i64::from(from as u32), i64::from(to as u32), step)
+            .into_iter()
+            .filter_map(|n| u8::try_from(n).ok())
+            .map(|n| char::from(n).to_string())
+            .collect(),
+    )
 }
 
 fn numbers(from: i64, to: i64, step: u64) -> Vec<i64> {
     let count = from.abs_diff(to) / step;
-    (0..=count).map(|i| if to >= from { from.wrapping_add((i * step) as i64) } else { from.wrapping_sub((i * step) as i64) }).collect()
+    (0..=count)
+        .map(|i| if to >= from { from.wrapping_add((i * step) as i64) } else { from.wrapping_sub((i * step) as i64) })
+        .collect()
 }
 
 #[cfg(test)]
@@ -174,7 +187,9 @@ mod tests {
         ];
         for (text, expected) in table {
             let words = expand(&Word::literal(text));
-            let got = words.map_or("-".to_owned(), |words| words.iter().map(|word| word.as_literal().unwrap_or("").to_owned()).collect::<Vec<_>>().join(" "));
+            let got = words.map_or("-".to_owned(), |words| {
+                words.iter().map(|word| word.as_literal().unwrap_or("").to_owned()).collect::<Vec<_>>().join(" ")
+            });
             assert_eq!(got, expected, "{text}");
         }
         assert!(expand(&Word::literal(&"{a,b}".repeat(64))).is_none());

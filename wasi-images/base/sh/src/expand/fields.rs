@@ -64,7 +64,15 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub fn new(mode: Mode, separators: &'a str, extended: bool) -> Fields<'a> {
-        Fields { done: Vec::new(), current: Field::default(), started: false, after_blank: false, mode, extended, separators }
+        Fields {
+            done: Vec::new(),
+            current: Field::default(),
+            started: false,
+            after_blank: false,
+            mode,
+            extended,
+            separators,
+        }
     }
 
     /// Text of the word itself, which may hold patterns.
@@ -85,7 +93,10 @@ impl<'a> Fields<'a> {
             Mode::Pattern => pattern::escape_into(&mut self.current.text, text),
             Mode::Regex => {
                 for c in text.chars() {
-                    if matches!(c, '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '^' | '$' | '\\' | '/') {
+                    if matches!(
+                        c,
+                        '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '^' | '$' | '\\' | '/'
+                    ) {
                         self.current.text.push('\\');
                     }
                     self.current.text.push(c);

@@ -11,7 +11,10 @@ impl Shell {
     pub fn glob(&mut self, pattern: &str) -> Vec<Rc<str>> {
         let mut found = Vec::new();
         let (start, rest) = match pattern.strip_prefix('/') {
-            Some(rest) => ("/".to_owned() + &"/".repeat(rest.len() - rest.trim_start_matches('/').len()), rest.trim_start_matches('/')),
+            Some(rest) => (
+                "/".to_owned() + &"/".repeat(rest.len() - rest.trim_start_matches('/').len()),
+                rest.trim_start_matches('/'),
+            ),
             None => (String::new(), pattern),
         };
         self.walk(start, rest, &mut found, 0);
@@ -58,7 +61,9 @@ impl Shell {
             let path = format!("{base}{name}");
             match behind {
                 // A component that is no pattern is not looked up before there is one.
-                Some(behind) => self.walk(format!("{path}/{}", slashes(behind)), behind.trim_start_matches('/'), found, depth + 1),
+                Some(behind) => {
+                    self.walk(format!("{path}/{}", slashes(behind)), behind.trim_start_matches('/'), found, depth + 1)
+                }
                 None if exists(&path) => found.push(path.into()),
                 None => {}
             }
@@ -68,7 +73,8 @@ impl Shell {
             if name.starts_with('.') && !compiled.begins_with_dot() && !self.options.dotglob {
                 continue;
             }
-            let matches = if self.options.nocaseglob { compiled.matches(&name.to_lowercase()) } else { compiled.matches(&name) };
+            let matches =
+                if self.options.nocaseglob { compiled.matches(&name.to_lowercase()) } else { compiled.matches(&name) };
             if !matches {
                 continue;
             }
@@ -76,7 +82,12 @@ impl Shell {
             match behind {
                 Some(behind) => {
                     if is_directory(&path) {
-                        self.walk(format!("{path}/{}", slashes(behind)), behind.trim_start_matches('/'), found, depth + 1);
+                        self.walk(
+                            format!("{path}/{}", slashes(behind)),
+                            behind.trim_start_matches('/'),
+                            found,
+                            depth + 1,
+                        );
                     }
                 }
                 None => found.push(path.into()),
@@ -102,19 +113,24 @@ fn split(pattern: &str) -> (&str, Option<&str>) {
         Some(at) => {
             // A slash cannot be escaped: the backslash before it is dropped.
             let component = &pattern[..at];
-            (component.strip_suffix('\\').filter(|rest| !rest.ends_with('\\')).unwrap_or(component), Some(&pattern[at + 1..]))
+            (
+                component.strip_suffix('\\').filter(|rest| !rest.ends_with('\\')).unwrap_or(component),
+                Some(&pattern[at + 1..]),
+            )
         }
         None => (pattern, None),
     }
 }
 
 /// The names in a directory, and which of them are directories.
-fn entries(base: &str) -> Vec<(String, bool)> {
+pub fn entries(base: &str) -> Vec<(String, bool)> {
     let path = if base.is_empty() { "." } else { base };
     let Ok(directory) = std::fs::read_dir(path_of(path)) else { return Vec::new() };
     let mut names: Vec<(String, bool)> = directory
         .flatten()
-        .map(|entry| (text::from_bytes(entry.file_name().as_encoded_bytes()), entry.file_type().is_ok_and(|kind| kind.is_dir())))
+        .map(|entry| {
+            (text::from_bytes(entry.file_name().as_encoded_bytes()), entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        })
         .collect();
     names.sort();
     names

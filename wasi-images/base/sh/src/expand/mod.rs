@@ -4,6 +4,7 @@ mod arith;
 pub mod brace;
 pub mod fields;
 mod glob;
+pub use glob::entries as glob_names;
 mod parameter;
 pub mod pattern;
 
@@ -27,7 +28,7 @@ impl Shell {
     /// A word of a command: any number of arguments.
     pub fn expand_fields(&mut self, word: &Word, out: &mut Vec<Rc<str>>) -> Run {
         if let Some(text) = word.as_literal()
-            && !pattern::is_active(text, self.options.extglob)
+            && !pattern::is_pattern(text, self.options.extglob)
             && !(self.options.braceexpand && text.contains('{'))
         {
             out.push(text.into());
@@ -57,7 +58,7 @@ impl Shell {
 
     /// A field, or the files it is a pattern of.
     fn field(&mut self, field: Field, out: &mut Vec<Rc<str>>) -> Run {
-        if field.active && !self.options.noglob {
+        if field.active && !self.options.noglob && pattern::is_pattern(&field.text, self.options.extglob) {
             let files = self.glob(&field.pattern());
             if !files.is_empty() {
                 out.extend(files);

@@ -16,14 +16,18 @@ enum Held {
     Nothing,
     One(Rc<str>),
     /// Several; `each`: as fields of their own also within quotes.
-    Many { values: Vec<Rc<str>>, each: bool },
+    Many {
+        values: Vec<Rc<str>>,
+        each: bool,
+    },
 }
 
 impl Shell {
     /// Expands a parameter into `fields`. True where there was nothing, not even an empty field.
     pub(super) fn parameter(&mut self, parameter: &Parameter, fields: &mut Fields<'_>, place: Place) -> Run<bool> {
         // What is by far most common.
-        if let (Name::Variable(name), None, false, Operation::None) = (&parameter.name, &parameter.index, parameter.indirect, &parameter.operation)
+        if let (Name::Variable(name), None, false, Operation::None) =
+            (&parameter.name, &parameter.index, parameter.indirect, &parameter.operation)
             && let Some(value) = self.get(name)
         {
             give(fields, &value, place);
@@ -65,7 +69,8 @@ impl Shell {
                 return Ok(self.emit(&Held::Many { values, each }, fields, place));
             }
             Operation::Names { each } => {
-                let mut values: Vec<Rc<str>> = self.variables.all.keys().filter(|known| known.starts_with(&*name)).cloned().collect();
+                let mut values: Vec<Rc<str>> =
+                    self.variables.all.keys().filter(|known| known.starts_with(&*name)).cloned().collect();
                 values.sort();
                 return Ok(self.emit(&Held::Many { values, each: *each }, fields, place));
             }
@@ -108,7 +113,8 @@ impl Shell {
                 map(held, |text| replace(text, &pattern, *at, &with))
             }
             Operation::Case { upper, all, pattern } => {
-                let pattern = if pattern.0.is_empty() { None } else { Some(self.expand_pattern(pattern, self.options.extglob)?) };
+                let pattern =
+                    if pattern.0.is_empty() { None } else { Some(self.expand_pattern(pattern, self.options.extglob)?) };
                 map(held, |text| change_case(text, *upper, *all, pattern.as_ref()))
             }
             Operation::Transform(letter) => self.transform(&name, held, *letter)?,
@@ -144,7 +150,13 @@ impl Shell {
         let target: Rc<str> = match held {
             Held::One(target) => target,
             Held::Many { values, .. } => values.first().cloned().unwrap_or_default(),
-            Held::Nothing => return if matches!(parameter.operation, Operation::Default { .. } | Operation::Alternative { .. }) { Ok((name, Held::Nothing)) } else { self.abort(&format!("{name}: invalid indirect expansion")) },
+            Held::Nothing => {
+                return if matches!(parameter.operation, Operation::Default { .. } | Operation::Alternative { .. }) {
+                    Ok((name, Held::Nothing))
+                } else {
+                    self.abort(&format!("{name}: invalid indirect expansion"))
+                };
+            }
         };
         let held = self.held_by_text(&target)?;
         Ok((target, held))
@@ -154,16 +166,22 @@ impl Shell {
     fn held_by_text(&mut self, target: &str) -> Run<Held> {
         if let Some((base, index)) = crate::shell::split_element(target) {
             return Ok(match index {
-                "@" | "*" => Held::Many { values: self.elements(base).into_iter().map(|(_, value)| value).collect(), each: index == "@" },
+                "@" | "*" => Held::Many {
+                    values: self.elements(base).into_iter().map(|(_, value)| value).collect(),
+                    each: index == "@",
+                },
                 index => {
-                    let key: Rc<str> = if self.is_map(base) { index.into() } else { self.evaluate_text(index)?.to_string().into() };
+                    let key: Rc<str> =
+                        if self.is_map(base) { index.into() } else { self.evaluate_text(index)?.to_string().into() };
                     self.element_at(base, &key).map_or(Held::Nothing, Held::One)
                 }
             });
         }
         let name = match target.parse::<usize>() {
             Ok(number) => Name::Positional(number),
-            Err(_) if target.len() == 1 && target.contains(['@', '*', '#', '?', '-', '$', '!']) => Name::Special(target.chars().next().unwrap_or('?')),
+            Err(_) if target.len() == 1 && target.contains(['@', '*', '#', '?', '-', '$', '!']) => {
+                Name::Special(target.chars().next().unwrap_or('?'))
+            }
             Err(_) if crate::syntax::lexer::is_name(target) => Name::Variable(target.into()),
             Err(_) => return self.abort(&format!("{target}: invalid variable name")),
         };
@@ -182,14 +200,17 @@ impl Shell {
                     Some(Index::One(word)) => {
                         let text = self.expand_text(word)?;
                         let resolved = self.variables.resolve(name).to_owned();
-                        let key = if self.is_map(&resolved) { text } else { self.evaluate_text(&text)?.to_string().into() };
+                        let key =
+                            if self.is_map(&resolved) { text } else { self.evaluate_text(&text)?.to_string().into() };
                         self.element_at(&resolved, &key).map_or(Held::Nothing, Held::One)
                     }
                 };
                 (name.clone(), held)
             }
             Name::Positional(0) => ("0".into(), Held::One(self.name.clone())),
-            Name::Positional(number) => (number.to_string().into(), self.positional.get(number - 1).cloned().map_or(Held::Nothing, Held::One)),
+            Name::Positional(number) => {
+                (number.to_string().into(), self.positional.get(number - 1).cloned().map_or(Held::Nothing, Held::One))
+            }
             Name::Special(special) => {
                 let held = match special {
                     '@' | '*' => Held::Many { values: self.positional.to_vec(), each: *special == '@' },
@@ -254,7 +275,9 @@ impl Shell {
                 let chars: Vec<char> = text.chars().collect();
                 match bounds(chars.len(), offset, length) {
                     Some((start, end)) => Ok(Held::One(chars[start..end].iter().collect::<String>().into())),
-                    None if length.is_some_and(|length| length < 0) && offset.unsigned_abs() as usize <= chars.len() => {
+                    None if length.is_some_and(|length| length < 0)
+                        && offset.unsigned_abs() as usize <= chars.len() =>
+                    {
                         self.abort(&format!("{}: substring expression < 0", length.unwrap_or(0)))
                     }
                     None => Ok(Held::One("".into())),
@@ -270,7 +293,8 @@ impl Shell {
                     if length.is_some_and(|length| length < 0) {
                         return self.abort(&format!("{}: substring expression < 0", length.unwrap_or(0)));
                     }
-                    let values = bounds(values.len(), offset, length).map_or(Vec::new(), |(start, end)| values[start..end].to_vec());
+                    let values = bounds(values.len(), offset, length)
+                        .map_or(Vec::new(), |(start, end)| values[start..end].to_vec());
                     return Ok(Held::Many { values, each });
                 }
                 if length.is_some_and(|length| length < 0) {
@@ -285,12 +309,16 @@ impl Shell {
                         if from < 0 {
                             return Ok(Held::Many { values: Vec::new(), each });
                         }
-                        let kept = all.into_iter().filter(|(key, _)| key.parse::<i64>().is_ok_and(|key| key >= from)).map(|(_, value)| value);
+                        let kept = all
+                            .into_iter()
+                            .filter(|(key, _)| key.parse::<i64>().is_ok_and(|key| key >= from))
+                            .map(|(_, value)| value);
                         let most = length.map_or(usize::MAX, |length| usize::try_from(length).unwrap_or(0));
                         return Ok(Held::Many { values: kept.take(most).collect(), each });
                     }
                 }
-                let values = bounds(values.len(), offset, length).map_or(Vec::new(), |(start, end)| values[start..end].to_vec());
+                let values =
+                    bounds(values.len(), offset, length).map_or(Vec::new(), |(start, end)| values[start..end].to_vec());
                 Ok(Held::Many { values, each })
             }
         }
@@ -298,7 +326,12 @@ impl Shell {
 
     fn transform(&mut self, name: &str, held: Held, letter: char) -> Run<Held> {
         Ok(match letter {
-            'Q' => map(held, |text| if text.chars().any(char::is_control) { quote::dollar(text) } else { quote::single(text) }),
+            'Q' => {
+                map(
+                    held,
+                    |text| if text.chars().any(char::is_control) { quote::dollar(text) } else { quote::single(text) },
+                )
+            }
             'U' => map(held, |text| text.to_uppercase()),
             'L' => map(held, |text| text.to_lowercase()),
             'u' => map(held, |text| change_case(text, true, false, None)),
@@ -312,7 +345,11 @@ impl Shell {
                 Held::One(text) => {
                     let attributes = self.attributes(name);
                     let assignment = format!("{name}={}", quote::single(&text));
-                    Held::One(if attributes.is_empty() { assignment.into() } else { format!("declare -{attributes} {assignment}").into() })
+                    Held::One(if attributes.is_empty() {
+                        assignment.into()
+                    } else {
+                        format!("declare -{attributes} {assignment}").into()
+                    })
                 }
                 held => held,
             },
@@ -373,7 +410,9 @@ fn map(held: Held, change: impl Fn(&str) -> String) -> Held {
     match held {
         Held::Nothing => Held::Nothing,
         Held::One(text) => Held::One(change(&text).into()),
-        Held::Many { values, each } => Held::Many { values: values.iter().map(|text| change(text).into()).collect(), each },
+        Held::Many { values, each } => {
+            Held::Many { values: values.iter().map(|text| change(text).into()).collect(), each }
+        }
     }
 }
 

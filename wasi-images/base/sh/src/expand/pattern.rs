@@ -15,7 +15,10 @@ enum Item {
     /// `*`
     Any,
     /// `[...]`
-    Set { negated: bool, members: Vec<Member> },
+    Set {
+        negated: bool,
+        members: Vec<Member>,
+    },
     /// `?(...)` and so on: the character in front, and the alternatives.
     Group(char, Vec<Vec<Item>>),
 }
@@ -34,13 +37,10 @@ impl Pattern {
     /// Reads a pattern in which `\` takes away the meaning of what follows.
     pub fn new(text: &str, extended: bool) -> Pattern {
         let chars: Vec<char> = text.chars().collect();
-        let mut at = 0;
-        Pattern { items: items(&chars, &mut at, extended, false, 0), extended: false }.noting_groups()
-    }
-
-    fn noting_groups(mut self) -> Pattern {
-        self.extended = self.items.iter().any(|item| matches!(item, Item::Group(..)));
-        self
+        let mut reader = Reader { chars: &chars, at: 0, extended };
+        let items = reader.items(false, 0);
+        let extended = items.iter().any(|item| matches!(item, Item::Group(..)));
+        Pattern { items, extended }
     }
 
     /// The text this pattern is, if it is nothing else.
@@ -68,7 +68,8 @@ impl Pattern {
 
     /// How many characters at the start match: the fewest, or the most.
     pub fn prefix(&self, text: &[char], longest: bool) -> Option<usize> {
-        let mut lengths: Box<dyn Iterator<Item = usize>> = if longest { Box::new((0..=text.len()).rev()) } else { Box::new(0..=text.len()) };
+        let mut lengths: Box<dyn Iterator<Item = usize>> =
+            if longest { Box::new((0..=text.len()).rev()) } else { Box::new(0..=text.len()) };
         if let Some(fixed) = self.fixed_length() {
             lengths = Box::new(std::iter::once(fixed).filter(|&length| length <= text.len()));
         }
@@ -77,7 +78,8 @@ impl Pattern {
 
     /// Where what matches at the end begins: the shortest, or the longest.
     pub fn suffix(&self, text: &[char], longest: bool) -> Option<usize> {
-        let mut starts: Box<dyn Iterator<Item = usize>> = if longest { Box::new(0..=text.len()) } else { Box::new((0..=text.len()).rev()) };
+        let mut starts: Box<dyn Iterator<Item = usize>> =
+            if longest { Box::new(0..=text.len()) } else { Box::new((0..=text.len()).rev()) };
         if let Some(fixed) = self.fixed_length() {
             starts = Box::new(text.len().checked_sub(fixed).into_iter());
         }
@@ -89,60 +91,74 @@ impl Pattern {
     }
 }
 
-/// Reads items up to the end, or within a group up to `|` or `)`.
-fn items(chars: &[char], at: &mut usize, extended: bool, in_group: bool, depth: u32) -> Vec<Item> {
-    let mut items = Vec::new();
-    while let Some(&c) = chars.get(*at) {
-        if in_group && matches!(c, '|' | ')') {
-            break;
-        }
-        *at += 1;
-        if extended && depth < DEPTH && matches!(c, '?' | '*' | '+' | '@' | '!') && chars.get(*at) == Some(&'(') {
-            let before = *at;
-            if let Some(alternatives) = group(chars, at, depth) {
-                items.push(Item::Group(c, alternatives));
-                continue;
-            }
-            *at = before;
-        }
-        match c {
-            '\\' => {
-                if let Some(&next) = chars.get(*at) {
-                    *at += 1;
-                    items.push(Item::Character(next));
-                } else {
-                    items.push(Item::Character('\\'));
-                }
-            }
-            '?' => items.push(Item::One),
-            '*' => {
-                if !matches!(items.last(), Some(Item::Any)) {
-                    items.push(Item::Any);
-                }
-            }
-            '[' => match set(chars, at) {
-                Some(set) => items.push(set),
-                None => items.push(Item::Character('[')),
-            },
-            c => items.push(Item::Character(c)),
-        }
-    }
-    items
+struct Reader<'a> {
+    chars: &'a [char],
+    at: usize,
+    /// Whether groups are known. They are no longer where one had no end: then no other that is left has one.
+    extended: bool,
 }
 
-/// The alternatives of a group, whose parenthesis comes next. Nothing where it has no end.
-fn group(chars: &[char], at: &mut usize, depth: u32) -> Option<Vec<Vec<Item>>> {
-    *at += 1;
-    let mut alternatives = Vec::new();
-    loop {
-        alternatives.push(items(chars, at, true, true, depth + 1));
-        match chars.get(*at) {
-            Some('|') => *at += 1,
-            Some(_) => {
-                *at += 1;
-                return Some(alternatives);
+impl Reader<'_> {
+    /// Reads items up to the end, or within a group up to `|` or `)`.
+    fn items(&mut self, in_group: bool, depth: u32) -> Vec<Item> {
+        let mut items = Vec::new();
+        while let Some(&c) = self.chars.get(self.at) {
+            if in_group && matches!(c, '|' | ')') {
+                break;
             }
-            None => return None,
+            self.at += 1;
+            if self.extended
+                && depth < DEPTH
+                && matches!(c, '?' | '*' | '+' | '@' | '!')
+                && self.chars.get(self.at) == Some(&'(')
+            {
+                let before = self.at;
+                if let Some(alternatives) = self.group(depth) {
+                    items.push(Item::Group(c, alternatives));
+                    continue;
+                }
+                self.extended = false;
+                self.at = before;
+            }
+            match c {
+                '\\' => {
+                    if let Some(&next) = self.chars.get(self.at) {
+                        self.at += 1;
+                        items.push(Item::Character(next));
+                    } else {
+                        items.push(Item::Character('\\'));
+                    }
+                }
+                '?' => items.push(Item::One),
+                '*' => {
+                    if !matches!(items.last(), Some(Item::Any)) {
+                        items.push(Item::Any);
+                    }
+                }
+                '[' => match set(self.chars, &mut self.at) {
+                    Some(set) => items.push(set),
+                    None => items.push(Item::Character('[')),
+                },
+                c => items.push(Item::Character(c)),
+            }
+        }
+        items
+    }
+
+    /// The alternatives of a group, whose parenthesis comes next. Nothing where it has no end.
+    fn group(&mut self, depth: u32) -> Option<Vec<Vec<Item>>> {
+        self.at += 1;
+        let mut alternatives = Vec::new();
+        loop {
+            alternatives.push(self.items(true, depth + 1));
+            match self.chars.get(self.at) {
+                Some('|') => self.at += 1,
+                Some(_) => {
+                    self.at += 1;
+                    return Some(alternatives);
+                }
+                None => return None,
+            }
         }
     }
 }
@@ -164,7 +180,9 @@ fn set(chars: &[char], at: &mut usize) -> Option<Item> {
         }
         if c == '[' && matches!(chars.get(i + 1), Some(':' | '.' | '=')) {
             let kind = chars[i + 1];
-            if let Some(end) = (i + 2..chars.len().saturating_sub(1)).find(|&end| chars[end] == kind && chars[end + 1] == ']') {
+            if let Some(end) =
+                (i + 2..chars.len().saturating_sub(1)).find(|&end| chars[end] == kind && chars[end + 1] == ']')
+            {
                 let name: String = chars[i + 2..end].iter().collect();
                 i = end + 2;
                 if kind == ':' {
@@ -270,11 +288,17 @@ fn matches_extended(items: &[Item], text: &[char], patience: &mut u32, depth: u3
     match first {
         Item::Any => (0..=text.len()).any(|length| matches_extended(rest, &text[length..], patience, depth + 1)),
         Item::Group(kind, alternatives) => {
-            let one = |patience: &mut u32, length: usize| alternatives.iter().any(|alternative| matches_extended(alternative, &text[..length], patience, depth + 1));
+            let one = |patience: &mut u32, length: usize| {
+                alternatives
+                    .iter()
+                    .any(|alternative| matches_extended(alternative, &text[..length], patience, depth + 1))
+            };
             match kind {
                 '@' | '?' => {
                     (*kind == '?' && matches_extended(rest, text, patience, depth + 1))
-                        || (0..=text.len()).any(|length| one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1))
+                        || (0..=text.len()).any(|length| {
+                            one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1)
+                        })
                 }
                 '*' | '+' => {
                     (*kind == '*' && matches_extended(rest, text, patience, depth + 1))
@@ -284,10 +308,15 @@ fn matches_extended(items: &[Item], text: &[char], patience: &mut u32, depth: u3
                                     || (length > 0 && matches_extended(items, &text[length..], patience, depth + 1)))
                         })
                 }
-                _ => (0..=text.len()).any(|length| !one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1)),
+                _ => (0..=text.len()).any(|length| {
+                    !one(patience, length) && matches_extended(rest, &text[length..], patience, depth + 1)
+                }),
             }
         }
-        item => text.first().is_some_and(|&c| matches_one(item, c)) && matches_extended(rest, &text[1..], patience, depth + 1),
+        item => {
+            text.first().is_some_and(|&c| matches_one(item, c))
+                && matches_extended(rest, &text[1..], patience, depth + 1)
+        }
     }
 }
 
@@ -301,9 +330,16 @@ pub fn escape_into(pattern: &mut String, text: &str) {
     }
 }
 
-/// Whether the text holds characters that mean something in a pattern.
+/// Whether the text holds characters that may mean something in a pattern.
 pub fn is_active(text: &str, extended: bool) -> bool {
-    text.contains(['*', '?', '[']) || (extended && text.contains("(") && text.contains(['+', '@', '!']))
+    text.bytes().any(|b| matches!(b, b'*' | b'?' | b'['))
+        || (extended && text.contains('(') && text.contains(['+', '@', '!']))
+}
+
+/// Whether the text is a pattern: a bracket alone, as in `[ -f x ]`, makes none.
+pub fn is_pattern(text: &str, extended: bool) -> bool {
+    is_active(text, extended)
+        && (text.contains(['*', '?', '(']) || text.find('[').is_some_and(|at| text[at..].contains(']')))
 }
 
 #[cfg(test)]

@@ -108,7 +108,11 @@ impl Reader<'_> {
     }
 
     fn unexpected(&self) -> String {
-        if self.rest().is_empty() { "expecting primary".to_owned() } else { format!("syntax error near `{}'", self.rest()) }
+        if self.rest().is_empty() {
+            "expecting primary".to_owned()
+        } else {
+            format!("syntax error near `{}'", self.rest())
+        }
     }
 
     /// Takes this text if it comes next, and the blanks behind it.
@@ -125,8 +129,10 @@ impl Reader<'_> {
     fn binary(&self) -> Option<(&'static str, Binary, u8)> {
         let rest = self.rest();
         let (text, operator, level) = *BINARY.iter().find(|(text, ..)| rest.starts_with(text))?;
-        let assigns = rest[text.len()..].starts_with('=') && !matches!(operator, Binary::Equal | Binary::NotEqual | Binary::LessOrEqual | Binary::GreaterOrEqual);
-        let assigns = assigns && !matches!(operator, Binary::Less | Binary::Greater | Binary::LogicalAnd | Binary::LogicalOr);
+        let assigns = rest[text.len()..].starts_with('=')
+            && !matches!(operator, Binary::Equal | Binary::NotEqual | Binary::LessOrEqual | Binary::GreaterOrEqual);
+        let assigns =
+            assigns && !matches!(operator, Binary::Less | Binary::Greater | Binary::LogicalAnd | Binary::LogicalOr);
         (!assigns).then_some((text, operator, level))
     }
 
@@ -187,7 +193,9 @@ impl Reader<'_> {
                 ("^=", Binary::Xor),
                 ("|=", Binary::Or),
             ];
-            let Some((text, operator)) = ASSIGN.iter().find(|(text, _)| rest.starts_with(text)) else { return Ok(target) };
+            let Some((text, operator)) = ASSIGN.iter().find(|(text, _)| rest.starts_with(text)) else {
+                return Ok(target);
+            };
             self.take(text);
             Some(*operator)
         };
@@ -234,7 +242,8 @@ impl Reader<'_> {
         let rest = self.rest();
         match rest.bytes().next() {
             Some(b'0'..=b'9') => {
-                let length = rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || matches!(b, b'#' | b'@' | b'_')).count();
+                let length =
+                    rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || matches!(b, b'#' | b'@' | b'_')).count();
                 let number = number(&rest[..length])?;
                 self.at += length;
                 self.blanks();
@@ -244,7 +253,11 @@ impl Reader<'_> {
                 let length = rest.bytes().take_while(|&b| b == b'_' || b.is_ascii_alphanumeric()).count();
                 let name: Rc<str> = rest[..length].into();
                 self.at += length;
-                let target = if self.rest().starts_with('[') { Expression::Element(name, self.index()?) } else { Expression::Variable(name) };
+                let target = if self.rest().starts_with('[') {
+                    Expression::Element(name, self.index()?)
+                } else {
+                    Expression::Variable(name)
+                };
                 self.blanks();
                 for (text, step) in [("++", 1), ("--", -1)] {
                     if self.rest().starts_with(text) {
@@ -283,7 +296,13 @@ impl Reader<'_> {
 /// A constant: decimal, `0x` hexadecimal, `0` octal, or `base#digits` up to base 64. What is too large wraps.
 fn number(text: &str) -> Result<i64, String> {
     let (base, digits) = if let Some((base, digits)) = text.split_once('#') {
-        (base.parse::<i64>().ok().filter(|base| (2..=64).contains(base)).ok_or_else(|| format!("{text}: invalid arithmetic base"))?, digits)
+        (
+            base.parse::<i64>()
+                .ok()
+                .filter(|base| (2..=64).contains(base))
+                .ok_or_else(|| format!("{text}: invalid arithmetic base"))?,
+            digits,
+        )
     } else if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         (16, digits)
     } else if text.len() > 1 && text.starts_with('0') {
@@ -319,7 +338,15 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_all_bases() {
-        for (text, value) in [("0", 0), ("10", 10), ("010", 8), ("0x1F", 31), ("2#101", 5), ("64#@_", 62 * 64 + 63), ("9223372036854775808", i64::MIN)] {
+        for (text, value) in [
+            ("0", 0),
+            ("10", 10),
+            ("010", 8),
+            ("0x1F", 31),
+            ("2#101", 5),
+            ("64#@_", 62 * 64 + 63),
+            ("9223372036854775808", i64::MIN),
+        ] {
             assert_eq!(parse(text), Ok(Expression::Number(value)), "{text}");
         }
         for text in ["09", "1a", "1#0", "08", "0x", "2#2"] {

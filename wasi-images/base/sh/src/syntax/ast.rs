@@ -88,14 +88,47 @@ pub enum Value {
 pub enum Compound {
     Brace(List),
     Subshell(List),
-    For { line: u32, name: Rc<str>, words: Option<Vec<Word>>, body: List },
-    Select { line: u32, name: Rc<str>, words: Option<Vec<Word>>, body: List },
-    ArithmeticFor { line: u32, start: Option<Arithmetic>, condition: Option<Arithmetic>, step: Option<Arithmetic>, body: List },
-    Case { line: u32, word: Word, items: Vec<CaseItem> },
-    If { branches: Vec<(List, List)>, otherwise: Option<List> },
-    While { until: bool, condition: List, body: List },
-    Arithmetic { line: u32, expression: Arithmetic },
-    Test { line: u32, expression: Test },
+    For {
+        line: u32,
+        name: Rc<str>,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    Select {
+        line: u32,
+        name: Rc<str>,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    ArithmeticFor {
+        line: u32,
+        start: Option<Arithmetic>,
+        condition: Option<Arithmetic>,
+        step: Option<Arithmetic>,
+        body: List,
+    },
+    Case {
+        line: u32,
+        word: Word,
+        items: Vec<CaseItem>,
+    },
+    If {
+        branches: Vec<(List, List)>,
+        otherwise: Option<List>,
+    },
+    While {
+        until: bool,
+        condition: List,
+        body: List,
+    },
+    Arithmetic {
+        line: u32,
+        expression: Arithmetic,
+    },
+    Test {
+        line: u32,
+        expression: Test,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -155,10 +188,18 @@ pub struct Redirect {
 pub enum RedirectKind {
     File(FileMode, Word),
     /// `<&` and `>&`: a descriptor, `-`, or with bash a file.
-    Duplicate { output: bool, target: Word },
+    Duplicate {
+        output: bool,
+        target: Word,
+    },
     /// `&>` and `&>>`.
-    Both { append: bool, target: Word },
-    Here { body: Word },
+    Both {
+        append: bool,
+        target: Word,
+    },
+    Here {
+        body: Word,
+    },
     HereString(Word),
 }
 
@@ -189,7 +230,10 @@ pub enum Part {
     /// `~` and the name behind it.
     Tilde(Rc<str>),
     /// `<(list)` and `>(list)`.
-    Process { output: bool, body: Rc<Substitution> },
+    Process {
+        output: bool,
+        body: Rc<Substitution>,
+    },
 }
 
 /// The commands of a `$(...)`.
@@ -242,21 +286,52 @@ pub enum Index {
 pub enum Operation {
     None,
     Length,
-    Default { null: bool, word: Word },
-    Assign { null: bool, word: Word },
-    Error { null: bool, word: Word },
-    Alternative { null: bool, word: Word },
-    RemovePrefix { longest: bool, pattern: Word },
-    RemoveSuffix { longest: bool, pattern: Word },
-    Slice { offset: Arithmetic, length: Option<Arithmetic> },
-    Replace { at: ReplaceAt, pattern: Word, with: Word },
-    Case { upper: bool, all: bool, pattern: Word },
+    Default {
+        null: bool,
+        word: Word,
+    },
+    Assign {
+        null: bool,
+        word: Word,
+    },
+    Error {
+        null: bool,
+        word: Word,
+    },
+    Alternative {
+        null: bool,
+        word: Word,
+    },
+    RemovePrefix {
+        longest: bool,
+        pattern: Word,
+    },
+    RemoveSuffix {
+        longest: bool,
+        pattern: Word,
+    },
+    Slice {
+        offset: Arithmetic,
+        length: Option<Arithmetic>,
+    },
+    Replace {
+        at: ReplaceAt,
+        pattern: Word,
+        with: Word,
+    },
+    Case {
+        upper: bool,
+        all: bool,
+        pattern: Word,
+    },
     /// `${x@Q}` and so on.
     Transform(char),
     /// `${!a[@]}`
     Keys,
     /// `${!prefix*}`
-    Names { each: bool },
+    Names {
+        each: bool,
+    },
     /// What is no expansion; the text of it, for the message.
     Bad(Rc<str>),
 }

@@ -125,8 +125,8 @@ struct State {
     start: bool,
     /// No word of the command has come yet: assignments and aliases are.
     prefix: bool,
-    /// The word before was an alias that ends with a blank.
-    alias_next: bool,
+    /// An alias that ends with a blank was expanded; the word from here on may be one as well.
+    alias_next: Option<usize>,
     /// The line ends, but not the command.
     continues: bool,
     /// How many words the command has so far.
@@ -145,12 +145,22 @@ pub enum Found {
     Word,
 }
 
-const OPERATORS: [&str; 22] =
-    [";;&", ";;", ";&", ";", "&&", "&>>", "&>", "&", "||", "|&", "|", "<<-", "<<<", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", "("];
+const OPERATORS: [&str; 22] = [
+    ";;&", ";;", ";&", ";", "&&", "&>>", "&>", "&", "||", "|&", "|", "<<-", "<<<", "<<", "<&", "<>", "<", ">>", ">&",
+    ">|", ">", "(",
+];
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a mut Text, feed: &'a mut dyn Feed, depth: u32) -> Lexer<'a> {
-        Lexer { text, feed, out: Tokens::default(), pending: Vec::new(), depth, not_arithmetic: Vec::new(), aliases: Vec::new() }
+        Lexer {
+            text,
+            feed,
+            out: Tokens::default(),
+            pending: Vec::new(),
+            depth,
+            not_arithmetic: Vec::new(),
+            aliases: Vec::new(),
+        }
     }
 
     /// The next complete command; nothing at the end of the script. An empty list where a line holds none.
@@ -320,8 +330,10 @@ impl<'a> Lexer<'a> {
     /// Passes a word on: as it is if it is plain, else by a placeholder.
     pub fn word_token(&mut self, word: Word, start: usize) {
         let plain = |text: &str| {
-            text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'{' | b'}' | b'!' | b'/' | b'.' | b',' | b':' | b'+' | b'%'))
-                && !text.bytes().all(|b| b.is_ascii_digit())
+            text.bytes().all(|b| {
+                b.is_ascii_alphanumeric()
+                    || matches!(b, b'_' | b'-' | b'{' | b'}' | b'!' | b'/' | b'.' | b',' | b':' | b'+' | b'%')
+            }) && !text.bytes().all(|b| b.is_ascii_digit())
         };
         if let Some(text) = word.as_literal().filter(|text| plain(text) || *text == "[[") {
             let text = text.to_owned();
@@ -334,7 +346,15 @@ impl<'a> Lexer<'a> {
 
     /// The commands up to `stop`, as tokens.
     fn commands(&mut self, stop: Stop) -> Result<(), SyntaxError> {
-        let mut state = State { stack: Vec::new(), start: true, prefix: true, alias_next: false, continues: false, words: 0, pipeline: None };
+        let mut state = State {
+            stack: Vec::new(),
+            start: true,
+            prefix: true,
+            alias_next: None,
+            continues: false,
+            words: 0,
+            pipeline: None,
+        };
         loop {
             self.blanks();
             // Asking for more once a command is complete would take lines that belong to the commands it runs.
@@ -405,7 +425,13 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes in an operator. True where it is the end of what is read.
-    fn operate(&mut self, state: &mut State, operator: &'static str, start: usize, stop: Stop) -> Result<bool, SyntaxError> {
+    fn operate(
+        &mut self,
+        state: &mut State,
+        operator: &'static str,
+        start: usize,
+        stop: Stop,
+    ) -> Result<bool, SyntaxError> {
         match operator {
             ";" | "&" => {
                 self.close(state);
@@ -457,7 +483,10 @@ impl<'a> Lexer<'a> {
     fn redirect_target(&mut self, operator: &str) -> Result<(), SyntaxError> {
         self.next_byte();
         let start = self.text.at;
-        if !matches!(self.ahead(0), Some(byte) if !matches!(byte, b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')) && !self.rest().starts_with("<(") && !self.rest().starts_with(">(") {
+        if !matches!(self.ahead(0), Some(byte) if !matches!(byte, b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'))
+            && !self.rest().starts_with("<(")
+            && !self.rest().starts_with(">(")
+        {
             return Ok(());
         }
         if matches!(operator, "<<" | "<<-") {
@@ -551,10 +580,13 @@ impl<'a> Lexer<'a> {
             // Only `do` may stand here; the grammar will say so.
             state.start = false;
         }
-        if (state.prefix || state.alias_next) && self.expand_alias(state) {
+        let after_alias = state.alias_next.is_some_and(|end| self.text.at >= end);
+        if (state.prefix || after_alias) && self.expand_alias(state) {
             return Ok(());
         }
-        state.alias_next = false;
+        if after_alias {
+            state.alias_next = None;
+        }
         self.begin(state);
         if let Some(assignment) = self.assignment(state.prefix)? {
             let text = format!("A{}=", self.out.assignments.len());
@@ -577,18 +609,25 @@ impl<'a> Lexer<'a> {
     /// The reserved word that comes next, if one does.
     fn reserved(&self, state: &State) -> Option<&'static str> {
         const RESERVED: [&str; 22] = [
-            "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!", "in", "[[", "function", "select", "time",
-            "coproc", "]]",
+            "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!",
+            "in", "[[", "function", "select", "time", "coproc", "]]",
         ];
         let rest = self.rest();
-        let length = rest.bytes().take_while(|b| !matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')).count();
+        let length = rest
+            .bytes()
+            .take_while(|b| !matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'))
+            .count();
         let text = &rest[..length];
         let word = RESERVED.iter().find(|word| **word == text).copied()?;
         match word {
             "in" | "]]" => None,
             "time" | "!" if state.words > 0 => None,
             // A function may be called so; and `function (` is not ours.
-            "function" | "select" | "coproc" | "time" if rest[length..].trim_start_matches([' ', '\t']).starts_with("()") => None,
+            "function" | "select" | "coproc" | "time"
+                if rest[length..].trim_start_matches([' ', '\t']).starts_with("()") =>
+            {
+                None
+            }
             _ => Some(word),
         }
     }
@@ -793,7 +832,9 @@ impl<'a> Lexer<'a> {
                     }
                 }
                 Found::End => return Err(self.error("end of file unexpected (expecting \")\")")),
-                Found::Operator(operator) => return Err(self.error(format!("\"{operator}\" unexpected (expecting \")\")"))),
+                Found::Operator(operator) => {
+                    return Err(self.error(format!("\"{operator}\" unexpected (expecting \")\")")));
+                }
                 Found::Number(number) => return Err(self.error(format!("\"{number}\" unexpected (expecting \")\")"))),
             }
         }
@@ -803,6 +844,7 @@ impl<'a> Lexer<'a> {
     fn test_command(&mut self) -> Result<(), SyntaxError> {
         const OPERATORS: [&str; 4] = ["==", "=", "!=", "=~"];
         let mut regex = false;
+        let mut parentheses = 0;
         loop {
             self.next_byte();
             let start = self.text.at;
@@ -813,7 +855,8 @@ impl<'a> Lexer<'a> {
                 continue;
             }
             let rest = self.rest();
-            let single = rest.starts_with(['<', '>']) && matches!(rest.as_bytes().get(1), Some(b' ' | b'\t' | b'"' | b'\'' | b'$') | None);
+            let single = rest.starts_with(['<', '>'])
+                && matches!(rest.as_bytes().get(1), Some(b' ' | b'\t' | b'"' | b'\'' | b'$') | None);
             if single {
                 let operator = if rest.starts_with('<') { "<" } else { ">" };
                 self.bump();
@@ -822,8 +865,15 @@ impl<'a> Lexer<'a> {
             }
             match self.found() {
                 Found::End => return Err(self.error("end of file unexpected (expecting \"]]\")")),
-                Found::Newline => self.operator("\n", start),
-                Found::Operator(operator) => self.operator(operator, start),
+                // They mean nothing here; the grammar knows them in some places only.
+                Found::Newline => {}
+                Found::Operator(operator) => {
+                    parentheses += u32::from(operator == "(");
+                    if parentheses > DEPTH {
+                        return Err(self.error("nested too deeply"));
+                    }
+                    self.operator(operator, start);
+                }
                 Found::Number(number) => {
                     let word = Word::literal(&number);
                     self.word_token(word, start);
@@ -851,7 +901,29 @@ impl<'a> Lexer<'a> {
     fn expand_alias(&mut self, state: &mut State) -> bool {
         self.aliases.retain(|(_, end)| self.text.at < *end);
         let rest = self.rest();
-        let length = rest.bytes().take_while(|b| !matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' | b'\'' | b'"' | b'\\' | b'$' | b'`' | b'=')).count();
+        let length = rest
+            .bytes()
+            .take_while(|b| {
+                !matches!(
+                    b,
+                    b' ' | b'\t'
+                        | b'\n'
+                        | b';'
+                        | b'&'
+                        | b'|'
+                        | b'<'
+                        | b'>'
+                        | b'('
+                        | b')'
+                        | b'\''
+                        | b'"'
+                        | b'\\'
+                        | b'$'
+                        | b'`'
+                        | b'='
+                )
+            })
+            .count();
         // Quoted anywhere, it is no alias.
         if length == 0 || matches!(rest.as_bytes().get(length), Some(b'\'' | b'"' | b'\\' | b'$' | b'`' | b'=')) {
             return false;
@@ -868,7 +940,13 @@ impl<'a> Lexer<'a> {
             *end = *end + value.len() - length;
         }
         self.aliases.push((name, at + value.len()));
-        state.alias_next = value.ends_with([' ', '\t']);
+        if let Some(end) = &mut state.alias_next
+            && *end > at
+        {
+            *end = *end + value.len() - length;
+        } else {
+            state.alias_next = value.ends_with([' ', '\t']).then_some(at + value.len());
+        }
         true
     }
 }
@@ -894,7 +972,7 @@ impl State {
     fn begin(&mut self) {
         self.start = true;
         self.prefix = true;
-        self.alias_next = false;
+        self.alias_next = None;
         self.continues = false;
         self.words = 0;
     }
@@ -910,5 +988,7 @@ impl State {
 
 /// Whether this can be a variable's name.
 pub fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.as_bytes()[0].is_ascii_digit() && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+    !text.is_empty()
+        && !text.as_bytes()[0].is_ascii_digit()
+        && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }

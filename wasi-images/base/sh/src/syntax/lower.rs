@@ -8,8 +8,8 @@ use brush_parser::{ParseError, ParserOptions, Token};
 use super::SyntaxError;
 use super::arith;
 use super::ast::{
-    Argument, Arithmetic, Assignment, CaseAfter, CaseItem, Command, Compound, Connector, FileMode, Function, Item, List, Pipeline, Redirect, RedirectKind, Simple, Test,
-    TestOperator, Timed, Word,
+    Argument, Arithmetic, Assignment, CaseAfter, CaseItem, Command, Compound, Connector, FileMode, Function, Item,
+    List, Pipeline, Redirect, RedirectKind, Simple, Test, TestOperator, Timed, Word,
 };
 use super::lexer::{PLACEHOLDER, SELECT, Tokens};
 use super::word::arithmetic;
@@ -19,7 +19,8 @@ pub fn program(tokens: Tokens, source: &str, keeps_texts: bool, line: u32) -> Re
     if tokens.list.is_empty() {
         return Ok(Rc::new([]));
     }
-    let parsed = brush_parser::parse_tokens(&tokens.list, &ParserOptions::default()).map_err(|error| unexpected(&error, &tokens, line))?;
+    let parsed = brush_parser::parse_tokens(&tokens.list, &ParserOptions::default())
+        .map_err(|error| unexpected(&error, &tokens, line))?;
     let mut lowering = Lowering { tokens, source, keeps_texts, line };
     let mut items = Vec::new();
     for list in &parsed.complete_commands {
@@ -35,7 +36,9 @@ fn unexpected(error: &ParseError, tokens: &Tokens, line: u32) -> SyntaxError {
     let message = match tokens.list.get(position.index) {
         Some(Token::Operator(text, _)) if text == "\n" => "newline unexpected".to_owned(),
         Some(Token::Operator(text, _)) => format!("\"{text}\" unexpected"),
-        Some(Token::Word(text, _)) if text.starts_with(PLACEHOLDER) || text.ends_with('=') => "word unexpected".to_owned(),
+        Some(Token::Word(text, _)) if text.starts_with(PLACEHOLDER) || text.ends_with('=') => {
+            "word unexpected".to_owned()
+        }
         Some(Token::Word(text, _)) => format!("\"{text}\" unexpected"),
         None => "end of file unexpected".to_owned(),
     };
@@ -80,7 +83,8 @@ impl Lowering<'_> {
     }
 
     fn pipeline(&mut self, pipeline: &tree::Pipeline, keep: bool) -> Lowered<Pipeline> {
-        let timed = pipeline.timed.as_ref().map(|timed| if timed.is_posix_output() { Timed::Posix } else { Timed::Long });
+        let timed =
+            pipeline.timed.as_ref().map(|timed| if timed.is_posix_output() { Timed::Posix } else { Timed::Long });
         let text = if keep || self.keeps_texts { self.text(pipeline.location()) } else { "" };
         let text = text.into();
         let commands = pipeline.seq.iter().map(|command| self.command(command)).collect::<Lowered<Vec<_>>>()?;
@@ -92,7 +96,11 @@ impl Lowering<'_> {
         let Some(location) = location else { return "" };
         let start = location.start.index;
         let Some(&(_, end)) = self.tokens.ends.iter().find(|(first, _)| *first == start) else { return "" };
-        let (Some(first), Some(last)) = (self.tokens.spans.get(start), end.checked_sub(1).and_then(|end| self.tokens.spans.get(end))) else { return "" };
+        let (Some(first), Some(last)) =
+            (self.tokens.spans.get(start), end.checked_sub(1).and_then(|end| self.tokens.spans.get(end)))
+        else {
+            return "";
+        };
         self.source.get(first.0..last.1).unwrap_or("").trim_end()
     }
 
@@ -119,7 +127,11 @@ impl Lowering<'_> {
                 let text = self.text(function.fname.loc.clone()).into();
                 let line = self.see(function.fname.loc.clone());
                 let word = self.word(&function.fname);
-                let Some(name) = word.as_literal().map(Rc::from) else { return self.error("Bad function name") };
+                // A special builtin would be found before it.
+                let name = word
+                    .as_literal()
+                    .filter(|name| !crate::builtins::find(name).is_some_and(|builtin| builtin.special));
+                let Some(name) = name.map(Rc::from) else { return self.error("Bad function name") };
                 let body = self.compound(&function.body.0)?;
                 let redirects = self.redirects(function.body.1.as_ref())?;
                 Command::Function(name, Rc::new(Function { body, redirects, text, line }))
@@ -134,7 +146,12 @@ impl Lowering<'_> {
 
     fn word_of(&self, text: &str) -> Word {
         if let Some(number) = text.strip_prefix(PLACEHOLDER) {
-            return number.parse().ok().and_then(|number: usize| self.tokens.words.get(number)).cloned().unwrap_or_default();
+            return number
+                .parse()
+                .ok()
+                .and_then(|number: usize| self.tokens.words.get(number))
+                .cloned()
+                .unwrap_or_default();
         }
         if let Some(assignment) = self.assignment(text) {
             return assignment.word.clone();
@@ -157,8 +174,12 @@ impl Lowering<'_> {
                         lowered.assignments.push(assignment.clone());
                     }
                 }
-                tree::CommandPrefixOrSuffixItem::IoRedirect(redirect) => lowered.redirects.push(self.redirect(redirect)?),
-                tree::CommandPrefixOrSuffixItem::Word(_) | tree::CommandPrefixOrSuffixItem::ProcessSubstitution(..) => return self.error("word unexpected"),
+                tree::CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
+                    lowered.redirects.push(self.redirect(redirect)?)
+                }
+                tree::CommandPrefixOrSuffixItem::Word(_) | tree::CommandPrefixOrSuffixItem::ProcessSubstitution(..) => {
+                    return self.error("word unexpected");
+                }
             }
         }
         if let Some(word) = &simple.word_or_name {
@@ -171,7 +192,9 @@ impl Lowering<'_> {
                         lowered.words.push(Argument::Assignment(Box::new(assignment.clone())));
                     }
                 }
-                tree::CommandPrefixOrSuffixItem::IoRedirect(redirect) => lowered.redirects.push(self.redirect(redirect)?),
+                tree::CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
+                    lowered.redirects.push(self.redirect(redirect)?)
+                }
                 tree::CommandPrefixOrSuffixItem::Word(word) => lowered.words.push(Argument::Word(self.word(word))),
                 tree::CommandPrefixOrSuffixItem::ProcessSubstitution(..) => return self.error("word unexpected"),
             }
@@ -187,7 +210,9 @@ impl Lowering<'_> {
         Ok(match redirect {
             tree::IoRedirect::File(fd, kind, target) => {
                 let word = match target {
-                    tree::IoFileRedirectTarget::Filename(word) | tree::IoFileRedirectTarget::Duplicate(word) => self.word(word),
+                    tree::IoFileRedirectTarget::Filename(word) | tree::IoFileRedirectTarget::Duplicate(word) => {
+                        self.word(word)
+                    }
                     tree::IoFileRedirectTarget::Fd(fd) => Word::literal(&fd.to_string()),
                     tree::IoFileRedirectTarget::ProcessSubstitution(..) => return self.error("word unexpected"),
                 };
@@ -202,9 +227,15 @@ impl Lowering<'_> {
                 };
                 Redirect { fd: *fd, kind }
             }
-            tree::IoRedirect::HereDocument(fd, document) => Redirect { fd: *fd, kind: RedirectKind::Here { body: self.word(&document.doc) } },
-            tree::IoRedirect::HereString(fd, word) => Redirect { fd: *fd, kind: RedirectKind::HereString(self.word(word)) },
-            tree::IoRedirect::OutputAndError(word, append) => Redirect { fd: None, kind: RedirectKind::Both { append: *append, target: self.word(word) } },
+            tree::IoRedirect::HereDocument(fd, document) => {
+                Redirect { fd: *fd, kind: RedirectKind::Here { body: self.word(&document.doc) } }
+            }
+            tree::IoRedirect::HereString(fd, word) => {
+                Redirect { fd: *fd, kind: RedirectKind::HereString(self.word(word)) }
+            }
+            tree::IoRedirect::OutputAndError(word, append) => {
+                Redirect { fd: None, kind: RedirectKind::Both { append: *append, target: self.word(word) } }
+            }
         })
     }
 
@@ -213,7 +244,9 @@ impl Lowering<'_> {
         Ok(match compound {
             tree::CompoundCommand::BraceGroup(group) => Compound::Brace(self.list(&group.list)?),
             tree::CompoundCommand::Subshell(subshell) => Compound::Subshell(self.list(&subshell.list)?),
-            tree::CompoundCommand::Arithmetic(command) => Compound::Arithmetic { line, expression: self.arithmetic(&command.expr) },
+            tree::CompoundCommand::Arithmetic(command) => {
+                Compound::Arithmetic { line, expression: self.arithmetic(&command.expr) }
+            }
             tree::CompoundCommand::ArithmeticForClause(clause) => Compound::ArithmeticFor {
                 line,
                 start: self.optional(clause.initializer.as_ref()),
@@ -262,8 +295,12 @@ impl Lowering<'_> {
                 }
                 Compound::If { branches, otherwise }
             }
-            tree::CompoundCommand::WhileClause(clause) => Compound::While { until: false, condition: self.list(&clause.0)?, body: self.list(&clause.1.list)? },
-            tree::CompoundCommand::UntilClause(clause) => Compound::While { until: true, condition: self.list(&clause.0)?, body: self.list(&clause.1.list)? },
+            tree::CompoundCommand::WhileClause(clause) => {
+                Compound::While { until: false, condition: self.list(&clause.0)?, body: self.list(&clause.1.list)? }
+            }
+            tree::CompoundCommand::UntilClause(clause) => {
+                Compound::While { until: true, condition: self.list(&clause.0)?, body: self.list(&clause.1.list)? }
+            }
             tree::CompoundCommand::Coprocess(_) => return self.error("coproc is not supported"),
         })
     }
@@ -275,7 +312,9 @@ impl Lowering<'_> {
     }
 
     fn optional(&self, expression: Option<&tree::UnexpandedArithmeticExpr>) -> Option<Arithmetic> {
-        expression.filter(|expression| !expression.value.trim().is_empty()).map(|expression| self.arithmetic(expression))
+        expression
+            .filter(|expression| !expression.value.trim().is_empty())
+            .map(|expression| self.arithmetic(expression))
     }
 
     fn arithmetic(&self, expression: &tree::UnexpandedArithmeticExpr) -> Arithmetic {
@@ -287,8 +326,12 @@ impl Lowering<'_> {
         use tree::BinaryPredicate as Two;
         use tree::UnaryPredicate as One;
         Ok(match test {
-            tree::ExtendedTestExpr::And(left, right) => Test::And(Box::new(self.test(left)?), Box::new(self.test(right)?)),
-            tree::ExtendedTestExpr::Or(left, right) => Test::Or(Box::new(self.test(left)?), Box::new(self.test(right)?)),
+            tree::ExtendedTestExpr::And(left, right) => {
+                Test::And(Box::new(self.test(left)?), Box::new(self.test(right)?))
+            }
+            tree::ExtendedTestExpr::Or(left, right) => {
+                Test::Or(Box::new(self.test(left)?), Box::new(self.test(right)?))
+            }
             tree::ExtendedTestExpr::Not(inner) => Test::Not(Box::new(self.test(inner)?)),
             tree::ExtendedTestExpr::Parenthesized(inner) => self.test(inner)?,
             tree::ExtendedTestExpr::UnaryTest(predicate, word) => {
@@ -326,7 +369,9 @@ impl Lowering<'_> {
                     Two::LeftFileIsNewerOrExistsWhenRightDoesNot => TestOperator::Newer,
                     Two::LeftFileIsOlderOrDoesNotExistWhenRightDoes => TestOperator::Older,
                     Two::StringExactlyMatchesPattern | Two::StringExactlyMatchesString => TestOperator::Matches,
-                    Two::StringDoesNotExactlyMatchPattern | Two::StringDoesNotExactlyMatchString => TestOperator::Differs,
+                    Two::StringDoesNotExactlyMatchPattern | Two::StringDoesNotExactlyMatchString => {
+                        TestOperator::Differs
+                    }
                     Two::StringMatchesRegex | Two::StringContainsSubstring => TestOperator::Regex,
                     Two::LeftSortsBeforeRight => TestOperator::Before,
                     Two::LeftSortsAfterRight => TestOperator::After,

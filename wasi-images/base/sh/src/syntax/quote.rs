@@ -85,7 +85,11 @@ pub fn single(text: &str) -> String {
 
 /// The text as it is if it needs no quotes, else quoted: `set`, `export -p`, `alias` and `set -x` print so.
 pub fn if_needed(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'=' | b',' | b'+' | b'@' | b'%' | b'^') || b >= 0x80;
+    let plain = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'=' | b',' | b'+' | b'@' | b'%' | b'^')
+            || b >= 0x80
+    };
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()
     } else if text.chars().any(|c| c.is_control()) {
@@ -144,7 +148,31 @@ pub fn backslashed(text: &str) -> String {
     }
     let mut out = String::new();
     for (at, c) in text.chars().enumerate() {
-        let special = matches!(c, ' ' | '!' | '"' | '#' | '$' | '&' | '\'' | '(' | ')' | '*' | ',' | ';' | '<' | '>' | '?' | '[' | '\\' | ']' | '^' | '`' | '{' | '|' | '}') || (c == '~' && at == 0);
+        let special = matches!(
+            c,
+            ' ' | '!'
+                | '"'
+                | '#'
+                | '$'
+                | '&'
+                | '\''
+                | '('
+                | ')'
+                | '*'
+                | ','
+                | ';'
+                | '<'
+                | '>'
+                | '?'
+                | '['
+                | '\\'
+                | ']'
+                | '^'
+                | '`'
+                | '{'
+                | '|'
+                | '}'
+        ) || (c == '~' && at == 0);
         if special && (c != '#' || at == 0) {
             out.push('\\');
         }

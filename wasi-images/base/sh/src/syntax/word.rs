@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use super::arith;
-use super::ast::{Arithmetic, Assignment, Index, Name, Operation, Parameter, Part, ReplaceAt, Substitution, Value, Word};
+use super::ast::{
+    Arithmetic, Assignment, Index, Name, Operation, Parameter, Part, ReplaceAt, Substitution, Value, Word,
+};
 use super::lexer::{Lexer, NoMore, Stop, Text, is_name};
 use super::{SyntaxError, quote};
 
@@ -104,9 +106,17 @@ impl Lexer<'_> {
         let mut index = None;
         if !plain {
             self.bump();
-            let found = if self.ahead(0) == Some(b']') { Ok(Word::default()) } else { self.parts(Until::Bracket, Tilde::Never) };
+            let found = if self.ahead(0) == Some(b']') {
+                Ok(Word::default())
+            } else {
+                self.parts(Until::Bracket, Tilde::Never)
+            };
             match found {
-                Ok(word) if self.ahead(0) == Some(b']') && (self.ahead(1) == Some(b'=') || (self.ahead(1) == Some(b'+') && self.ahead(2) == Some(b'='))) => {
+                Ok(word)
+                    if self.ahead(0) == Some(b']')
+                        && (self.ahead(1) == Some(b'=')
+                            || (self.ahead(1) == Some(b'+') && self.ahead(2) == Some(b'='))) =>
+                {
                     self.bump();
                     index = Some(word);
                 }
@@ -226,13 +236,21 @@ impl Lexer<'_> {
                     nested -= 1;
                     self.literal(&mut pieces, byte);
                 }
-                b'(' if until == Until::Pattern && pieces.literal.ends_with(['?', '*', '+', '@', '!']) => self.extended_pattern(&mut pieces)?,
-                b'<' | b'>' if matches!(until, Until::Blank | Until::Pattern) && pieces.is_empty() && self.ahead(1) == Some(b'(') => {
+                b'(' if until == Until::Pattern && pieces.literal.ends_with(['?', '*', '+', '@', '!']) => {
+                    self.extended_pattern(&mut pieces)?
+                }
+                b'<' | b'>'
+                    if matches!(until, Until::Blank | Until::Pattern)
+                        && pieces.is_empty()
+                        && self.ahead(1) == Some(b'(') =>
+                {
                     self.text.at += 2;
                     let list = self.list(Stop::Parenthesis)?;
                     pieces.push(Part::Process { output: byte == b'>', body: Rc::new(Substitution { list }) });
                 }
-                b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' if matches!(until, Until::Blank | Until::Pattern) => break,
+                b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' if matches!(until, Until::Blank | Until::Pattern) => {
+                    break;
+                }
                 b':' if tilde == Tilde::InAssignment => {
                     self.literal(&mut pieces, byte);
                     self.tilde(&mut pieces, tilde);
@@ -271,7 +289,8 @@ impl Lexer<'_> {
             return;
         }
         let rest = &self.rest()[1..];
-        let length = rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+')).count();
+        let length =
+            rest.bytes().take_while(|&b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+')).count();
         let ends = match rest.as_bytes().get(length) {
             None => true,
             Some(b'/' | b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' | b'}') => true,
@@ -602,7 +621,9 @@ impl Lexer<'_> {
             let Some((name, index)) = self.parameter_name()? else { return Ok(None) };
             return Ok(Some(Parameter { name, index, indirect: false, operation: Operation::Length }));
         }
-        let indirect = first == b'!' && (names(second) || (matches!(second, b'#' | b'@' | b'*' | b'?' | b'!' | b'-' | b'$') && self.ahead(2) == Some(b'}')));
+        let indirect = first == b'!'
+            && (names(second)
+                || (matches!(second, b'#' | b'@' | b'*' | b'?' | b'!' | b'-' | b'$') && self.ahead(2) == Some(b'}')));
         if indirect {
             self.bump();
         }
@@ -613,7 +634,11 @@ impl Lexer<'_> {
             parameter.indirect = false;
             return Ok(Some(parameter));
         }
-        if indirect && parameter.index.is_none() && matches!(self.peek(), Some(b'@' | b'*')) && self.ahead(1) == Some(b'}') {
+        if indirect
+            && parameter.index.is_none()
+            && matches!(self.peek(), Some(b'@' | b'*'))
+            && self.ahead(1) == Some(b'}')
+        {
             parameter.operation = Operation::Names { each: self.ahead(0) == Some(b'@') };
             parameter.indirect = false;
             self.bump();
@@ -707,7 +732,11 @@ impl Lexer<'_> {
                     self.bump();
                 }
                 let pattern = self.parts(Until::Brace, Tilde::AtStart)?;
-                if byte == b'#' { Operation::RemovePrefix { longest, pattern } } else { Operation::RemoveSuffix { longest, pattern } }
+                if byte == b'#' {
+                    Operation::RemovePrefix { longest, pattern }
+                } else {
+                    Operation::RemoveSuffix { longest, pattern }
+                }
             }
             b'/' => {
                 self.bump();

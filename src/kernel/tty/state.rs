@@ -12,10 +12,13 @@ use crate::kernel::process::{Pid, Process};
 use crate::kernel::signal::{Disposition, Signal};
 use crate::kernel::table::Ids;
 use crate::kernel::wait::WaitQueue;
-use crate::vfs::{Errno, Result};
+use crate::vfs::{Device, Errno, Result};
 
 /// How many bytes may have been typed that the discipline has no room for yet.
 const TYPED_MAX: usize = 64 << 10;
+
+/// The major number of pseudo-terminals.
+pub(super) const PTS: u32 = 136;
 
 /// The size of a terminal's window (`struct winsize`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,9 +133,9 @@ impl Tty {
         self.number.map_or("/dev/console".to_owned(), |number| format!("/dev/pts/{number}"))
     }
 
-    /// The number below `/dev/pts`; none for the console.
-    pub fn number(&self) -> Option<u32> {
-        self.number
+    /// Its number as a device, as on Linux.
+    pub fn device(&self) -> Device {
+        self.number.map_or(Device { major: 5, minor: 1 }, |minor| Device { major: PTS, minor })
     }
 
     // The side that types and looks.
