@@ -43,7 +43,7 @@ const SLEEP: &str = r#"
 "#;
 
 /// A writer that tells when it is written to.
-struct Tell(Sender<()>);
+pub(super) struct Tell(pub(super) Sender<()>);
 
 impl Write for Tell {
     fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {

@@ -4,7 +4,9 @@ mod calls;
 mod compiled;
 mod ends;
 mod files;
+mod processes;
 mod programs;
+mod stress;
 mod terminals;
 
 use std::io::Write;
