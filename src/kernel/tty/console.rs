@@ -4,12 +4,19 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::output::OUTPUT_MAX;
 use super::state::{Tty, WindowSize};
 use crate::kernel::stdio::{Input, Output};
 use crate::kernel::wait::{Sleeper, wait};
 use crate::sys::stdio::{self, Ready, Waker};
+
+/// How much is typed at once, so that its echo fits: each byte may be shown as two.
+const PIECE: usize = OUTPUT_MAX / 8;
+
+/// How long typing waits for what is shown. A screen that is stuck must not keep keys from interrupting.
+const SHOWN_WITHIN: Duration = Duration::from_millis(50);
 
 /// A terminal's connection to the outside. Dropped, it is cut, and the terminal hangs up.
 ///
@@ -176,16 +183,20 @@ impl Shared {
         }
     }
 
-    /// Types all of it, or as much as is wanted.
+    /// Types all of it, or as much as is wanted, not faster than it can be shown: echo that finds no room is lost.
     fn type_in(&self, bytes: &[u8]) {
+        let wait_until = |deadline: Option<Instant>, is_so: &dyn Fn() -> bool| {
+            let look = || is_so().then_some(());
+            // What came of it is looked at next.
+            let _ = wait(&self.typist, &[&self.tty.typists], deadline, || self.is_ending(), look);
+        };
         let mut rest = bytes;
         while !rest.is_empty() && !self.is_ending() {
-            rest = &rest[self.tty.type_in(rest)..];
+            rest = &rest[self.tty.type_in(&rest[..rest.len().min(PIECE)])..];
             if !rest.is_empty() {
-                let has_room = || self.tty.has_room_to_type().then_some(());
-                // Whether there is room or an end is looked at next.
-                let _ = wait(&self.typist, &[&self.tty.typists], None, || self.is_ending(), has_room);
+                wait_until(None, &|| self.tty.has_room_to_type());
             }
+            wait_until(Some(Instant::now() + SHOWN_WITHIN), &|| self.tty.outgoing() < OUTPUT_MAX / 2);
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::kernel::table::Ids;
 use crate::kernel::wait::WaitQueue;
 use crate::vfs::{Device, Errno, Result};
 
-/// How many bytes may have been typed that the discipline has no room for yet.
-const TYPED_MAX: usize = 64 << 10;
+/// How many bytes may have been typed that the discipline has no room for yet. A key that is a signal is seen behind as many.
+const TYPED_MAX: usize = 256 << 10;
 
 /// The major number of pseudo-terminals.
 pub(super) const PTS: u32 = 136;
