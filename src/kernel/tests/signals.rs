@@ -298,7 +298,9 @@ fn alarms_ring_once_or_again_and_again() {
 
 #[test]
 fn nothing_that_a_process_waits_for_keeps_it_from_being_killed() {
-    let waits: [(&str, fn(&mut Program) -> bool); 9] = [
+    /// Returns whether it was over without a signal.
+    type Wait = fn(&mut Program) -> bool;
+    let waits: [(&str, Wait); 9] = [
         ("read", |child| child.read(3).is_ok()),
         ("write", |child| {
             loop {
