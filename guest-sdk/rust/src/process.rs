@@ -684,11 +684,12 @@ pub fn find_in_path(program: &OsStr, path: &OsStr) -> Option<PathBuf> {
     if program.as_encoded_bytes().contains(&b'/') {
         return Some(PathBuf::from(program)).filter(|file| executable(file));
     }
-    std::env::split_paths(path)
-        .map(
-            |directory| {
-                if directory.as_os_str().is_empty() { Path::new(".").join(program) } else { directory.join(program) }
-            },
-        )
+    // Not by `std::env::split_paths`, which panics on WASI.
+    let directories = path.as_encoded_bytes().split(|byte| *byte == b':');
+    directories
+        .map(|directory| {
+            let directory = if directory.is_empty() { b"." } else { directory };
+            Path::new(<OsStr as crate::os::OsStrExt>::from_bytes(directory)).join(program)
+        })
         .find(|file| executable(file))
 }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
 
+use cowbox_guest::os::OsStrExt;
 use cowbox_guest::process::find_in_path;
 
 use crate::arguments::{Arguments, Flag, unknown};
@@ -36,5 +37,6 @@ fn places(program: &OsStr, path: &OsStr, all: bool) -> Vec<PathBuf> {
     if !all {
         return find_in_path(program, path).into_iter().collect();
     }
-    std::env::split_paths(path).filter_map(|directory| find_in_path(program, directory.as_os_str())).collect()
+    let directories = path.as_bytes().split(|byte| *byte == b':');
+    directories.filter_map(|directory| find_in_path(program, OsStr::from_bytes(directory))).collect()
 }
