@@ -17,6 +17,10 @@ pub mod terminal;
 #[cfg_attr(windows, path = "directory_windows.rs")]
 mod directory;
 
+#[cfg_attr(unix, path = "disk_unix.rs")]
+#[cfg_attr(windows, path = "disk_windows.rs")]
+pub mod disk;
+
 #[cfg_attr(unix, path = "cpu_unix.rs")]
 #[cfg_attr(windows, path = "cpu_windows.rs")]
 mod cpu_system;

@@ -319,6 +319,16 @@ impl Shared {
         result
     }
 
+    /// How many bytes there is room for where the upper lies: on the disk of its folder, or of the nearest one above that
+    /// exists already; in memory, as much as guests are told that there is.
+    fn room(&self) -> Result<u64> {
+        const IN_MEMORY: u64 = 4 << 30;
+        let Some(folder) = &self.folder else { return Ok(IN_MEMORY) };
+        let existing = folder.path.ancestors().find(|path| path.exists());
+        let (_, free) = crate::sys::disk::room(existing.unwrap_or(&folder.path))?;
+        Ok(free)
+    }
+
     /// Breaks the circles of nodes that hold what they share.
     fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
@@ -347,7 +357,12 @@ impl Inode for Node {
 
     fn stat_fs(&self) -> Result<FsStat> {
         let (used, limit) = (self.fs.space.used(), self.fs.space.limit);
-        Ok(FsStat { total: limit, free: limit.saturating_sub(used), inodes: self.fs.next_id.load(Ordering::Relaxed) })
+        // Without a limit of its own there is as much room as where it lies.
+        let free = match limit {
+            u64::MAX => self.fs.room()?,
+            limit => limit.saturating_sub(used),
+        };
+        Ok(FsStat { total: used.saturating_add(free), free, inodes: self.fs.next_id.load(Ordering::Relaxed) })
     }
 
     fn lookup(&self, name: Name<'_>) -> Result<InodeRef> {

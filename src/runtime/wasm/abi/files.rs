@@ -185,7 +185,10 @@ pub(super) fn path_rename(
 
 fn write_statfs(memory: &mut GuestMemory<'_>, inode: &InodeRef, result: u32) -> Result<()> {
     let numbers = inode.stat_fs()?;
-    let all = [numbers.total, numbers.free, numbers.inodes, u64::from(u32::MAX), NAME_MAX as u64];
+    // Nothing but memory limits how many files there can be.
+    let inodes_free = u64::from(u32::MAX);
+    let inodes = numbers.inodes.saturating_add(inodes_free);
+    let all = [numbers.total, numbers.free, inodes, inodes_free, NAME_MAX as u64];
     let mut bytes = [0; 40];
     for (at, number) in all.into_iter().enumerate() {
         bytes[at * 8..at * 8 + 8].copy_from_slice(&number.to_le_bytes());
