@@ -131,6 +131,10 @@ impl Pipe {
     }
 
     fn write(&self, process: &Process, buf: &[u8], nonblocking: bool) -> Result<usize> {
+        // Writing nothing neither waits nor fails (pipe(7) is silent, Linux does so).
+        if buf.is_empty() {
+            return Ok(0);
+        }
         let mut written = 0;
         loop {
             let rest = &buf[written..];
