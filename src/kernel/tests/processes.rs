@@ -342,8 +342,10 @@ fn orphans_are_reaped_and_the_last_word_is_the_first_process_s() {
 fn all_processes_end_with_the_first() {
     let world = World::new()
         .program("child", |child| {
-            child.start("reader", &[]);
-            child.read(3).unwrap();
+            // The first process may be gone by now: then nothing begins any more.
+            if child.spawn(super::program("reader")) != Err(Errno::Again) {
+                child.read(3).unwrap();
+            }
             0
         })
         .program("reader", |reader| {
