@@ -392,8 +392,9 @@ impl Kernel {
         value: Duration,
         interval: Duration,
     ) -> Result<(Duration, Duration)> {
-        let alarm = self.alarm(process, value, interval)?;
+        // Locked first: an alarm that rings at once finds itself in its place.
         let mut current = process.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let alarm = self.alarm(process, value, interval)?;
         let before = std::mem::replace(&mut *current, alarm);
         drop(current);
         Ok(before.map_or((Duration::ZERO, Duration::ZERO), |alarm| {
