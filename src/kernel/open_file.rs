@@ -99,7 +99,7 @@ pub trait Stream: Any + Send + Sync {
         0
     }
 
-    /// Whether readiness is known to the host alone ([`Sleeper::sleep_for_stdin`](super::wait::Sleeper)).
+    /// Whether readiness is known to the host alone (its standard input).
     fn is_host_input(&self) -> bool {
         false
     }

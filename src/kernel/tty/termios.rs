@@ -81,17 +81,17 @@ pub mod local {
 /// How a terminal behaves (termios(3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Termios {
-    /// What is done to input: flags of [`input`].
+    /// What is done to input: flags of `input`.
     pub iflag: u32,
-    /// What is done to output: flags of [`output`].
+    /// What is done to output: flags of `output`.
     pub oflag: u32,
-    /// The line: flags of [`control`], which mean nothing here.
+    /// The line: flags of `control`, which mean nothing here.
     pub cflag: u32,
-    /// Editing, echo and signals: flags of [`local`].
+    /// Editing, echo and signals: flags of `local`.
     pub lflag: u32,
     /// The line discipline; 0 is the only one.
     pub line: u8,
-    /// The control characters, by the indices of [`cc`]. 0 is none.
+    /// The control characters, by the indices of `cc`. 0 is none.
     pub cc: [u8; 19],
     /// Bits a second of input.
     pub ispeed: u32,
