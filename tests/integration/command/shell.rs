@@ -72,9 +72,9 @@ fn a_shell_on_a_terminal_edits_lines_stops_jobs_and_leaves_with_its_status() {
     terminal.shows("# ");
     terminal.keys("echo a$((40+2))b\r");
     terminal.shows("a42b");
-    terminal.keys("sleep 100\r");
-    terminal.shows("sleep 100");
-    terminal.shows("\n");
+    // Interrupted once it says that it is in the foreground.
+    terminal.keys("sh -c 'echo in; echo side; sleep 100'\r");
+    terminal.shows("in\r\nside\r\n");
     terminal.keys("\x03");
     terminal.shows("# ");
     terminal.keys("echo status $?\r");
