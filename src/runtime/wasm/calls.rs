@@ -38,6 +38,8 @@ pub(super) fn call(
             },
         };
         let (bytes, guest) = memory.data_and_store_mut(&mut *caller);
+        // What a call before this one has said of itself.
+        guest.task.fails_when_interrupted = false;
         let result = function(guest, &mut GuestMemory::new(bytes));
         if result != Err(Errno::Intr) && !guest.task.process.has_attention() {
             return Ok(result.err().map_or(0, errno::number));
@@ -53,24 +55,25 @@ pub(super) fn call(
 /// Follows the orders of a process. Returns whether a call that was broken off has to fail.
 #[cold]
 fn attend(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<bool> {
+    // Handlers make calls themselves: what the one that was broken off has left is taken before the first of them.
+    let task = &mut caller.data_mut().task;
+    let fails_always = std::mem::take(&mut task.fails_when_interrupted);
+    let mut restore_mask = task.restore_mask.take();
     let mut fails = false;
     loop {
         let task = &mut caller.data_mut().task;
         match task.process.next_order() {
             Some(Order::End(end)) => return Err(Stopped(end).into()),
             Some(Order::Handle { signal, flags, restore }) => {
-                fails |= flags & Action::RESTART == 0 || task.fails_when_interrupted;
+                fails |= fails_always || flags & Action::RESTART == 0;
                 if let Some(Extern::Func(handler)) = caller.get_export(HANDLER) {
                     handler.typed::<u32, ()>(&*caller)?.call(&mut *caller, signal.0.into())?;
                 }
                 caller.data_mut().task.set_mask(restore);
             }
-            None => match task.restore_mask.take() {
+            None => match restore_mask.take() {
                 Some(mask) => task.set_mask(mask),
-                None => {
-                    task.fails_when_interrupted = false;
-                    return Ok(fails);
-                }
+                None => return Ok(fails),
             },
         }
     }

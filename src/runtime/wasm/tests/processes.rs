@@ -22,6 +22,8 @@ const PRELUDE: &str = r#"
 (import "cowbox_v1" "sig_action" (func $action (param i32 i32 i32) (result i32)))
 (import "cowbox_v1" "sig_mask" (func $mask (param i32 i64 i32) (result i32)))
 (import "cowbox_v1" "fd_pipe" (func $pipe (param i32 i32) (result i32)))
+(import "cowbox_v1" "fd_poll" (func $poll (param i32 i32 i64 i32) (result i32)))
+(import "cowbox_v1" "proc_alarm" (func $alarm (param i64 i64 i32) (result i32)))
 (import "cowbox_v1" "fd_open" (func $open (param i32 i32 i32 i32 i32 i32) (result i32)))
 (import "cowbox_v1" "path_chdir" (func $chdir (param i32 i32) (result i32)))
 (memory (export "memory") 1)
@@ -96,6 +98,30 @@ fn handlers_are_called_on_the_way_back_from_a_call() {
           (call $expect (i32.const 8) (i32.const 0) (call $mask (i32.const 1) (i64.const 0x200) (i32.const 0)))
           (call $expect (i32.const 9) (i32.const 101010) (global.get $calls))
           (call $expect (i32.const 10) (i32.const 28) (call $action (i32.const 9) (i32.const 128) (i32.const 0))))"#,
+    ));
+}
+
+#[test]
+fn a_read_goes_on_after_a_handler_and_a_poll_does_not() {
+    passes(world(
+        r#"(data (i32.const 128) "\02\00\00\00\00\00\00\10")
+        ;; A byte for who reads from the pipe.
+        (func (export "__cowbox_signal") (param i32)
+          (drop (call $fd_write (i32.load (i32.const 204)) (i32.const 208) (i32.const 1) (i32.const 240))))
+        (func $ring (call $expect (i32.const 1) (i32.const 0) (call $alarm (i64.const 2000000) (i64.const 0) (i32.const 256))))
+        (func (export "_start")
+          (i32.store (i32.const 208) (i32.const 220))
+          (i32.store (i32.const 212) (i32.const 1))
+          (call $expect (i32.const 2) (i32.const 0) (call $action (i32.const 14) (i32.const 128) (i32.const 0)))
+          (call $expect (i32.const 3) (i32.const 0) (call $pipe (i32.const 0) (i32.const 200)))
+          ;; A poll that nothing broke off has no part in the read behind it.
+          (call $expect (i32.const 4) (i32.const 0) (call $poll (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 240)))
+          (call $ring)
+          (call $expect (i32.const 5) (i32.const 0)
+            (call $fd_read (i32.load (i32.const 200)) (i32.const 208) (i32.const 1) (i32.const 240)))
+          (call $expect (i32.const 6) (i32.const 1) (i32.load (i32.const 240)))
+          (call $ring)
+          (call $expect (i32.const 7) (i32.const 27) (call $poll (i32.const 0) (i32.const 0) (i64.const -1) (i32.const 240))))"#,
     ));
 }
 
