@@ -13,6 +13,7 @@ mod pick;
 mod platform;
 mod raw;
 mod reference;
+pub mod runtime;
 mod wasm;
 
 pub use config::{ChainId, ContainerConfig, DiffId, Healthcheck, ImageConfig, RootFs, chain_ids};

@@ -1,6 +1,8 @@
 //! Runtimes: what turns a bundle (a root file system and a process to run in it) into a running process.
 
 mod error;
+#[cfg(feature = "native")]
+pub mod native;
 mod spec;
 #[cfg(feature = "wasm")]
 pub mod wasm;

@@ -6,6 +6,8 @@ pub mod clock;
 pub mod cpu;
 pub mod durable;
 pub mod host;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod mapping;
 #[cfg(test)]
 pub(crate) mod mount;

@@ -1,0 +1,77 @@
+//! What a native container is made of, on all systems.
+
+use std::path::PathBuf;
+
+use crate::oci::runtime::{Seccomp, Spec};
+
+/// All that the kernel is asked to make one native container of.
+#[derive(Clone, Debug)]
+pub struct NativeBundle {
+    /// Namespaces, mounts, the process, limits. Its `linux.seccomp` is not looked at: `seccomp` is.
+    pub spec: Spec,
+    /// The folder that relative paths of `spec` begin at.
+    pub folder: PathBuf,
+    /// How its root is made.
+    pub root: NativeRoot,
+    /// The filter of its system calls.
+    pub seccomp: SeccompChoice,
+    /// Where compiled filters are kept; compiled anew each time where there is no such folder.
+    pub filter_cache: Option<PathBuf>,
+    /// Whether a small init of ours is its first process, which reaps and hands signals on.
+    pub init: bool,
+}
+
+/// How the root of a native container is made.
+#[derive(Clone, Debug)]
+pub enum NativeRoot {
+    /// It is the directory that the spec names.
+    Directory,
+    /// It is a copy-on-write layer over an image.
+    Overlay(OverlayRoot),
+}
+
+/// A root that overlayfs makes.
+#[derive(Clone, Debug)]
+pub struct OverlayRoot {
+    /// The image.
+    pub lower: Lower,
+    /// What the container changed: overlayfs's upper directory.
+    pub upper: PathBuf,
+    /// Overlayfs's work directory, beside `upper`.
+    pub work: PathBuf,
+    /// An empty directory on which it is mounted, in the container's own mount namespace.
+    pub stage: PathBuf,
+    /// Whether nothing of it needs to outlive a crash of the host.
+    pub volatile: bool,
+}
+
+/// The files of an image, as the kernel can mount them.
+#[derive(Clone, Debug)]
+pub enum Lower {
+    /// Its tree, which the kernel mounts as EROFS.
+    Image(ImageFiles),
+    /// Real directories and files.
+    Directory(PathBuf),
+}
+
+/// The files of the store that an image is mounted of.
+#[derive(Clone, Debug)]
+pub struct ImageFiles {
+    /// The merged tree: EROFS metadata.
+    pub tree: PathBuf,
+    /// The packs with its contents, in the order of the tree's device table.
+    pub packs: Vec<PathBuf>,
+    /// A file that tells containers of one image of each other's mount, so that they share it.
+    pub shared: PathBuf,
+}
+
+/// Which filter of system calls a container has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SeccompChoice {
+    /// None.
+    Unconfined,
+    /// Docker's default profile, for the capabilities of the process.
+    Default,
+    /// One of its own.
+    Profile(Box<Seccomp>),
+}

@@ -1,0 +1,12 @@
+//! Native containers: programs of the host's own kernel, kept apart by namespaces, cgroups and filters of system calls.
+//!
+//! What a container is, is said by an OCI runtime [`Spec`](crate::oci::runtime::Spec), wherever it comes from: the engine makes
+//! one of a container's record, `cowbox runtime` reads one from a bundle. Linux alone has such containers.
+
+mod interface;
+
+#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "absent.rs")]
+mod system;
+
+pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};

@@ -1,0 +1,1 @@
+//! What only Linux has: namespaces, mounts, processes that enter them.
