@@ -1,0 +1,195 @@
+//! What a new process and its parent tell each other until the program runs: messages on a pair of sockets.
+//!
+//! A message is one packet: a kind, a number, an errno and up to [`DETAIL_MAX`] bytes, perhaps with a descriptor. The socket of
+//! the child closes when its program starts, which is how the parent knows.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// The most bytes that a message of the child carries.
+pub const DETAIL_MAX: usize = 64;
+
+/// The most bytes that a word of the parent carries: the state that hooks read.
+pub const WORD_MAX: usize = 60 << 10;
+
+pub(super) const FAILED: u32 = 1;
+pub(super) const REACHED: u32 = 2;
+pub(super) const MASTER: u32 = 3;
+pub(super) const LISTENER: u32 = 4;
+pub(super) const READY: u32 = 5;
+
+/// One message of the child, as it is sent.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Message {
+    pub(super) kind: u32,
+    pub(super) number: u32,
+    pub(super) errno: i32,
+    pub(super) detail_len: u32,
+    pub(super) detail: [u8; DETAIL_MAX],
+}
+
+/// What a child tells.
+#[derive(Debug)]
+pub enum Event {
+    /// It is at the `Sync` of this number, and waits.
+    Reached(u32),
+    /// The master of its terminal.
+    Master(OwnedFd),
+    /// The listener of its filter.
+    Listener(OwnedFd),
+    /// It waits for its start, and says no more here.
+    Ready,
+    /// A step failed; the process is ending.
+    Failed(Failure),
+    /// Its program runs, or it was killed.
+    Closed,
+}
+
+/// Which step failed, and why.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The number of the step.
+    pub step: u32,
+    /// The error of the system.
+    pub errno: i32,
+    /// The beginning of the program where that is what failed.
+    pub detail: Vec<u8>,
+}
+
+/// The parent's end.
+#[derive(Debug)]
+pub struct Channel {
+    socket: OwnedFd,
+}
+
+/// Both ends of a new channel.
+#[allow(unsafe_code)]
+pub(super) fn pair() -> io::Result<(Channel, OwnedFd)> {
+    let mut fds = [0; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: socketpair(2) writes two descriptors into an array of two.
+    if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: both are new, and nobody else has them.
+    let [parent, child] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok((Channel { socket: parent }, child))
+}
+
+impl Channel {
+    /// A channel on a connection to a process that waits for its start.
+    pub fn of_connection(socket: OwnedFd) -> Channel {
+        Channel { socket }
+    }
+
+    /// Waits for the next thing the child tells.
+    pub fn next(&self) -> io::Result<Event> {
+        let (message, fd) = receive(self.socket.as_raw_fd())?;
+        let Some(message) = message else { return Ok(Event::Closed) };
+        let missing = || io::Error::new(io::ErrorKind::InvalidData, "a message without its descriptor");
+        Ok(match message.kind {
+            REACHED => Event::Reached(message.number),
+            MASTER => Event::Master(fd.ok_or_else(missing)?),
+            LISTENER => Event::Listener(fd.ok_or_else(missing)?),
+            READY => Event::Ready,
+            FAILED => Event::Failed(Failure {
+                step: message.number,
+                errno: message.errno,
+                detail: message.detail[..(message.detail_len as usize).min(DETAIL_MAX)].to_vec(),
+            }),
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "a message of an unknown kind")),
+        })
+    }
+
+    /// Lets the child go on, with a word that its hooks read.
+    pub fn go_on(&self, word: &[u8]) -> io::Result<()> {
+        if word.len() > WORD_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the state of the container is too long for hooks"));
+        }
+        // A packet without bytes would look like the end.
+        let packet = if word.is_empty() { &b" "[..] } else { word };
+        rustix::net::send(self.socket.as_fd(), packet, rustix::net::SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+}
+
+/// The next packet and its descriptor; no packet at the end.
+#[allow(unsafe_code)]
+fn receive(socket: RawFd) -> io::Result<(Option<Message>, Option<OwnedFd>)> {
+    let mut message = MaybeUninit::<Message>::zeroed();
+    let mut part = libc::iovec { iov_base: message.as_mut_ptr().cast(), iov_len: size_of::<Message>() };
+    let mut control = Control::default();
+    // SAFETY: all zeros is a message header without anything.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = (&raw mut control).cast();
+    header.msg_controllen = size_of::<Control>() as _;
+    let len = loop {
+        // SAFETY: the header leads to one buffer and one control buffer, both alive and as long as it says.
+        let len = unsafe { libc::recvmsg(socket, &raw mut header, libc::MSG_CMSG_CLOEXEC) };
+        match len {
+            0.. => break len as usize,
+            _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            // A child that was killed leaves a connection that is reset.
+            _ if io::Error::last_os_error().raw_os_error() == Some(libc::ECONNRESET) => return Ok((None, None)),
+            _ => return Err(io::Error::last_os_error()),
+        }
+    };
+    let has_fd = header.msg_controllen as usize >= size_of::<libc::cmsghdr>()
+        && (control.level, control.kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+    // SAFETY: the kernel has put a new descriptor there, which nobody else has.
+    let fd = has_fd.then(|| unsafe { OwnedFd::from_raw_fd(control.fd) });
+    if len == 0 {
+        return Ok((None, fd));
+    }
+    if len != size_of::<Message>() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message of another size"));
+    }
+    // SAFETY: all its bytes were written, and any bytes are a message.
+    Ok((Some(unsafe { message.assume_init() }), fd))
+}
+
+/// A control message with one descriptor: `CMSG_SPACE(4)` bytes, laid out as `struct cmsghdr` and its data.
+#[repr(C, align(8))]
+#[derive(Default)]
+struct Control {
+    len: usize,
+    level: libc::c_int,
+    kind: libc::c_int,
+    fd: libc::c_int,
+    padding: libc::c_int,
+}
+
+/// Sends one message, with a descriptor unless `fd` is negative. Allocates nothing.
+///
+/// # Safety
+///
+/// May be called between clone and exec.
+#[allow(unsafe_code)]
+pub(super) unsafe fn send(socket: RawFd, message: &Message, fd: RawFd) -> Result<(), i32> {
+    let mut part = libc::iovec { iov_base: (&raw const *message).cast_mut().cast(), iov_len: size_of::<Message>() };
+    let mut control = Control {
+        len: size_of::<libc::cmsghdr>() + size_of::<libc::c_int>(),
+        level: libc::SOL_SOCKET,
+        kind: libc::SCM_RIGHTS,
+        fd,
+        padding: 0,
+    };
+    // SAFETY: all zeros is a message header without anything; then it leads to buffers that are alive.
+    unsafe {
+        let mut header: libc::msghdr = std::mem::zeroed();
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        if fd >= 0 {
+            header.msg_control = (&raw mut control).cast();
+            header.msg_controllen = size_of::<Control>() as _;
+        }
+        match libc::sendmsg(socket, &raw const header, libc::MSG_NOSIGNAL) {
+            0.. => Ok(()),
+            _ => Err(*libc::__errno_location()),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What a new process does between its clone and its exec, written down beforehand: a list of steps with all their texts.
+//!
+//! The process runs in a copy of a memory in which other threads may have held locks, so that it must neither allocate nor
+//! lock anything. Whatever it needs is therefore part of a [`Script`], and a step that fails is told to the parent by its
+//! number: the parent has the words for it.
+
+use std::ffi::{CStr, CString, c_char};
+use std::os::fd::RawFd;
+
+/// A path below the container's root, relative to it, resolved there: symbolic links lead nowhere else, and magic links
+/// (`/proc/self/fd/N`) are refused.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The path without a leading `/`; `.` is the root.
+    pub path: CString,
+    /// What is made where nothing is.
+    pub make: Make,
+}
+
+/// What is made at a [`Target`] where nothing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// A directory, and those above it.
+    Directory,
+    /// An empty file, and directories above it.
+    File,
+    /// Nothing: it is an error.
+    Nothing,
+    /// Nothing: the step is passed over.
+    Skip,
+}
+
+/// Attributes of a mount that is there: mount_setattr(2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MountAttributes {
+    /// `MOUNT_ATTR_*` that are set.
+    pub set: u64,
+    /// `MOUNT_ATTR_*` that are cleared.
+    pub clear: u64,
+    /// `MS_SHARED`, `MS_SLAVE`, `MS_PRIVATE` or `MS_UNBINDABLE`; 0 leaves it.
+    pub propagation: u64,
+    /// Whether mounts below change, too.
+    pub recursive: bool,
+    /// A user namespace whose ids the mount shows (`MOUNT_ATTR_IDMAP`).
+    pub id_map: Option<RawFd>,
+}
+
+impl MountAttributes {
+    /// Whether there is nothing to change.
+    pub fn is_empty(&self) -> bool {
+        self.set == 0 && self.clear == 0 && self.propagation == 0 && self.id_map.is_none()
+    }
+}
+
+/// What a bind mount shows.
+#[derive(Clone, Debug)]
+pub enum BindSource {
+    /// A path of the host.
+    Path(CString),
+    /// A path below the container's root.
+    InRoot(CString),
+    /// What a descriptor is open on: a file, a directory, or a mount that has no place.
+    Fd(RawFd),
+}
+
+/// A program to run, with all that execve(2) takes.
+#[derive(Debug)]
+pub struct Program {
+    /// The files that are tried, in this order.
+    pub candidates: Vec<CString>,
+    arguments: Strings,
+    environment: Strings,
+}
+
+impl Program {
+    /// A program that is looked for at these paths.
+    pub fn new(candidates: Vec<CString>, arguments: Vec<CString>, environment: Vec<CString>) -> Program {
+        Program { candidates, arguments: Strings::new(arguments), environment: Strings::new(environment) }
+    }
+
+    pub(super) fn argv(&self) -> *const *const c_char {
+        self.arguments.pointers.as_ptr()
+    }
+
+    pub(super) fn envp(&self) -> *const *const c_char {
+        self.environment.pointers.as_ptr()
+    }
+}
+
+/// A list of texts as C takes them: pointers, and a null at the end.
+#[derive(Debug)]
+struct Strings {
+    pointers: Vec<*const c_char>,
+    _texts: Vec<CString>,
+}
+
+impl Strings {
+    fn new(texts: Vec<CString>) -> Strings {
+        let end = std::iter::once(std::ptr::null());
+        Strings { pointers: texts.iter().map(|text| text.as_ptr()).chain(end).collect(), _texts: texts }
+    }
+}
+
+/// One step. Those that fail end the process; the parent is told which and why.
+#[derive(Debug)]
+pub enum Step {
+    /// Ends with its parent from now on (`PR_SET_PDEATHSIG`); at once where the parent is gone.
+    DieWithParent,
+    /// Tells the parent that it has come here, and waits for its word.
+    Sync(u32),
+    /// Becomes root of its user namespace.
+    BecomeRoot,
+    /// setns(2).
+    Join { namespace: RawFd, kind: u64 },
+    /// unshare(2).
+    Unshare(u64),
+    /// setsid(2).
+    NewSession,
+    /// Writes a text to a file of the host.
+    Write { path: CString, text: Vec<u8> },
+    /// mount(2) on a path of the host.
+    Mount { source: Option<CString>, target: CString, kind: Option<CString>, flags: u64, data: Option<CString> },
+    /// The directory at this path of the host is the root that all targets lie below.
+    OpenRoot(CString),
+    /// A mount without a place becomes the root's, on this directory of the host.
+    Attach { mount: RawFd, path: CString },
+    /// mount(2) on a target.
+    MountAt { source: Option<CString>, target: Target, kind: CString, flags: u64, data: Option<CString> },
+    /// Shows a file or directory at a target, as a mount of its own.
+    Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes },
+    /// Changes the mount at a target.
+    SetMount { target: Target, attributes: MountAttributes },
+    /// A target that can be read and not written to: a mount of itself.
+    ReadOnly(Target),
+    /// A target that shows nothing: an empty directory or file.
+    Mask(Target),
+    /// Copies a directory's content of the image into the tmpfs that was just mounted on it: `tmpcopyup`.
+    MakeNode { target: CString, mode: u32, device: u64, owner: (u32, u32) },
+    /// A symbolic link.
+    MakeLink { target: CString, link: CString },
+    /// A directory with those above it.
+    MakeDirectory { target: CString, mode: u32 },
+    /// Runs a hook with what the parent said last as its input.
+    Hook { program: Program, timeout: Option<u32> },
+    /// Opens a terminal in the root's `/dev/pts`, sends the parent its master, and makes it the streams and the controlling
+    /// terminal; with `console` it is shown at `/dev/console`.
+    Terminal { rows: u16, columns: u16, owner: u32, console: bool },
+    /// These descriptors become 0, 1 and 2.
+    Streams([RawFd; 3]),
+    /// The root becomes the process's root, and nothing of the host's tree stays.
+    PivotRoot { read_only: bool, propagation: u64 },
+    /// chroot(2) into the root, where the mounts are another's.
+    ChangeRoot,
+    /// sethostname(2).
+    HostName(CString),
+    /// setdomainname(2).
+    DomainName(CString),
+    /// Brings the loopback interface up.
+    LoopbackUp,
+    /// setrlimit(2); where the hard limit may not be raised, what may be set.
+    Limit { resource: u32, soft: u64, hard: u64 },
+    /// umask(2).
+    Umask(u32),
+    /// personality(2).
+    Personality(u64),
+    /// ioprio_set(2).
+    IoPriority(u32),
+    /// sched_setattr(2), its structure.
+    Scheduler([u8; 56]),
+    /// Capabilities that can never be gained: all but these are dropped from the bounding set.
+    Bounding(u64),
+    /// setgroups(2), setresgid(2), setresuid(2), keeping capabilities.
+    Identity { uid: u32, gid: u32, groups: Option<Vec<u32>> },
+    /// capset(2), and the ambient set.
+    Capabilities { effective: u64, permitted: u64, inheritable: u64, ambient: u64 },
+    /// `PR_SET_NO_NEW_PRIVS`.
+    NoNewPrivileges,
+    /// Loads a filter; `notify` sends its listener to the parent.
+    Filter { program: Vec<super::seccomp::SockFilter>, flags: u32, notify: bool },
+    /// chdir(2), within the root.
+    WorkingDirectory { path: CString, must: bool },
+    /// Descriptors from this one on are closed when the program starts.
+    CloseFrom(u32),
+    /// Looks for the program, without running it.
+    FindProgram(Program),
+    /// Tells the parent that all is prepared, closes the way to it, and waits until somebody connects to this socket; from
+    /// now on whoever that is hears of failures.
+    WaitForStart(RawFd),
+    /// Stays as the first process and runs what follows in a child.
+    Init,
+    /// Runs the program. Nothing follows it.
+    Execute(Program),
+}
+
+/// Steps, each with what it is called where it fails.
+#[derive(Debug, Default)]
+pub struct Script {
+    steps: Vec<Step>,
+    words: Vec<String>,
+}
+
+impl Script {
+    /// Adds a step; `words` says what it attempts, on what.
+    pub fn push(&mut self, step: Step, words: impl Into<String>) {
+        self.steps.push(step);
+        self.words.push(words.into());
+    }
+
+    /// What the step of this number attempts.
+    pub fn words(&self, step: u32) -> &str {
+        self.words.get(step as usize).map_or("start a process", String::as_str)
+    }
+
+    /// The words of all steps, for whoever hears of failures later than the parent.
+    pub fn all_words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// The steps.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+// SAFETY: the pointers of a `Program` lead to texts that it owns and never changes.
+#[allow(unsafe_code)]
+unsafe impl Send for Strings {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl Sync for Strings {}
+
+/// Whether a text can be part of a script: C texts hold no NUL.
+pub fn c_string(text: impl Into<Vec<u8>>) -> Result<CString, std::io::Error> {
+    CString::new(text).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidInput, "a text with a NUL byte in it"))
+}
+
+pub(super) fn or_null(text: &Option<CString>) -> *const c_char {
+    text.as_deref().map_or(std::ptr::null(), CStr::as_ptr)
+}

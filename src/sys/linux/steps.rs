@@ -1,0 +1,453 @@
+//! Runs the steps of a script in a new process: system calls, and nothing that allocates or locks.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::RawFd;
+
+use super::channel::{self, DETAIL_MAX, FAILED, MASTER, LISTENER, Message, READY, REACHED, WORD_MAX};
+use super::find;
+use super::init;
+use super::place::{self, Place};
+use super::script::{BindSource, Make, MountAttributes, Script, Step, Target, or_null};
+
+/// What a step failed with: an errno.
+pub(super) type Outcome = Result<(), i32>;
+
+/// The state of a process on its way through a script.
+pub(super) struct Walk {
+    /// The way to whoever hears of failures.
+    channel: RawFd,
+    /// The container's root.
+    root: RawFd,
+    /// What the parent said last.
+    word: [u8; WORD_MAX],
+    word_len: usize,
+    /// What is told beside an errno.
+    detail: [u8; DETAIL_MAX],
+    detail_len: usize,
+    /// Whether the working directory is the one that was asked for.
+    in_directory: bool,
+}
+
+/// Calls that return -1 and set errno.
+pub(super) fn check(result: c_int) -> Result<c_int, i32> {
+    if result < 0 { Err(errno()) } else { Ok(result) }
+}
+
+#[allow(unsafe_code)]
+pub(super) fn errno() -> i32 {
+    // SAFETY: the location is this thread's own.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Goes through the script and ends in the program, or in `_exit` when a step failed and the failure was told.
+///
+/// # Safety
+///
+/// Called in a new process with a memory of its own, by its only thread.
+#[allow(unsafe_code)]
+pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! {
+    walk.channel = channel;
+    for (number, step) in script.steps().iter().enumerate() {
+        // SAFETY: as this function's own.
+        if let Err(errno) = unsafe { walk.step(step) } {
+            let message = Message {
+                kind: FAILED,
+                number: number as u32,
+                errno,
+                detail_len: walk.detail_len as u32,
+                detail: walk.detail,
+            };
+            // SAFETY: as this function's own. That the parent is gone is no further failure.
+            let _ = unsafe { channel::send(walk.channel, &message, -1) };
+            break;
+        }
+    }
+    // SAFETY: ends the process without running anything of its memory's owner.
+    unsafe { libc::_exit(255) }
+}
+
+impl Walk {
+    /// A walk that has not begun, made before the clone: its buffers are large.
+    pub(super) fn new() -> Box<Walk> {
+        Box::new(Walk {
+            channel: -1,
+            root: -1,
+            word: [0; WORD_MAX],
+            word_len: 0,
+            detail: [0; DETAIL_MAX],
+            detail_len: 0,
+            in_directory: false,
+        })
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn step(&mut self, step: &Step) -> Outcome {
+        // SAFETY: every call is a system call on texts and structures that the script owns or that live on this stack.
+        unsafe {
+            match step {
+                Step::DieWithParent => self.die_with_parent(),
+                Step::Sync(number) => self.sync(*number),
+                Step::BecomeRoot => become_root(),
+                Step::Join { namespace, kind } => check(libc::setns(*namespace, *kind as c_int)).map(drop),
+                Step::Unshare(flags) => check(libc::unshare(*flags as c_int)).map(drop),
+                Step::NewSession => check(libc::setsid()).map(drop),
+                Step::Write { path, text } => write_file(path, text),
+                Step::Mount { source, target, kind, flags, data } => mount(source, target, kind, *flags, data),
+                Step::OpenRoot(path) => {
+                    self.root = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
+                    Ok(())
+                }
+                Step::Attach { mount, path } => {
+                    let flags = MOVE_MOUNT_F_EMPTY_PATH;
+                    move_mount(*mount, c"", libc::AT_FDCWD, path, flags)
+                }
+                Step::MountAt { source, target, kind, flags, data } => {
+                    let Some(place) = self.place(target)? else { return Ok(()) };
+                    check(libc::fchdir(place.fd()))?;
+                    let kind = Some(kind.clone_ref());
+                    let source = or_null(source);
+                    let done = libc::mount(source, c".".as_ptr(), kind.map_or(std::ptr::null(), CStr::as_ptr), *flags, or_null(data).cast());
+                    check(done).map(drop)
+                }
+                Step::Bind { source, target, recursive, attributes } => {
+                    self.bind(source, target, *recursive, attributes)
+                }
+                Step::SetMount { target, attributes } => {
+                    let Some(place) = self.place(target)? else { return Ok(()) };
+                    set_attributes(place.fd(), attributes)
+                }
+                Step::ReadOnly(target) => self.read_only(target),
+                Step::Mask(target) => self.mask(target),
+                Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
+                Step::MakeLink { target, link } => self.make_link(target, link),
+                Step::MakeDirectory { target, mode } => {
+                    place::make_directories(self.root, target, *mode).map(drop)
+                }
+                Step::Hook { program, timeout } => {
+                    super::hook::run(program, &self.word[..self.word_len], *timeout)
+                }
+                Step::Terminal { rows, columns, owner, console } => {
+                    self.terminal(*rows, *columns, *owner, *console)
+                }
+                Step::Streams(fds) => streams(fds),
+                Step::PivotRoot { read_only, propagation } => self.pivot(*read_only, *propagation),
+                Step::ChangeRoot => {
+                    check(libc::fchdir(self.root))?;
+                    check(libc::chroot(c".".as_ptr()))?;
+                    check(libc::chdir(c"/".as_ptr())).map(drop)
+                }
+                Step::HostName(name) => check(libc::sethostname(name.as_ptr(), name.to_bytes().len())).map(drop),
+                Step::DomainName(name) => check(libc::setdomainname(name.as_ptr(), name.to_bytes().len())).map(drop),
+                Step::LoopbackUp => loopback_up(),
+                Step::Limit { resource, soft, hard } => limit(*resource, *soft, *hard),
+                Step::Umask(mask) => {
+                    libc::umask(*mask);
+                    Ok(())
+                }
+                Step::Personality(domain) => check(libc::personality(*domain)).map(drop),
+                Step::IoPriority(priority) => {
+                    const IOPRIO_WHO_PROCESS: c_int = 1;
+                    syscall(libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, *priority)).map(drop)
+                }
+                Step::Scheduler(attributes) => {
+                    syscall(libc::syscall(libc::SYS_sched_setattr, 0, attributes.as_ptr(), 0)).map(drop)
+                }
+                Step::Bounding(kept) => bounding(*kept),
+                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups.as_deref()),
+                Step::Capabilities { effective, permitted, inheritable, ambient } => {
+                    capabilities(*effective, *permitted, *inheritable, *ambient)
+                }
+                Step::NoNewPrivileges => check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)).map(drop),
+                Step::Filter { program, flags, notify } => {
+                    let listener = super::seccomp::load(program.as_ptr(), program.len() as u16, *flags)?;
+                    match *notify {
+                        true => self.tell(LISTENER, 0, listener).map(|()| drop(libc::close(listener))),
+                        false => Ok(()),
+                    }
+                }
+                Step::WorkingDirectory { path, must } => self.working_directory(path, *must),
+                Step::CloseFrom(first) => {
+                    const CLOSE_RANGE_CLOEXEC: u32 = 4;
+                    syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, CLOSE_RANGE_CLOEXEC)).map(drop)
+                }
+                Step::FindProgram(program) => {
+                    let found = find::find(program)?;
+                    libc::close(found.fd);
+                    Ok(())
+                }
+                Step::WaitForStart(socket) => self.wait_for_start(*socket),
+                Step::Init => init::fork(),
+                Step::Execute(program) => self.execute(program),
+            }
+        }
+    }
+
+    fn place(&self, target: &Target) -> Result<Option<Place>, i32> {
+        match place::open(self.root, target) {
+            Err(libc::ENOENT | libc::ENOTDIR) if target.make == Make::Skip => Ok(None),
+            place => place.map(Some),
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn tell(&self, kind: u32, number: u32, fd: RawFd) -> Outcome {
+        let message = Message { kind, number, errno: 0, detail_len: 0, detail: [0; DETAIL_MAX] };
+        // SAFETY: called between clone and exec.
+        unsafe { channel::send(self.channel, &message, fd) }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn die_with_parent(&self) -> Outcome {
+        // SAFETY: system calls on this process and its own buffer.
+        unsafe {
+            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+            let mut byte = 0_u8;
+            let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+            // The end of the channel: the parent went before it was asked to take this process along.
+            match libc::recv(self.channel, (&raw mut byte).cast(), 1, flags) {
+                0 => libc::_exit(255),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn sync(&mut self, number: u32) -> Outcome {
+        // SAFETY: called between clone and exec; the buffer is this walk's own.
+        unsafe {
+            self.tell(REACHED, number, -1)?;
+            loop {
+                match libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) {
+                    0 => libc::_exit(255),
+                    len if len > 0 => {
+                        self.word_len = len as usize;
+                        return Ok(());
+                    }
+                    _ if errno() == libc::EINTR => {}
+                    _ => libc::_exit(255),
+                }
+            }
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn bind(
+        &self,
+        source: &BindSource,
+        target: &Target,
+        recursive: bool,
+        attributes: &MountAttributes,
+    ) -> Outcome {
+        let recursion = if recursive { AT_RECURSIVE } else { 0 };
+        let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursion;
+        // SAFETY: texts of the script; descriptors that are open.
+        unsafe {
+            let tree = match source {
+                BindSource::Path(path) => open_tree(libc::AT_FDCWD, path, flags)?,
+                BindSource::Fd(fd) => open_tree(*fd, c"", flags | libc::AT_EMPTY_PATH as u32)?,
+                BindSource::InRoot(path) => {
+                    let place = place::open_at(self.root, path)?;
+                    open_tree(place.fd(), c"", flags | libc::AT_EMPTY_PATH as u32)?
+                }
+            };
+            let tree = Place::of(tree);
+            set_attributes(tree.fd(), attributes)?;
+            let Some(place) = self.place(target)? else { return Ok(()) };
+            let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+            move_mount(tree.fd(), c"", place.fd(), c"", flags)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn read_only(&self, target: &Target) -> Outcome {
+        let Some(place) = self.place(target)? else { return Ok(()) };
+        let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | libc::AT_EMPTY_PATH as u32;
+        // SAFETY: descriptors that are open.
+        unsafe {
+            let tree = Place::of(open_tree(place.fd(), c"", flags)?);
+            let read_only = MountAttributes { set: MOUNT_ATTR_RDONLY, recursive: true, ..MountAttributes::default() };
+            set_attributes(tree.fd(), &read_only)?;
+            move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn mask(&self, target: &Target) -> Outcome {
+        let Some(place) = self.place(target)? else { return Ok(()) };
+        // SAFETY: descriptors that are open; literal texts.
+        unsafe {
+            if place.is_directory()? {
+                check(libc::fchdir(place.fd()))?;
+                let flags = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+                let options = c"size=0k,nr_inodes=1";
+                let kind = c"tmpfs".as_ptr();
+                return check(libc::mount(kind, c".".as_ptr(), kind, flags, options.as_ptr().cast())).map(drop);
+            }
+            let null = Place::of(open_tree(libc::AT_FDCWD, c"/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)?);
+            move_mount(null.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn make_node(&self, target: &CStr, mode: u32, device: u64, owner: (u32, u32)) -> Outcome {
+        let (parent, name) = place::parent(self.root, target)?;
+        // SAFETY: an open directory and a name that ends in NUL.
+        unsafe {
+            match check(libc::mknodat(parent.fd(), name.as_ptr(), mode, device)) {
+                Err(libc::EEXIST) => {
+                    // What the image has there stays if it is the device.
+                    let mut stat: libc::stat = std::mem::zeroed();
+                    check(libc::fstatat(parent.fd(), name.as_ptr(), &raw mut stat, libc::AT_SYMLINK_NOFOLLOW))?;
+                    let is_it = stat.st_mode & libc::S_IFMT == mode & libc::S_IFMT && stat.st_rdev == device;
+                    return if is_it { Ok(()) } else { Err(libc::EEXIST) };
+                }
+                made => made?,
+            };
+            // The mask of new files' modes has taken its part.
+            check(libc::fchmodat(parent.fd(), name.as_ptr(), mode & 0o7777, 0))?;
+            if owner == (0, 0) {
+                return Ok(());
+            }
+            let flags = libc::AT_SYMLINK_NOFOLLOW;
+            check(libc::fchownat(parent.fd(), name.as_ptr(), owner.0, owner.1, flags)).map(drop)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn make_link(&self, target: &CStr, link: &CStr) -> Outcome {
+        let (parent, name) = place::parent(self.root, target)?;
+        // SAFETY: an open directory and texts that end in NUL.
+        match check(unsafe { libc::symlinkat(link.as_ptr(), parent.fd(), name.as_ptr()) }) {
+            Err(libc::EEXIST) => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn terminal(&self, rows: u16, columns: u16, owner: u32, console: bool) -> Outcome {
+        // SAFETY: system calls on descriptors that are open, and structures on this stack.
+        unsafe {
+            let master = Place::of(place::open_file(self.root, c"dev/pts/ptmx", libc::O_RDWR | libc::O_NOCTTY)?);
+            let unlocked: c_int = 0;
+            check(libc::ioctl(master.fd(), libc::TIOCSPTLCK, &raw const unlocked))?;
+            // By descriptor: nothing that the container has put at the name can be opened instead.
+            let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+            let slave = Place::of(check(libc::ioctl(master.fd(), libc::TIOCGPTPEER, flags))?);
+            if rows > 0 && columns > 0 {
+                let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+                check(libc::ioctl(master.fd(), libc::TIOCSWINSZ, &raw const size))?;
+            }
+            // Where the id is not of this user namespace the terminal stays root's, as Docker's does.
+            libc::fchown(slave.fd(), owner, u32::MAX);
+            self.tell(MASTER, 0, master.fd())?;
+            check(libc::setsid())?;
+            check(libc::ioctl(slave.fd(), libc::TIOCSCTTY, 0))?;
+            if console {
+                let mut number: c_int = 0;
+                check(libc::ioctl(master.fd(), libc::TIOCGPTN, &raw mut number))?;
+                let mut path = [0_u8; 32];
+                place::write_number(&mut path, b"dev/pts/", number as u32);
+                let path = CStr::from_bytes_until_nul(&path).map_err(|_| libc::EINVAL)?;
+                let place = place::open_at(self.root, path)?;
+                let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | libc::AT_EMPTY_PATH as u32;
+                let tree = Place::of(open_tree(place.fd(), c"", flags)?);
+                let target = place::make_file(self.root, c"dev/console")?;
+                let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+                move_mount(tree.fd(), c"", target.fd(), c"", flags)?;
+            }
+            streams(&[slave.fd(); 3])
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn pivot(&self, read_only: bool, propagation: u64) -> Outcome {
+        // SAFETY: system calls on the open root and literal texts.
+        unsafe {
+            let host = check(libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
+            let host = Place::of(host);
+            check(libc::fchdir(self.root))?;
+            syscall(libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()))?;
+            // The host's tree lies on top of the root now; leaving it must not reach the host.
+            check(libc::fchdir(host.fd()))?;
+            let none = std::ptr::null();
+            let flags = libc::MS_SLAVE | libc::MS_REC;
+            check(libc::mount(none, c".".as_ptr(), none, flags, std::ptr::null::<c_void>()))?;
+            check(libc::umount2(c".".as_ptr(), libc::MNT_DETACH))?;
+            check(libc::chdir(c"/".as_ptr()))?;
+            let mut attributes = MountAttributes { propagation, ..MountAttributes::default() };
+            if propagation != 0 {
+                set_attributes_of(c"/", &attributes)?;
+            }
+            if read_only {
+                attributes = MountAttributes { set: MOUNT_ATTR_RDONLY, ..MountAttributes::default() };
+                set_attributes_of(c"/", &attributes)?;
+            }
+            Ok(())
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn working_directory(&mut self, path: &CStr, must: bool) -> Outcome {
+        if self.in_directory {
+            return Ok(());
+        }
+        // SAFETY: texts of the script.
+        unsafe {
+            let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+            let entered = find::open_plain(path, flags)
+                .map(Place::of)
+                .and_then(|directory| check(libc::fchdir(directory.fd())).map(drop));
+            self.in_directory = entered.is_ok();
+            if must { entered } else { Ok(()) }
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn wait_for_start(&mut self, socket: RawFd) -> Outcome {
+        // SAFETY: descriptors that are open.
+        unsafe {
+            self.tell(READY, 0, -1)?;
+            libc::close(self.channel);
+            self.channel = -1;
+            let connection = loop {
+                match check(libc::accept4(socket, std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC)) {
+                    Err(libc::EINTR | libc::ECONNABORTED) => {}
+                    connection => break connection?,
+                }
+            };
+            libc::close(socket);
+            self.channel = connection;
+            // Who connects sends the state that hooks read.
+            let len = libc::recv(connection, self.word.as_mut_ptr().cast(), WORD_MAX, 0);
+            self.word_len = len.max(0) as usize;
+            Ok(())
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn execute(&mut self, program: &super::script::Program) -> Outcome {
+        // SAFETY: the program's lists end in null, and it lives until the process is another.
+        unsafe {
+            let found = find::find(program)?;
+            let errno = find::execute(&found, program);
+            if errno == libc::ENOEXEC {
+                let len = libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
+                self.detail_len = len.max(0) as usize;
+            }
+            Err(errno)
+        }
+    }
+}
+
+trait CloneRef {
+    fn clone_ref(&self) -> &CStr;
+}
+
+impl CloneRef for std::ffi::CString {
+    fn clone_ref(&self) -> &CStr {
+        self
+    }
+}
+
+#[allow(dead_code)]
+type Text = *const c_char;
