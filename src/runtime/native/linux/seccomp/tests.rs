@@ -1,0 +1,1 @@
+//! Programs run by an interpreter, against the profiles they were made of.
