@@ -108,3 +108,59 @@ pub unsafe fn load(program: *const SockFilter, len: u16, flags: u32) -> Result<i
         .filter(|descriptor| *descriptor >= 0)
         .ok_or_else(|| io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL))
 }
+
+/// How a call ends under a filter, in a process that lives for it: its errno, 0 where it succeeds, or the signal that the
+/// process dies of.
+#[cfg(test)]
+#[allow(unsafe_code)]
+pub(crate) fn call_under(program: &[SockFilter], flags: u32, number: i64, args: [u64; 3]) -> Result<i32, i32> {
+    let len = u16::try_from(program.len()).expect("a test's filter is short");
+    // SAFETY: the child calls nothing but system calls until it exits, so that no other thread's lock can be held.
+    unsafe {
+        let child = libc::fork();
+        assert!(child >= 0, "fork: {}", io::Error::last_os_error());
+        if child == 0 {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            if load(program.as_ptr(), len, flags).is_err() {
+                libc::_exit(255);
+            }
+            let result = libc::syscall(number as libc::c_long, args[0], args[1], args[2]);
+            let errno = if result < 0 { io::Error::last_os_error().raw_os_error().unwrap_or(254) } else { 0 };
+            libc::_exit(errno);
+        }
+        let mut status = 0;
+        while libc::waitpid(child, &raw mut status, 0) < 0 {
+            assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::Interrupted);
+        }
+        if libc::WIFEXITED(status) { Ok(libc::WEXITSTATUS(status)) } else { Err(libc::WTERMSIG(status)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> SockFilter {
+        SockFilter { code, jt, jf, k }
+    }
+
+    #[test]
+    fn a_filter_decides_about_calls_of_the_thread_that_loads_it() {
+        let refuses = [
+            instruction(op::LOAD, 0, 0, data::NUMBER),
+            instruction(op::IF_EQUAL, 0, 1, libc::SYS_getppid as u32),
+            instruction(op::RETURN, 0, 0, verdict::ERRNO | 77),
+            instruction(op::RETURN, 0, 0, verdict::ALLOW),
+        ];
+        assert_eq!(call_under(&refuses, 0, libc::SYS_getppid.into(), [0; 3]), Ok(77));
+        assert_eq!(call_under(&refuses, 0, libc::SYS_getuid.into(), [0; 3]), Ok(0));
+        let flags = flag::SPEC_ALLOW | flag::LOG;
+        assert_eq!(call_under(&refuses, flags, libc::SYS_getuid.into(), [0; 3]), Ok(0));
+    }
+
+    #[test]
+    fn a_program_that_the_kernel_refuses_is_an_error() {
+        let endless = [instruction(op::LOAD, 0, 0, data::NUMBER)];
+        assert_eq!(call_under(&endless, 0, libc::SYS_getuid.into(), [0; 3]), Ok(255));
+    }
+}

@@ -5,8 +5,8 @@
 
 use super::Filter;
 use super::abi::Abi;
-use super::program::{Compare, Rule, Table, Test, assemble};
-use super::syscalls::{ANY, ARGS, ARM, TABLE, X86};
+use super::program::{Compare, Outcome, Rule, Table, Test, assemble};
+use super::syscalls::{ANY, ARGS, ARM, Row, TABLE, X86};
 use crate::runtime::native::CapSet;
 use crate::sys::linux::seccomp::{errno, flag, verdict};
 
@@ -29,45 +29,38 @@ pub(super) fn default_filter(capabilities: CapSet, native: Abi) -> Result<Filter
 }
 
 fn table(abi: Abi, given: u64) -> Table {
-    let mut calls = Vec::with_capacity(TABLE.len());
-    for row in &TABLE {
-        let Some(number) = abi.number(row) else { continue };
-        if row.6 & given != 0 {
-            calls.push((number, vec![allow(&[])]));
-        } else if row.6 & ARGS != 0 {
-            calls.push((number, conditions(row.0)));
-        }
-    }
-    calls.sort_unstable_by_key(|(number, _)| *number);
-    let last = calls.last().map(|(number, _)| *number);
+    let is_named = |row: &&Row| row.6 & (given | ARGS) != 0;
+    let mut rows = TABLE.iter().filter(is_named).filter_map(|row| Some((abi.number(row)?, row))).collect::<Vec<_>>();
+    rows.sort_unstable_by_key(|(number, _)| *number);
+    let last = rows.last().map(|(number, _)| *number);
+    let outcome = |row: &Row| if row.6 & given != 0 { Outcome::Verdict(verdict::ALLOW) } else { conditions(row.0) };
     Table {
         abi,
         otherwise: verdict::ERRNO | errno::EPERM,
         beyond: last.map(|last| (last, verdict::ERRNO | errno::ENOSYS)),
-        calls,
+        calls: rows.into_iter().map(|(number, row)| (number, outcome(row))).collect(),
     }
 }
 
 /// What a call that depends on its arguments gets.
-fn conditions(name: &str) -> Vec<Rule> {
+fn conditions(name: &str) -> Outcome {
     match name {
-        "clone" => vec![allow(&[Test { mask: NEW_NAMESPACES, ..first(Compare::Equal, 0) }])],
-        // Its flags are in memory, where a filter does not see them: programs fall back to clone.
-        "clone3" => vec![Rule { tests: Vec::new(), verdict: verdict::ERRNO | errno::ENOSYS }],
-        "personality" => {
-            [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff].map(|value| allow(&[first(Compare::Equal, value)])).into()
-        }
-        "socket" => vec![
-            allow(&[Test { negated: true, ..first(Compare::GreaterOrEqual, AF_ALG) }]),
-            allow(&[first(Compare::Equal, AF_ALG + 1)]),
-            allow(&[first(Compare::Greater, AF_VSOCK)]),
-        ],
-        _ => Vec::new(),
+        "clone" => Outcome::Rules(vec![allow(Test { mask: NEW_NAMESPACES, ..first(Compare::Equal, 0) })]),
+        "personality" => Outcome::Rules(
+            [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff].map(|value| allow(first(Compare::Equal, value))).into(),
+        ),
+        "socket" => Outcome::Rules(vec![
+            allow(Test { negated: true, ..first(Compare::GreaterOrEqual, AF_ALG) }),
+            allow(first(Compare::Equal, AF_ALG + 1)),
+            allow(first(Compare::Greater, AF_VSOCK)),
+        ]),
+        // clone3: its flags are in memory, where a filter does not see them. Programs fall back to clone.
+        _ => Outcome::Verdict(verdict::ERRNO | errno::ENOSYS),
     }
 }
 
-fn allow(tests: &[Test]) -> Rule {
-    Rule { tests: tests.into(), verdict: verdict::ALLOW }
+fn allow(test: Test) -> Rule {
+    Rule { tests: vec![test], verdict: verdict::ALLOW }
 }
 
 fn first(compare: Compare, value: u64) -> Test {

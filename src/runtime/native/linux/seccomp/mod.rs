@@ -1,12 +1,15 @@
 //! Filters of system calls: profiles become programs of the kernel's, without libseccomp.
 
 mod abi;
+mod cache;
 mod compile;
 mod default;
 mod program;
 mod syscalls;
 #[cfg(test)]
 mod tests;
+
+use std::path::Path;
 
 use crate::oci::runtime::Seccomp;
 use crate::runtime::native::CapSet;
@@ -38,6 +41,15 @@ pub(super) struct Listener {
 /// calls that are newer than all in the profile fail with `ENOSYS`.
 pub(super) fn compile(profile: &Seccomp) -> Result<Filter, String> {
     compile::compile(profile, Abi::native()?)
+}
+
+/// The same, from the files in `folder` where it was compiled before; the folder is made where there is none. Files that are
+/// broken, and folders that others can write to, are passed over.
+pub(super) fn cached(profile: &Seccomp, folder: Option<&Path>) -> Result<Filter, String> {
+    match folder {
+        Some(folder) => cache::cached(profile, Abi::native()?, folder),
+        None => compile(profile),
+    }
 }
 
 /// The filter of Docker's default profile, for a process with these capabilities in its bounding set. It fails only on

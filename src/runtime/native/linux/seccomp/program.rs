@@ -14,12 +14,21 @@ use crate::sys::linux::seccomp::{MAX_INSTRUCTIONS, SockFilter, data, op, verdict
 pub(super) struct Table {
     /// The ABI.
     pub abi: Abi,
-    /// The verdict on calls that no rule is for.
+    /// What calls get that are not named.
     pub otherwise: u32,
-    /// The verdict on calls with numbers above this one.
+    /// What calls get whose numbers are above this one.
     pub beyond: Option<(u32, u32)>,
-    /// The rules by number, which is in order. The first whose tests all hold counts.
-    pub calls: Vec<(u32, Vec<Rule>)>,
+    /// What calls get by number, which is in order.
+    pub calls: Vec<(u32, Outcome)>,
+}
+
+/// What a call gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// This verdict, whatever its arguments.
+    Verdict(u32),
+    /// That of the first rule whose tests all hold, else what calls get that are not named.
+    Rules(Vec<Rule>),
 }
 
 /// A verdict, if all tests hold.
@@ -69,22 +78,22 @@ pub(super) fn assemble(tables: &[Table]) -> Result<Vec<SockFilter>, String> {
                 None => leaves.push(X32_BIT, Leaf { rules: &[], otherwise: verdict::KILL_THREAD }),
             }
         }
-        let tree = code.tree(&leaves.0);
+        let tree = code.tree(&leaves.runs());
         let tree = code.then(op::LOAD, data::NUMBER, tree);
         entry = code.branch(op::IF_EQUAL, table.abi.audit(), tree, entry);
     }
     code.then(op::LOAD, data::ARCH, entry);
-    if code.0.len() > MAX_INSTRUCTIONS {
+    if code.code.len() > MAX_INSTRUCTIONS {
         return Err(format!(
             "seccomp: the profile makes {} instructions, and the kernel takes {MAX_INSTRUCTIONS}; leave out some rules",
-            code.0.len()
+            code.code.len()
         ));
     }
-    code.0.reverse();
-    Ok(code.0)
+    code.code.reverse();
+    Ok(code.code)
 }
 
-/// What calls from one number up to the next leaf get.
+/// What calls from one number up to the next leaf get: [`Outcome`] with its verdict where no rule holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Leaf<'a> {
     rules: &'a [Rule],
@@ -99,10 +108,10 @@ impl<'a> Leaves<'a> {
     fn add(&mut self, table: &'a Table) {
         let otherwise = Leaf { rules: &[], otherwise: table.otherwise };
         self.push(table.abi.base(), otherwise);
-        for (number, rules) in &table.calls {
-            let leaf = match &rules[..] {
-                [Rule { tests, verdict }, ..] if tests.is_empty() => Leaf { rules: &[], otherwise: *verdict },
-                rules => Leaf { rules, otherwise: table.otherwise },
+        for (number, outcome) in &table.calls {
+            let leaf = match outcome {
+                Outcome::Verdict(verdict) => Leaf { rules: &[], otherwise: *verdict },
+                Outcome::Rules(rules) => Leaf { rules, otherwise: table.otherwise },
             };
             self.push(*number, leaf);
             self.push(number + 1, otherwise);
@@ -120,13 +129,38 @@ impl<'a> Leaves<'a> {
             self.0.push((first, leaf));
         }
     }
+
+    /// Runs of leaves that single comparisons tell apart, as all but single numbers among them are alike: the first, the
+    /// third, and so on. The last leaf of a run can be the first of the next.
+    fn runs(&self) -> Vec<&[(u32, Leaf<'a>)]> {
+        /// A longer run has fewer instructions, but more that a call meets.
+        const SINGLES: usize = 4;
+        let (mut runs, mut from) = (Vec::new(), 0);
+        while from < self.0.len() {
+            let mut to = from;
+            while let [base, single, next, ..] = &self.0[to..]
+                && base.1 == next.1
+                && single.0 + 1 == next.0
+                && to - from < 2 * SINGLES
+            {
+                to += 2;
+            }
+            runs.push(&self.0[from..=to]);
+            from = if to - from == 2 * SINGLES && to + 1 < self.0.len() { to } else { to + 1 };
+        }
+        runs
+    }
 }
 
 /// A program from its last instruction to its first.
 #[derive(Default)]
-struct Code(Vec<SockFilter>);
+struct Code {
+    code: Vec<SockFilter>,
+    /// Where each verdict is, last.
+    verdicts: Vec<(u32, Label)>,
+}
 
-/// An instruction by its place in [`Code`].
+/// An instruction by its place in a [`Code`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Label(usize);
 
@@ -134,21 +168,23 @@ impl Code {
     /// How far a branch is sure to reach, with another instruction or two in between: its offsets have 8 bits.
     const REACH: usize = 250;
 
-    fn tree(&mut self, leaves: &[(u32, Leaf<'_>)]) -> Label {
-        match leaves {
-            [(_, leaf)] => self.leaf(leaf),
-            // One number among others that are alike needs no more than one comparison.
-            [(_, below), (number, leaf), (after, above)] if below == above && number + 1 == *after => {
-                let (leaf, other) = (self.leaf(leaf), self.leaf(below));
-                self.branch(op::IF_EQUAL, *number, leaf, other)
-            }
-            _ => {
-                let (left, right) = leaves.split_at(leaves.len() / 2);
-                let first = right[0].0;
-                let (right, left) = (self.tree(right), self.tree(left));
-                self.branch(op::IF_GREATER_OR_EQUAL, first, right, left)
-            }
+    fn tree(&mut self, runs: &[&[(u32, Leaf<'_>)]]) -> Label {
+        if let [run] = runs {
+            return self.run(run);
         }
+        let (left, right) = runs.split_at(runs.len() / 2);
+        let first = right[0][0].0;
+        let (right, left) = (self.tree(right), self.tree(left));
+        self.branch(op::IF_GREATER_OR_EQUAL, first, right, left)
+    }
+
+    fn run(&mut self, run: &[(u32, Leaf<'_>)]) -> Label {
+        let mut next = self.leaf(&run[0].1);
+        for (number, leaf) in run.iter().skip(1).step_by(2) {
+            let leaf = self.leaf(leaf);
+            next = self.branch(op::IF_EQUAL, *number, leaf, next);
+        }
+        next
     }
 
     fn leaf(&mut self, leaf: &Leaf<'_>) -> Label {
@@ -204,12 +240,15 @@ impl Code {
 
     /// A verdict: one that is within reach already, or a new one.
     fn verdict(&mut self, verdict: u32) -> Label {
-        let near = self.0.len().saturating_sub(Self::REACH / 2);
-        let known = self.0[near..].iter().rposition(|known| known.code == op::RETURN && known.k == verdict);
-        match known {
-            Some(at) => Label(near + at),
-            None => self.push(op::RETURN, verdict, 0, 0),
+        if let Some((_, at)) = self.verdicts.iter().find(|known| known.0 == verdict)
+            && self.code.len() - at.0 < Self::REACH / 2
+        {
+            return *at;
         }
+        let at = self.push(op::RETURN, verdict, 0, 0);
+        self.verdicts.retain(|known| known.0 != verdict);
+        self.verdicts.push((verdict, at));
+        at
     }
 
     /// A comparison of the accumulator with two ways on.
@@ -242,11 +281,11 @@ impl Code {
 
     /// How many instructions are between the next one that is pushed and `target`.
     fn distance(&self, target: Label) -> usize {
-        self.0.len() - 1 - target.0
+        self.code.len() - 1 - target.0
     }
 
     fn push(&mut self, code: u16, k: u32, jt: u8, jf: u8) -> Label {
-        self.0.push(SockFilter { code, jt, jf, k });
-        Label(self.0.len() - 1)
+        self.code.push(SockFilter { code, jt, jf, k });
+        Label(self.code.len() - 1)
     }
 }

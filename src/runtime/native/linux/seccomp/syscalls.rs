@@ -546,7 +546,7 @@ mod tests {
     #[test]
     fn calls_have_the_numbers_of_the_kernel() {
         let numbers = |name| Abi::ALL.map(|abi| abi.number(row(name).unwrap()));
-        let x32 = |number| Some(0x4000_0000 | number);
+        let x32 = |number: u32| Some(0x4000_0000 | number);
         assert_eq!(numbers("read"), [Some(3), Some(0), x32(0), Some(3), Some(63)]);
         assert_eq!(numbers("execve"), [Some(11), Some(59), x32(520), Some(11), Some(221)]);
         assert_eq!(numbers("mount"), [Some(21), Some(165), x32(165), Some(21), Some(40)]);
