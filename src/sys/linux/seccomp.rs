@@ -16,6 +16,19 @@ pub struct SockFilter {
     pub k: u32,
 }
 
+/// The architecture that cowbox is built for, as far as filters can be made for it.
+pub const MACHINE: Option<&str> = if cfg!(target_arch = "x86_64") {
+    Some("x86_64")
+} else if cfg!(target_arch = "aarch64") {
+    Some("aarch64")
+} else if cfg!(target_arch = "x86") {
+    Some("x86")
+} else if cfg!(target_arch = "arm") {
+    Some("arm")
+} else {
+    None
+};
+
 /// The most instructions a filter may have.
 pub const MAX_INSTRUCTIONS: usize = 4096;
 
@@ -113,7 +126,7 @@ pub unsafe fn load(program: *const SockFilter, len: u16, flags: u32) -> Result<i
 /// process dies of.
 #[cfg(test)]
 #[allow(unsafe_code)]
-pub(crate) fn call_under(program: &[SockFilter], flags: u32, number: i64, args: [u64; 3]) -> Result<i32, i32> {
+pub(crate) fn call_under(program: &[SockFilter], flags: u32, number: u32, args: [u64; 3]) -> Result<i32, i32> {
     let len = u16::try_from(program.len()).expect("a test's filter is short");
     // SAFETY: the child calls nothing but system calls until it exits, so that no other thread's lock can be held.
     unsafe {
@@ -152,15 +165,15 @@ mod tests {
             instruction(op::RETURN, 0, 0, verdict::ERRNO | 77),
             instruction(op::RETURN, 0, 0, verdict::ALLOW),
         ];
-        assert_eq!(call_under(&refuses, 0, libc::SYS_getppid.into(), [0; 3]), Ok(77));
-        assert_eq!(call_under(&refuses, 0, libc::SYS_getuid.into(), [0; 3]), Ok(0));
+        assert_eq!(call_under(&refuses, 0, libc::SYS_getppid as u32, [0; 3]), Ok(77));
+        assert_eq!(call_under(&refuses, 0, libc::SYS_getuid as u32, [0; 3]), Ok(0));
         let flags = flag::SPEC_ALLOW | flag::LOG;
-        assert_eq!(call_under(&refuses, flags, libc::SYS_getuid.into(), [0; 3]), Ok(0));
+        assert_eq!(call_under(&refuses, flags, libc::SYS_getuid as u32, [0; 3]), Ok(0));
     }
 
     #[test]
     fn a_program_that_the_kernel_refuses_is_an_error() {
         let endless = [instruction(op::LOAD, 0, 0, data::NUMBER)];
-        assert_eq!(call_under(&endless, 0, libc::SYS_getuid.into(), [0; 3]), Ok(255));
+        assert_eq!(call_under(&endless, 0, libc::SYS_getuid as u32, [0; 3]), Ok(255));
     }
 }

@@ -1,6 +1,8 @@
 //! The ABIs that a machine's programs make system calls in.
 
 use super::syscalls::Row;
+use crate::oci::runtime::SECCOMP_ARCHITECTURES;
+use crate::sys::linux::seccomp::MACHINE;
 
 /// `AUDIT_ARCH_…` of `linux/audit.h`: the ELF machine with bits for 64 bits and little endian.
 const LITTLE_ENDIAN: u32 = 0x4000_0000;
@@ -8,28 +10,6 @@ const BITS_64: u32 = 0x8000_0000;
 
 /// The bit of system calls in the x32 ABI: `__X32_SYSCALL_BIT`.
 pub(super) const X32_BIT: u32 = 0x4000_0000;
-
-/// libseccomp's names of ABIs that no machine with a table here runs; profiles list them all the same.
-const STRANGERS: [&str; 18] = [
-    "SCMP_ARCH_LOONGARCH64",
-    "SCMP_ARCH_M68K",
-    "SCMP_ARCH_MIPS",
-    "SCMP_ARCH_MIPS64",
-    "SCMP_ARCH_MIPS64N32",
-    "SCMP_ARCH_MIPSEL",
-    "SCMP_ARCH_MIPSEL64",
-    "SCMP_ARCH_MIPSEL64N32",
-    "SCMP_ARCH_PARISC",
-    "SCMP_ARCH_PARISC64",
-    "SCMP_ARCH_PPC",
-    "SCMP_ARCH_PPC64",
-    "SCMP_ARCH_PPC64LE",
-    "SCMP_ARCH_RISCV64",
-    "SCMP_ARCH_S390",
-    "SCMP_ARCH_S390X",
-    "SCMP_ARCH_SH",
-    "SCMP_ARCH_SHEB",
-];
 
 /// One ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +27,21 @@ impl Abi {
 
     /// The one of this machine.
     pub(super) fn native() -> Result<Abi, String> {
-        match std::env::consts::ARCH {
-            "x86" => Ok(Abi::X86),
-            "x86_64" => Ok(Abi::X86_64),
-            "arm" => Ok(Abi::Arm),
-            "aarch64" => Ok(Abi::Aarch64),
-            other => Err(format!("seccomp: the system calls of {other} are not known here; run it unconfined")),
+        match MACHINE {
+            Some("x86_64") => Ok(Abi::X86_64),
+            Some("aarch64") => Ok(Abi::Aarch64),
+            Some("x86") => Ok(Abi::X86),
+            Some("arm") => Ok(Abi::Arm),
+            _ => Err("seccomp: the system calls of this processor are not known here; run unconfined".into()),
         }
     }
 
-    /// The one that a profile names; none where no machine with a table here runs it.
+    /// The one that a profile names; none where no machine with a table here runs it, as profiles list them all the same.
     pub(super) fn named(name: &str) -> Result<Option<Abi>, String> {
         match Abi::ALL.into_iter().find(|abi| abi.name() == name) {
-            None if !STRANGERS.contains(&name) => Err(format!("seccomp: there is no architecture {name:?}")),
+            None if !SECCOMP_ARCHITECTURES.contains(&name) => {
+                Err(format!("seccomp: there is no architecture {name:?}"))
+            }
             known => Ok(known),
         }
     }
