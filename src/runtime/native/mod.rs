@@ -3,10 +3,12 @@
 //! What a container is, is said by an OCI runtime [`Spec`](crate::oci::runtime::Spec), wherever it comes from: the engine makes
 //! one of a container's record, `cowbox runtime` reads one from a bundle. Linux alone has such containers.
 
+mod capabilities;
 mod interface;
 
 #[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "absent.rs")]
 mod system;
 
+pub use capabilities::CapSet;
 pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};

@@ -1,1 +1,3 @@
 //! Native containers on Linux.
+
+mod seccomp;
