@@ -244,10 +244,12 @@ fn unsafe_code_and_differences_between_systems_stay_in_sys() {
 fn the_library_prints_nothing_and_reads_no_environment() {
     let mut broken = Vec::new();
     for source in sources().iter().filter(|source| !matches!(source.module(), "cli" | "main")) {
+        // What this program was built for is no part of the environment.
+        let code = source.code.replace("std::env::consts", "");
         for word in ["println!", "print!", "std::env", "env::var", "process::exit", "clap"] {
             // A test that cannot run prints why, and one that counts what its process has runs itself in one of its own.
             let is_for_tests = source.is_test && !matches!(word, "process::exit" | "clap");
-            if source.code.contains(word) && !is_for_tests {
+            if code.contains(word) && !is_for_tests {
                 broken.push(format!("src/{}: `{word}` belongs in cli", source.path));
             }
         }

@@ -129,6 +129,13 @@ impl Engine {
     ) -> Result<T> {
         let container = self.container(key)?;
         let id = &container.record.id;
+        if container.record.runtime == "native" {
+            return Err(Error::invalid(format!(
+                "container {} is a native one: its files can be reached from within alone, so far",
+                container.name
+            ))
+            .hint("use a bind mount (-v), or a program in the container"));
+        }
         let _lock = self.store.lock_container(id)?.ok_or_else(|| {
             Error::conflict(format!("container {} is running", container.name))
                 .hint(format!("wait for it with `cowbox wait {0}`, or stop it with `cowbox kill {0}`", container.name))

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use super::error::{About, Error, ErrorKind, Result};
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
-use super::runtimes::NAMES;
+use super::runtimes::has_runtime;
 use super::{Engine, change::set_env};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
-use crate::store::{self, ContainerId, ContainerRecord, LimitsRecord, MountRecord, MountSource, Volume};
+use crate::store::{
+    self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, Volume,
+};
 use crate::sys::random;
 use crate::vfs::{GuestPath, Namespace};
 
@@ -61,6 +63,8 @@ pub struct CreateOptions {
     pub limits: LimitsRecord,
     /// The platform the image must have.
     pub platform: Option<Platform>,
+    /// How a native container is kept apart from the host.
+    pub isolation: IsolationRecord,
 }
 
 impl CreateOptions {
@@ -155,8 +159,15 @@ impl Engine {
             open_stdin: options.open_stdin,
             tty: options.tty,
             limits: options.limits.clone(),
+            isolation: options.isolation.clone(),
             id,
         };
+        if record.runtime != "native" && record.isolation != IsolationRecord::default() {
+            return Err(Error::invalid(format!(
+                "image {} is for {platform}: capabilities, security options, sysctls and the like need the native runtime",
+                options.image
+            )));
+        }
         Ok(record)
     }
 
@@ -168,7 +179,15 @@ impl Engine {
             || matches!(shape, Some(WasmShape::Image(WasmEvidence::Annotation | WasmEvidence::Platform)))
             || self.is_wasm_program(image, program);
         let name = if wants_wasm { "wasm" } else { "native" };
-        if NAMES.contains(&name) {
+        let host = Platform::host();
+        if !wants_wasm && has_runtime(name) && !platform.matches(&host) {
+            return Err(Error::new(
+                ErrorKind::ProgramNotExecutable,
+                format!("image {} is for {platform}, and this host is {host}", image.display_name()),
+            )
+            .hint("a host of that platform runs it"));
+        }
+        if has_runtime(name) {
             return Ok(name.into());
         }
         let error = match wants_wasm {
@@ -178,7 +197,10 @@ impl Engine {
             }
             false => Error::new(
                 ErrorKind::ProgramNotExecutable,
-                format!("image {} is for {platform}, and cowbox runs WASI programs only", image.display_name()),
+                format!(
+                    "image {} is for {platform}, and this build of cowbox runs WASI programs only",
+                    image.display_name()
+                ),
             )
             .hint("Docker or Podman on a Linux host runs it; `cowbox images` shows what runs here"),
         };

@@ -25,6 +25,7 @@ mod load;
 mod logs;
 mod mounts;
 mod names;
+mod native;
 mod rootfs;
 mod run;
 mod runtimes;
@@ -46,6 +47,7 @@ pub use images::{HistoryLine, Image, Removed};
 pub use inspect::status_word;
 pub use load::{ImportOptions, ImportSource, LoadSource, Loaded};
 pub use logs::LogLine;
+pub use native::ExecOptions;
 pub use run::{BeforeStart, RunStdio, RunningContainer, Sandbox, SandboxRun};
 pub use system::{DiskUsage, DiskUsageRow, Pruned, SystemInfo};
 

@@ -9,8 +9,10 @@ use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
 use super::{Engine, user};
-use crate::runtime::{Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize};
-use crate::store::{ContainerId, ContainerRecord, ContainerState, LimitsRecord, Lock, Status};
+use crate::runtime::{
+    Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize, Workload,
+};
+use crate::store::{ContainerId, ContainerRecord, ContainerState, InitRecord, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
 use crate::vfs::{GuestPath, InodeRef, Upper};
 
@@ -56,15 +58,16 @@ pub struct RunningContainer<'e> {
     lock: Lock,
 }
 
-/// The file systems of a container that can be written to.
+/// The file systems of a container that can be written to: none of a native one, whose files the host's kernel keeps.
+#[derive(Default)]
 struct Files {
-    upper: Arc<Upper>,
+    upper: Option<Arc<Upper>>,
     volumes: Vec<Arc<Upper>>,
 }
 
 impl Files {
     fn flush(&self) -> Result<()> {
-        for upper in self.volumes.iter().chain([&self.upper]) {
+        for upper in self.volumes.iter().chain(&self.upper) {
             upper.flush()?;
         }
         Ok(())
@@ -90,9 +93,9 @@ impl RunningContainer<'_> {
         };
         drop(self.running);
         if self.record.auto_remove {
-            match Arc::try_unwrap(self.files.upper) {
-                Ok(upper) => upper.discard(),
-                Err(shared) => drop(shared),
+            match self.files.upper.map(Arc::try_unwrap) {
+                Some(Ok(upper)) => upper.discard(),
+                shared => drop(shared),
             }
             drop((self.files.volumes, self.lock));
             self.engine.remove_stored(&self.record)?;
@@ -160,8 +163,6 @@ impl Engine {
         record: &ContainerRecord,
         stdio: RunStdio,
     ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
-        let upper = self.open_upper(record)?;
-        let (rootfs, volumes) = self.rootfs(record, &upper)?;
         let stdio = match stdio.log {
             true => RunStdio { stdio: logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))), ..stdio },
             false => stdio,
@@ -172,9 +173,18 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
-        let running = self.start_process(record, rootfs, stdio)?;
+        let (running, files) = if record.runtime == "native" {
+            let bundle = self.native_bundle(record)?;
+            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio)?, Files::default())
+        } else {
+            let upper = self.open_upper(record)?;
+            let (rootfs, volumes) = self.rootfs(record, &upper)?;
+            (self.start_process(record, rootfs, stdio)?, Files { upper: Some(upper), volumes })
+        };
+        let init = running.init().map(|init| InitRecord { pid: init.pid, start_time: init.start_time });
+        let state = ContainerState { init, ..state };
         self.store.set_container_state(&record.id, &state)?;
-        Ok((running, Files { upper, volumes }, state))
+        Ok((running, files, state))
     }
 
     /// A container that could not start says why in `ps` and `inspect`, or goes if it was created so.
@@ -191,6 +201,12 @@ impl Engine {
     /// A container that lives in memory alone. Neither named volumes nor anonymous ones can be part of it.
     pub fn sandbox(&self, options: &CreateOptions) -> Result<Sandbox<'_>> {
         let record = self.plan(options)?;
+        if record.runtime == "native" {
+            return Err(Error::invalid(format!(
+                "image {} is native: a sandbox in memory runs WASI programs",
+                record.image
+            )));
+        }
         let is_volume = |source: &_| matches!(source, crate::store::MountSource::Volume { .. });
         if let Some(mount) = record.mounts.iter().find(|mount| is_volume(&mount.source)) {
             return Err(Error::invalid(format!("a sandbox cannot have a volume ({})", mount.target)));
@@ -200,17 +216,26 @@ impl Engine {
     }
 
     fn start_process(&self, record: &ContainerRecord, rootfs: Rootfs, stdio: RunStdio) -> Result<Arc<dyn Running>> {
-        let runtime = self.runtime(&record.runtime)?;
         let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
             env.push(format!("HOME={}", user::home(&rootfs.namespace, &user)));
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
+        let process = Process { args: record.args.clone(), env, cwd: Some(cwd), user };
+        self.start_workload(record, Workload::Guest { process, rootfs }, stdio)
+    }
+
+    fn start_workload(
+        &self,
+        record: &ContainerRecord,
+        workload: Workload,
+        stdio: RunStdio,
+    ) -> Result<Arc<dyn Running>> {
+        let runtime = self.runtime(&record.runtime)?;
         let bundle = Bundle {
             name: record.id.short().to_owned(),
-            process: Process { args: record.args.clone(), env, cwd: Some(cwd), user },
-            rootfs,
+            workload,
             limits: limits(&record.limits),
             terminal: record.tty.then_some(stdio.terminal),
             stdio: stdio.stdio,

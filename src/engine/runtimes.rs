@@ -6,12 +6,26 @@ use super::Engine;
 use super::error::{Error, Result};
 use crate::oci::Platform;
 use crate::runtime::Runtime;
+use crate::runtime::native::Native;
 
-/// The runtimes that this build has.
 #[cfg(feature = "wasm")]
-pub(super) const NAMES: &[&str] = &["wasm"];
+const WASM: &[&str] = &["wasm"];
 #[cfg(not(feature = "wasm"))]
-pub(super) const NAMES: &[&str] = &[];
+const WASM: &[&str] = &[];
+#[cfg(feature = "native")]
+const NATIVE: &[&str] = &["native"];
+#[cfg(not(feature = "native"))]
+const NATIVE: &[&str] = &[];
+
+/// Whether this build has the runtime of this name.
+pub(super) fn has_runtime(name: &str) -> bool {
+    WASM.contains(&name) || NATIVE.contains(&name)
+}
+
+/// The names of the runtimes of this build.
+pub(super) fn names() -> Vec<&'static str> {
+    [WASM, NATIVE].concat()
+}
 
 /// The runtimes that were made.
 #[derive(Default)]
@@ -22,7 +36,10 @@ pub(super) struct Runtimes {
 impl Engine {
     /// The runtime of this name.
     pub(super) fn runtime(&self, name: &str) -> Result<Arc<dyn Runtime>> {
-        if name != "wasm" || !NAMES.contains(&name) {
+        if name == "native" && has_runtime(name) {
+            return Ok(Arc::new(Native));
+        }
+        if name != "wasm" || !has_runtime(name) {
             return Err(Error::invalid(format!("this build of cowbox has no {name} runtime")));
         }
         if let Some(runtime) = self.runtimes.wasm.get() {
@@ -53,6 +70,10 @@ impl Engine {
 
     /// The platforms that the runtimes here run, the best first.
     pub(super) fn platforms(&self) -> Vec<Platform> {
-        Platform::wasi_preview1()
+        let mut platforms = Platform::wasi_preview1();
+        if has_runtime("native") {
+            platforms.push(Platform::host());
+        }
+        platforms
     }
 }

@@ -198,7 +198,7 @@ impl Engine {
             running,
             stopped: containers.len() - running,
             images: self.images()?.len(),
-            runtimes: super::runtimes::NAMES.to_vec(),
+            runtimes: super::runtimes::names(),
             root: self.store.root().display().to_string(),
             read_only: self.store.is_read_only(),
         })

@@ -26,16 +26,7 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
     let own_gid = entry.and_then(|line| field(line, 3)?.parse().ok()).unwrap_or(0);
     let gid = match group {
         None | Some("") => own_gid,
-        Some(group) => {
-            let named = groups.iter().find(|line| field(line, 0).as_deref() == Some(group));
-            match (named.and_then(|line| field(line, 2)?.parse().ok()), group.parse().ok()) {
-                (Some(gid), _) | (None, Some(gid)) => gid,
-                _ => {
-                    let message = format!("unable to find group {group}: no matching entries in group file");
-                    return Err(Error::not_found(message));
-                }
-            }
-        }
+        Some(group) => self::group(namespace, group)?,
     };
     let name = entry.and_then(|line| field(line, 0)).unwrap_or_default();
     let is_member = |line: &&String| {
@@ -46,6 +37,16 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
         None => groups.iter().filter(is_member).filter_map(|line| field(line, 2)?.parse().ok()).collect(),
     };
     Ok(User { uid, gid, groups: further })
+}
+
+/// The number of a group, by its name or number.
+pub(super) fn group(namespace: &Namespace, group: &str) -> Result<u32> {
+    let groups = lines(namespace, b"/etc/group");
+    let named = groups.iter().find(|line| line.split(':').next() == Some(group));
+    match (named.and_then(|line| line.split(':').nth(2)?.parse().ok()), group.parse().ok()) {
+        (Some(gid), _) | (None, Some(gid)) => Ok(gid),
+        _ => Err(Error::not_found(format!("unable to find group {group}: no matching entries in group file"))),
+    }
 }
 
 /// The lines of a small file; none where it cannot be read.

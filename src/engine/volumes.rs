@@ -64,6 +64,11 @@ impl Engine {
         namespace: &Namespace,
         target: &GuestPath,
     ) -> Result<Arc<Upper>> {
+        if self.store.is_native_volume(name) {
+            return Err(Error::conflict(format!(
+                "volume {name} holds the files of native containers: WASI containers need a volume of their own"
+            )));
+        }
         let folder = self.store.volume_data(name);
         let mut mounted = mounted().lock().expect("no panic while it is held");
         if let Some(upper) = mounted.get(&folder).and_then(Weak::upgrade).filter(|_| !read_only) {

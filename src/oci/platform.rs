@@ -51,6 +51,11 @@ impl Platform {
         ["wasi", "wasip1"].map(|os| Platform::new(os, "wasm")).into()
     }
 
+    /// The platform of Linux programs for this machine's processor.
+    pub fn host() -> Platform {
+        Platform::new("linux", std::env::consts::ARCH)
+    }
+
     /// The same platform by its usual names: `x86_64` is `amd64`, `linux/arm64/v8` is `linux/arm64`.
     #[must_use]
     pub fn normalize(mut self) -> Platform {

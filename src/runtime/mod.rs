@@ -1,7 +1,6 @@
 //! Runtimes: what turns a bundle (a root file system and a process to run in it) into a running process.
 
 mod error;
-#[cfg(feature = "native")]
 pub mod native;
 mod spec;
 #[cfg(feature = "wasm")]
@@ -9,7 +8,7 @@ pub mod wasm;
 
 pub use crate::kernel::{Input, Output, Signal, Stdio};
 pub use error::{Error, ErrorKind, Result};
-pub use spec::{Bundle, ExitReason, ExitStatus, Limits, Process, Rootfs, User};
+pub use spec::{Bundle, ExitReason, ExitStatus, InitProcess, Limits, Process, Rootfs, User, Workload};
 
 pub use crate::sys::terminal::Size as TerminalSize;
 
@@ -39,6 +38,11 @@ pub trait Running: Send + Sync {
     /// Tells a process that has a terminal of the size of its window.
     fn resize(&self, size: TerminalSize) {
         let _ = size;
+    }
+
+    /// The first process as the host sees it, where it is one of the host's own.
+    fn init(&self) -> Option<InitProcess> {
+        None
     }
 
     /// Delivers a signal. Every signal whose default action is to end the process ends it, blocked or spinning.

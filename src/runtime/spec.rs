@@ -11,10 +11,8 @@ use crate::vfs::{GuestPath, Namespace, ProcessSource};
 pub struct Bundle {
     /// The container's name or id, for messages.
     pub name: String,
-    /// What to run.
-    pub process: Process,
-    /// The file system it sees.
-    pub rootfs: Rootfs,
+    /// What to run, and on what.
+    pub workload: Workload,
     /// What it may use.
     pub limits: Limits,
     /// Its standard streams.
@@ -22,6 +20,28 @@ pub struct Bundle {
     /// The window of its terminal, if all three streams are one: what is read from standard input is then typed there, and
     /// what it shows is written to standard output.
     pub terminal: Option<TerminalSize>,
+}
+
+/// What a bundle runs, by the kind of runtime.
+pub enum Workload {
+    /// A guest: a process whose files are mounted in user space.
+    Guest {
+        /// What to run.
+        process: Process,
+        /// The file system it sees.
+        rootfs: Rootfs,
+    },
+    /// A native container, which the host's kernel makes.
+    Native(Box<super::native::NativeBundle>),
+}
+
+/// A process of the host, told from others that had its number by when it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InitProcess {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in ticks since boot.
+    pub start_time: u64,
 }
 
 /// The file system of a process.

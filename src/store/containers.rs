@@ -13,6 +13,7 @@ use super::Store;
 use super::error::{Context, Error, Result};
 use super::layout::{escape, unescape};
 use super::lock::{self, Lock};
+use super::native::IsolationRecord;
 use crate::oci::{Digest, hex};
 use crate::sys::random;
 
@@ -102,6 +103,9 @@ pub struct ContainerRecord {
     /// What it may use.
     #[serde(default)]
     pub limits: LimitsRecord,
+    /// How a native container is kept apart from the host.
+    #[serde(default)]
+    pub isolation: IsolationRecord,
 }
 
 /// One mount of a container.
@@ -195,6 +199,9 @@ pub struct ContainerState {
     /// The host's process that runs it.
     #[serde(default)]
     pub pid: u32,
+    /// The first process of a native container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitRecord>,
     /// When it was started last, RFC 3339; empty before.
     #[serde(default)]
     pub started: String,
@@ -210,6 +217,15 @@ pub struct ContainerState {
     /// Why it could not start, or was ended.
     #[serde(default)]
     pub error: String,
+}
+
+/// A process of the host, told from others that had its number by when it started (ticks since boot).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitRecord {
+    /// Its number.
+    pub pid: u32,
+    /// When it started.
+    pub start_time: u64,
 }
 
 /// A container as the store knows it.

@@ -14,6 +14,7 @@
 //! ├── names/<escaped name>    the id of the container of that name
 //! ├── volumes/<escaped name>/ volume.json data/
 //! ├── compiled/               machine code of modules, rebuilt when missing
+//! ├── mounts/<chain id hex>   where native containers find the mount of their image, made when missing
 //! └── tmp/                    files on their way to their name; their writers hold the store's lock shared
 //! ```
 
@@ -46,6 +47,7 @@ const OWN_NAMES: &[&str] = &[
     "names",
     "volumes",
     "compiled",
+    "mounts",
     "tmp",
 ];
 
@@ -204,6 +206,10 @@ impl Layout {
 
     pub(crate) fn compiled(&self) -> PathBuf {
         self.root.join("compiled")
+    }
+
+    pub(crate) fn mounts(&self) -> PathBuf {
+        self.root.join("mounts")
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

@@ -13,6 +13,7 @@ mod images;
 mod layers;
 mod layout;
 mod lock;
+mod native;
 mod usage;
 mod volumes;
 
@@ -23,7 +24,8 @@ use std::sync::{Arc, Mutex};
 
 pub use blobs::{BlobWriter, DOCUMENT_MAX};
 pub use containers::{
-    ContainerId, ContainerRecord, ContainerState, LimitsRecord, MountRecord, MountSource, Status, StoredContainer,
+    ContainerId, ContainerRecord, ContainerState, InitRecord, LimitsRecord, MountRecord, MountSource, Status,
+    StoredContainer,
 };
 pub use error::{Error, Result};
 pub use fsck::Fault;
@@ -31,6 +33,7 @@ pub use gc::Reclaimed;
 pub use images::{ImageEntry, StoredImage};
 pub use layers::LayerInfo;
 pub use lock::Lock;
+pub use native::{ImageFiles, IsolationRecord, NativeFolders};
 pub use usage::Usage;
 pub use volumes::Volume;
 

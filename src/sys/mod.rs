@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod cpu;
+pub mod device;
 pub mod durable;
 pub mod host;
 #[cfg(target_os = "linux")]

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use super::isolation::{Isolation, ulimit};
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::output::units::{parse_duration, parse_size};
 use crate::engine::{CreateOptions, VolumeOption};
 use crate::store::LimitsRecord;
+
+/// A limit of each process: name, soft, hard.
+type Ulimit = (String, u64, u64);
 
 /// The options of a new container.
 #[derive(clap::Args)]
@@ -66,9 +70,11 @@ pub(in crate::cli) struct Options {
     /// Limit of processes at one time (-1 for the largest there is)
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pids_limit: Option<i64>,
-    /// Ulimit options (nofile=NUMBER)
-    #[arg(long, value_name = "NAME=NUMBER")]
+    /// Ulimit options (such as nofile=1024:4096)
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
     ulimit: Vec<String>,
+    #[command(flatten)]
+    isolation: Isolation,
     /// Set metadata on the container
     #[arg(short, long, value_name = "KEY=VALUE")]
     label: Vec<String>,
@@ -106,6 +112,7 @@ impl Options {
 
     /// The options as the engine takes them.
     pub(super) fn resolve(&self) -> Result<CreateOptions, Failure> {
+        let (limits, ulimits) = self.limits()?;
         Ok(CreateOptions {
             image: self.image.clone(),
             args: self.args.clone(),
@@ -121,7 +128,8 @@ impl Options {
             auto_remove: self.rm,
             open_stdin: self.interactive,
             tty: self.tty,
-            limits: self.limits()?,
+            limits,
+            isolation: self.isolation.resolve(ulimits)?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,
         })
     }
@@ -164,7 +172,8 @@ impl Options {
         Ok(volumes)
     }
 
-    fn limits(&self) -> Result<LimitsRecord, Failure> {
+    /// The limits, and those of each process that only native containers have.
+    fn limits(&self) -> Result<(LimitsRecord, Vec<Ulimit>), Failure> {
         if let Some(cpus) = self.cpus.filter(|cpus| !cpus.is_finite() || *cpus <= 0.0) {
             return Err(Failure::new(format!("invalid value for --cpus: {cpus} (expected a number above 0)")));
         }
@@ -174,17 +183,15 @@ impl Options {
         let size = |text: &Option<String>| -> Result<Option<u64>, Failure> {
             Ok(text.as_deref().map(parse_size).transpose()?)
         };
-        let mut open_files = None;
+        let (mut open_files, mut ulimits) = (None, Vec::new());
         for text in &self.ulimit {
-            let invalid = || Failure::new(format!("invalid ulimit argument: {text} (nofile=NUMBER is known)"));
-            let (name, number) = text.split_once('=').ok_or_else(invalid)?;
-            let soft = number.split(':').next().unwrap_or_default();
-            match name {
-                "nofile" => open_files = Some(soft.parse().map_err(|_| invalid())?),
-                _ => return Err(invalid()),
+            let (name, soft, hard) = ulimit(text)?;
+            match (name.as_str(), u32::try_from(soft), hard) {
+                ("nofile", Ok(soft), None) => open_files = Some(soft),
+                _ => ulimits.push((name, soft, hard.unwrap_or(soft))),
             }
         }
-        Ok(LimitsRecord {
+        let limits = LimitsRecord {
             memory: size(&self.memory)?,
             cpus: self.cpus,
             timeout: seconds(&self.timeout)?,
@@ -195,7 +202,8 @@ impl Options {
                 .map(|limit| u32::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(u32::MAX)),
             output: size(&self.output_limit)?,
             disk: size(&self.disk)?,
-        })
+        };
+        Ok((limits, ulimits))
     }
 }
 

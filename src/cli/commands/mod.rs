@@ -6,6 +6,7 @@ mod container;
 mod cp;
 mod create;
 mod diff;
+mod exec;
 mod export;
 mod history;
 mod image;
@@ -13,6 +14,7 @@ mod images;
 mod import;
 mod info;
 mod inspect;
+mod isolation;
 mod kill;
 mod load;
 mod logs;
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Stop(stop::Args),
     /// Send a signal to one or more running containers
     Kill(kill::Args),
+    /// Run a command in a running container
+    Exec(exec::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
     /// List containers
@@ -106,6 +110,7 @@ impl Command {
             Command::Start(args) => args.run(context),
             Command::Stop(args) => args.run(context),
             Command::Kill(args) => args.run(context),
+            Command::Exec(args) => args.run(context),
             Command::Wait(args) => args.run(context),
             Command::Ps(args) => args.run(context),
             Command::Logs(args) => args.run(context),

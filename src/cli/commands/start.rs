@@ -94,7 +94,7 @@ impl Attached {
 }
 
 /// The container's terminal has the size of ours, now and later.
-fn follow_size(process: Foreground) {
+pub(super) fn follow_size(process: Foreground) {
     terminal::on_resize(move || {
         if let Some(size) = terminal::size() {
             process.wait().resize(size);

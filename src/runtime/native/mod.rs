@@ -6,9 +6,10 @@
 mod capabilities;
 mod interface;
 
-#[cfg_attr(target_os = "linux", path = "linux/mod.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "absent.rs")]
+#[cfg_attr(all(target_os = "linux", feature = "native"), path = "linux/mod.rs")]
+#[cfg_attr(not(all(target_os = "linux", feature = "native")), path = "absent.rs")]
 mod system;
 
 pub use capabilities::CapSet;
 pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};
+pub use system::{Native, enter, is_alive};

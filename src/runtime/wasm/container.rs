@@ -14,7 +14,7 @@ use crate::kernel::{
     Signal, Task, Timer, Users, WindowSize,
 };
 use crate::runtime::{
-    Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, Limits, Result, Running, TerminalSize,
+    Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, Limits, Result, Running, TerminalSize, Workload,
 };
 use crate::vfs::{Errno, Processes};
 
@@ -50,7 +50,13 @@ pub(super) struct ContainerLimits {
 impl WasmContainer {
     /// Finds and loads the program of `bundle`, and opens what it finds open.
     pub(super) fn create(shared: Arc<Shared>, bundle: Bundle) -> Result<WasmContainer> {
-        let Bundle { name: _, process, rootfs, limits, stdio, terminal } = bundle;
+        let Bundle { name, workload, limits, stdio, terminal } = bundle;
+        let Workload::Guest { process, rootfs } = workload else {
+            return Err(Error::new(
+                ErrorKind::NotExecutable,
+                format!("{name}: it is not a container of WASI programs"),
+            ));
+        };
         let executor = Arc::new(WasmExecutor {
             limits: Arc::new(ContainerLimits {
                 memory: MemoryLimit::new(limits.memory),

@@ -10,14 +10,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 /// The most bytes that a message of the child carries.
 pub const DETAIL_MAX: usize = 64;
 
-/// The most bytes that a word of the parent carries: the state that hooks read.
-pub const WORD_MAX: usize = 60 << 10;
-
 pub(super) const FAILED: u32 = 1;
 pub(super) const REACHED: u32 = 2;
 pub(super) const MASTER: u32 = 3;
 pub(super) const LISTENER: u32 = 4;
-pub(super) const READY: u32 = 5;
 
 /// One message of the child, as it is sent.
 #[repr(C)]
@@ -39,8 +35,6 @@ pub enum Event {
     Master(OwnedFd),
     /// The listener of its filter.
     Listener(OwnedFd),
-    /// It waits for its start, and says no more here.
-    Ready,
     /// A step failed; the process is ending.
     Failed(Failure),
     /// Its program runs, or it was killed.
@@ -79,9 +73,8 @@ pub(super) fn pair() -> io::Result<(Channel, OwnedFd)> {
 }
 
 impl Channel {
-    /// A channel on a connection to a process that waits for its start.
-    pub fn of_connection(socket: OwnedFd) -> Channel {
-        Channel { socket }
+    pub(super) fn raw(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 
     /// Waits for the next thing the child tells.
@@ -93,7 +86,6 @@ impl Channel {
             REACHED => Event::Reached(message.number),
             MASTER => Event::Master(fd.ok_or_else(missing)?),
             LISTENER => Event::Listener(fd.ok_or_else(missing)?),
-            READY => Event::Ready,
             FAILED => Event::Failed(Failure {
                 step: message.number,
                 errno: message.errno,
@@ -103,14 +95,9 @@ impl Channel {
         })
     }
 
-    /// Lets the child go on, with a word that its hooks read.
-    pub fn go_on(&self, word: &[u8]) -> io::Result<()> {
-        if word.len() > WORD_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the state of the container is too long for hooks"));
-        }
-        // A packet without bytes would look like the end.
-        let packet = if word.is_empty() { &b" "[..] } else { word };
-        rustix::net::send(self.socket.as_fd(), packet, rustix::net::SendFlags::NOSIGNAL)?;
+    /// Lets the child go on.
+    pub fn go_on(&self) -> io::Result<()> {
+        rustix::net::send(self.socket.as_fd(), b" ", rustix::net::SendFlags::NOSIGNAL)?;
         Ok(())
     }
 }

@@ -52,22 +52,16 @@ impl MountAttributes {
     }
 }
 
-/// What a bind mount shows.
-#[derive(Clone, Debug)]
-pub enum BindSource {
-    /// A path of the host.
-    Path(CString),
-    /// A path below the container's root.
-    InRoot(CString),
-    /// What a descriptor is open on: a file, a directory, or a mount that has no place.
-    Fd(RawFd),
-}
-
 /// A program to run, with all that execve(2) takes.
 #[derive(Debug)]
 pub struct Program {
     /// The files that are tried, in this order.
-    pub candidates: Vec<CString>,
+    pub(super) candidates: Vec<CString>,
+    /// Device and inode number of the program that this process runs: the container must never run it, or it could write
+    /// to it through `/proc/PID/exe`.
+    pub(super) own: (u64, u64),
+    /// Whether a program can be run by its descriptor and keep its name (Linux 6.14).
+    pub(super) by_descriptor: bool,
     arguments: Strings,
     environment: Strings,
 }
@@ -75,7 +69,13 @@ pub struct Program {
 impl Program {
     /// A program that is looked for at these paths.
     pub fn new(candidates: Vec<CString>, arguments: Vec<CString>, environment: Vec<CString>) -> Program {
-        Program { candidates, arguments: Strings::new(arguments), environment: Strings::new(environment) }
+        Program {
+            candidates,
+            own: super::find::own_program(),
+            by_descriptor: super::process::is_kernel_at_least(6, 14),
+            arguments: Strings::new(arguments),
+            environment: Strings::new(environment),
+        }
     }
 
     pub(super) fn argv(&self) -> *const *const c_char {
@@ -103,6 +103,7 @@ impl Strings {
 
 /// One step. Those that fail end the process; the parent is told which and why.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are the arguments of the system call that is named")]
 pub enum Step {
     /// Ends with its parent from now on (`PR_SET_PDEATHSIG`); at once where the parent is gone.
     DieWithParent,
@@ -112,8 +113,6 @@ pub enum Step {
     BecomeRoot,
     /// setns(2).
     Join { namespace: RawFd, kind: u64 },
-    /// unshare(2).
-    Unshare(u64),
     /// setsid(2).
     NewSession,
     /// Writes a text to a file of the host.
@@ -122,26 +121,22 @@ pub enum Step {
     Mount { source: Option<CString>, target: CString, kind: Option<CString>, flags: u64, data: Option<CString> },
     /// The directory at this path of the host is the root that all targets lie below.
     OpenRoot(CString),
-    /// A mount without a place becomes the root's, on this directory of the host.
-    Attach { mount: RawFd, path: CString },
     /// mount(2) on a target.
     MountAt { source: Option<CString>, target: Target, kind: CString, flags: u64, data: Option<CString> },
     /// Shows a file or directory at a target, as a mount of its own.
-    Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes },
+    Bind { source: CString, target: Target, recursive: bool, attributes: MountAttributes },
     /// Changes the mount at a target.
     SetMount { target: Target, attributes: MountAttributes },
     /// A target that can be read and not written to: a mount of itself.
     ReadOnly(Target),
     /// A target that shows nothing: an empty directory or file.
     Mask(Target),
-    /// Copies a directory's content of the image into the tmpfs that was just mounted on it: `tmpcopyup`.
+    /// A device file or fifo.
     MakeNode { target: CString, mode: u32, device: u64, owner: (u32, u32) },
     /// A symbolic link.
     MakeLink { target: CString, link: CString },
     /// A directory with those above it.
     MakeDirectory { target: CString, mode: u32 },
-    /// Runs a hook with what the parent said last as its input.
-    Hook { program: Program, timeout: Option<u32> },
     /// Opens a terminal in the root's `/dev/pts`, sends the parent its master, and makes it the streams and the controlling
     /// terminal; with `console` it is shown at `/dev/console`.
     Terminal { rows: u16, columns: u16, owner: u32, console: bool },
@@ -149,8 +144,6 @@ pub enum Step {
     Streams([RawFd; 3]),
     /// The root becomes the process's root, and nothing of the host's tree stays.
     PivotRoot { read_only: bool, propagation: u64 },
-    /// chroot(2) into the root, where the mounts are another's.
-    ChangeRoot,
     /// sethostname(2).
     HostName(CString),
     /// setdomainname(2).
@@ -161,12 +154,6 @@ pub enum Step {
     Limit { resource: u32, soft: u64, hard: u64 },
     /// umask(2).
     Umask(u32),
-    /// personality(2).
-    Personality(u64),
-    /// ioprio_set(2).
-    IoPriority(u32),
-    /// sched_setattr(2), its structure.
-    Scheduler([u8; 56]),
     /// Capabilities that can never be gained: all but these are dropped from the bounding set.
     Bounding(u64),
     /// setgroups(2), setresgid(2), setresuid(2), keeping capabilities.
@@ -181,11 +168,6 @@ pub enum Step {
     WorkingDirectory { path: CString, must: bool },
     /// Descriptors from this one on are closed when the program starts.
     CloseFrom(u32),
-    /// Looks for the program, without running it.
-    FindProgram(Program),
-    /// Tells the parent that all is prepared, closes the way to it, and waits until somebody connects to this socket; from
-    /// now on whoever that is hears of failures.
-    WaitForStart(RawFd),
     /// Stays as the first process and runs what follows in a child.
     Init,
     /// Runs the program. Nothing follows it.
@@ -211,11 +193,6 @@ impl Script {
         self.words.get(step as usize).map_or("start a process", String::as_str)
     }
 
-    /// The words of all steps, for whoever hears of failures later than the parent.
-    pub fn all_words(&self) -> &[String] {
-        &self.words
-    }
-
     /// The steps.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -231,7 +208,8 @@ unsafe impl Sync for Strings {}
 
 /// Whether a text can be part of a script: C texts hold no NUL.
 pub fn c_string(text: impl Into<Vec<u8>>) -> Result<CString, std::io::Error> {
-    CString::new(text).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidInput, "a text with a NUL byte in it"))
+    CString::new(text)
+        .map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidInput, "a text with a NUL byte in it"))
 }
 
 pub(super) fn or_null(text: &Option<CString>) -> *const c_char {

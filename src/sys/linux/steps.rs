@@ -1,16 +1,17 @@
 //! Runs the steps of a script in a new process: system calls, and nothing that allocates or locks.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::RawFd;
 
-use super::channel::{self, DETAIL_MAX, FAILED, MASTER, LISTENER, Message, READY, REACHED, WORD_MAX};
-use super::find;
-use super::init;
+use super::calls::{Outcome, check, errno, syscall};
+use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHED};
+use super::mounts_raw::{
+    AT_RECURSIVE, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, OPEN_TREE_CLOEXEC,
+    OPEN_TREE_CLONE, mount, move_mount, open_tree, set_attributes, set_attributes_of,
+};
 use super::place::{self, Place};
-use super::script::{BindSource, Make, MountAttributes, Script, Step, Target, or_null};
-
-/// What a step failed with: an errno.
-pub(super) type Outcome = Result<(), i32>;
+use super::script::{Make, MountAttributes, Program, Script, Step, Target, or_null};
+use super::{find, ids, init};
 
 /// The state of a process on its way through a script.
 pub(super) struct Walk {
@@ -18,25 +19,11 @@ pub(super) struct Walk {
     channel: RawFd,
     /// The container's root.
     root: RawFd,
-    /// What the parent said last.
-    word: [u8; WORD_MAX],
-    word_len: usize,
     /// What is told beside an errno.
     detail: [u8; DETAIL_MAX],
     detail_len: usize,
     /// Whether the working directory is the one that was asked for.
     in_directory: bool,
-}
-
-/// Calls that return -1 and set errno.
-pub(super) fn check(result: c_int) -> Result<c_int, i32> {
-    if result < 0 { Err(errno()) } else { Ok(result) }
-}
-
-#[allow(unsafe_code)]
-pub(super) fn errno() -> i32 {
-    // SAFETY: the location is this thread's own.
-    unsafe { *libc::__errno_location() }
 }
 
 /// Goes through the script and ends in the program, or in `_exit` when a step failed and the failure was told.
@@ -45,8 +32,8 @@ pub(super) fn errno() -> i32 {
 ///
 /// Called in a new process with a memory of its own, by its only thread.
 #[allow(unsafe_code)]
-pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! {
-    walk.channel = channel;
+pub(super) unsafe fn run(script: &Script, channel: RawFd) -> ! {
+    let mut walk = Walk::new(channel);
     for (number, step) in script.steps().iter().enumerate() {
         // SAFETY: as this function's own.
         if let Err(errno) = unsafe { walk.step(step) } {
@@ -67,17 +54,8 @@ pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! 
 }
 
 impl Walk {
-    /// A walk that has not begun, made before the clone: its buffers are large.
-    pub(super) fn new() -> Box<Walk> {
-        Box::new(Walk {
-            channel: -1,
-            root: -1,
-            word: [0; WORD_MAX],
-            word_len: 0,
-            detail: [0; DETAIL_MAX],
-            detail_len: 0,
-            in_directory: false,
-        })
+    fn new(channel: RawFd) -> Walk {
+        Walk { channel, root: -1, detail: [0; DETAIL_MAX], detail_len: 0, in_directory: false }
     }
 
     #[allow(unsafe_code)]
@@ -87,27 +65,20 @@ impl Walk {
             match step {
                 Step::DieWithParent => self.die_with_parent(),
                 Step::Sync(number) => self.sync(*number),
-                Step::BecomeRoot => become_root(),
+                Step::BecomeRoot => ids::become_root(),
                 Step::Join { namespace, kind } => check(libc::setns(*namespace, *kind as c_int)).map(drop),
-                Step::Unshare(flags) => check(libc::unshare(*flags as c_int)).map(drop),
                 Step::NewSession => check(libc::setsid()).map(drop),
-                Step::Write { path, text } => write_file(path, text),
+                Step::Write { path, text } => ids::write_file(path, text),
                 Step::Mount { source, target, kind, flags, data } => mount(source, target, kind, *flags, data),
                 Step::OpenRoot(path) => {
                     self.root = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
                     Ok(())
                 }
-                Step::Attach { mount, path } => {
-                    let flags = MOVE_MOUNT_F_EMPTY_PATH;
-                    move_mount(*mount, c"", libc::AT_FDCWD, path, flags)
-                }
                 Step::MountAt { source, target, kind, flags, data } => {
                     let Some(place) = self.place(target)? else { return Ok(()) };
                     check(libc::fchdir(place.fd()))?;
-                    let kind = Some(kind.clone_ref());
-                    let source = or_null(source);
-                    let done = libc::mount(source, c".".as_ptr(), kind.map_or(std::ptr::null(), CStr::as_ptr), *flags, or_null(data).cast());
-                    check(done).map(drop)
+                    let (source, data) = (or_null(source), or_null(data));
+                    check(libc::mount(source, c".".as_ptr(), kind.as_ptr(), *flags, data.cast())).map(drop)
                 }
                 Step::Bind { source, target, recursive, attributes } => {
                     self.bind(source, target, *recursive, attributes)
@@ -120,48 +91,28 @@ impl Walk {
                 Step::Mask(target) => self.mask(target),
                 Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
                 Step::MakeLink { target, link } => self.make_link(target, link),
-                Step::MakeDirectory { target, mode } => {
-                    place::make_directories(self.root, target, *mode).map(drop)
-                }
-                Step::Hook { program, timeout } => {
-                    super::hook::run(program, &self.word[..self.word_len], *timeout)
-                }
-                Step::Terminal { rows, columns, owner, console } => {
-                    self.terminal(*rows, *columns, *owner, *console)
-                }
-                Step::Streams(fds) => streams(fds),
+                Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
+                Step::Terminal { rows, columns, owner, console } => self.terminal(*rows, *columns, *owner, *console),
+                Step::Streams(fds) => ids::streams(fds),
                 Step::PivotRoot { read_only, propagation } => self.pivot(*read_only, *propagation),
-                Step::ChangeRoot => {
-                    check(libc::fchdir(self.root))?;
-                    check(libc::chroot(c".".as_ptr()))?;
-                    check(libc::chdir(c"/".as_ptr())).map(drop)
-                }
                 Step::HostName(name) => check(libc::sethostname(name.as_ptr(), name.to_bytes().len())).map(drop),
                 Step::DomainName(name) => check(libc::setdomainname(name.as_ptr(), name.to_bytes().len())).map(drop),
-                Step::LoopbackUp => loopback_up(),
-                Step::Limit { resource, soft, hard } => limit(*resource, *soft, *hard),
+                Step::LoopbackUp => ids::loopback_up(),
+                Step::Limit { resource, soft, hard } => ids::limit(*resource, *soft, *hard),
                 Step::Umask(mask) => {
                     libc::umask(*mask);
                     Ok(())
                 }
-                Step::Personality(domain) => check(libc::personality(*domain)).map(drop),
-                Step::IoPriority(priority) => {
-                    const IOPRIO_WHO_PROCESS: c_int = 1;
-                    syscall(libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, *priority)).map(drop)
-                }
-                Step::Scheduler(attributes) => {
-                    syscall(libc::syscall(libc::SYS_sched_setattr, 0, attributes.as_ptr(), 0)).map(drop)
-                }
-                Step::Bounding(kept) => bounding(*kept),
-                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups.as_deref()),
+                Step::Bounding(kept) => ids::bounding(*kept),
+                Step::Identity { uid, gid, groups } => ids::identity(*uid, *gid, groups.as_deref()),
                 Step::Capabilities { effective, permitted, inheritable, ambient } => {
-                    capabilities(*effective, *permitted, *inheritable, *ambient)
+                    ids::capabilities(*effective, *permitted, *inheritable, *ambient)
                 }
                 Step::NoNewPrivileges => check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)).map(drop),
                 Step::Filter { program, flags, notify } => {
                     let listener = super::seccomp::load(program.as_ptr(), program.len() as u16, *flags)?;
                     match *notify {
-                        true => self.tell(LISTENER, 0, listener).map(|()| drop(libc::close(listener))),
+                        true => self.tell(LISTENER, 0, listener),
                         false => Ok(()),
                     }
                 }
@@ -170,12 +121,6 @@ impl Walk {
                     const CLOSE_RANGE_CLOEXEC: u32 = 4;
                     syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, CLOSE_RANGE_CLOEXEC)).map(drop)
                 }
-                Step::FindProgram(program) => {
-                    let found = find::find(program)?;
-                    libc::close(found.fd);
-                    Ok(())
-                }
-                Step::WaitForStart(socket) => self.wait_for_start(*socket),
                 Step::Init => init::fork(),
                 Step::Execute(program) => self.execute(program),
             }
@@ -212,17 +157,15 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn sync(&mut self, number: u32) -> Outcome {
-        // SAFETY: called between clone and exec; the buffer is this walk's own.
+    unsafe fn sync(&self, number: u32) -> Outcome {
+        // SAFETY: called between clone and exec; the buffer is on this stack.
         unsafe {
             self.tell(REACHED, number, -1)?;
+            let mut byte = 0_u8;
             loop {
-                match libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) {
+                match libc::recv(self.channel, (&raw mut byte).cast(), 1, 0) {
                     0 => libc::_exit(255),
-                    len if len > 0 => {
-                        self.word_len = len as usize;
-                        return Ok(());
-                    }
+                    1.. => return Ok(()),
                     _ if errno() == libc::EINTR => {}
                     _ => libc::_exit(255),
                 }
@@ -230,45 +173,22 @@ impl Walk {
         }
     }
 
-    #[allow(unsafe_code)]
-    unsafe fn bind(
-        &self,
-        source: &BindSource,
-        target: &Target,
-        recursive: bool,
-        attributes: &MountAttributes,
-    ) -> Outcome {
+    fn bind(&self, source: &CStr, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
         let recursion = if recursive { AT_RECURSIVE } else { 0 };
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursion;
-        // SAFETY: texts of the script; descriptors that are open.
-        unsafe {
-            let tree = match source {
-                BindSource::Path(path) => open_tree(libc::AT_FDCWD, path, flags)?,
-                BindSource::Fd(fd) => open_tree(*fd, c"", flags | libc::AT_EMPTY_PATH as u32)?,
-                BindSource::InRoot(path) => {
-                    let place = place::open_at(self.root, path)?;
-                    open_tree(place.fd(), c"", flags | libc::AT_EMPTY_PATH as u32)?
-                }
-            };
-            let tree = Place::of(tree);
-            set_attributes(tree.fd(), attributes)?;
-            let Some(place) = self.place(target)? else { return Ok(()) };
-            let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-            move_mount(tree.fd(), c"", place.fd(), c"", flags)
-        }
+        let tree = Place::of(open_tree(libc::AT_FDCWD, source, flags)?);
+        set_attributes(tree.fd(), attributes)?;
+        let Some(place) = self.place(target)? else { return Ok(()) };
+        move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
     }
 
-    #[allow(unsafe_code)]
-    unsafe fn read_only(&self, target: &Target) -> Outcome {
+    fn read_only(&self, target: &Target) -> Outcome {
         let Some(place) = self.place(target)? else { return Ok(()) };
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | libc::AT_EMPTY_PATH as u32;
-        // SAFETY: descriptors that are open.
-        unsafe {
-            let tree = Place::of(open_tree(place.fd(), c"", flags)?);
-            let read_only = MountAttributes { set: MOUNT_ATTR_RDONLY, recursive: true, ..MountAttributes::default() };
-            set_attributes(tree.fd(), &read_only)?;
-            move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
-        }
+        let tree = Place::of(open_tree(place.fd(), c"", flags)?);
+        let read_only = MountAttributes { set: MOUNT_ATTR_RDONLY, recursive: true, ..MountAttributes::default() };
+        set_attributes(tree.fd(), &read_only)?;
+        move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
     }
 
     #[allow(unsafe_code)]
@@ -355,7 +275,7 @@ impl Walk {
                 let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
                 move_mount(tree.fd(), c"", target.fd(), c"", flags)?;
             }
-            streams(&[slave.fd(); 3])
+            ids::streams(&[slave.fd(); 3])
         }
     }
 
@@ -403,51 +323,16 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn wait_for_start(&mut self, socket: RawFd) -> Outcome {
-        // SAFETY: descriptors that are open.
-        unsafe {
-            self.tell(READY, 0, -1)?;
-            libc::close(self.channel);
-            self.channel = -1;
-            let connection = loop {
-                match check(libc::accept4(socket, std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC)) {
-                    Err(libc::EINTR | libc::ECONNABORTED) => {}
-                    connection => break connection?,
-                }
-            };
-            libc::close(socket);
-            self.channel = connection;
-            // Who connects sends the state that hooks read.
-            let len = libc::recv(connection, self.word.as_mut_ptr().cast(), WORD_MAX, 0);
-            self.word_len = len.max(0) as usize;
-            Ok(())
-        }
-    }
-
-    #[allow(unsafe_code)]
-    unsafe fn execute(&mut self, program: &super::script::Program) -> Outcome {
+    unsafe fn execute(&mut self, program: &Program) -> Outcome {
         // SAFETY: the program's lists end in null, and it lives until the process is another.
         unsafe {
             let found = find::find(program)?;
             let errno = find::execute(&found, program);
             if errno == libc::ENOEXEC {
-                let len = libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
+                let len = libc::pread(found.content.fd(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
                 self.detail_len = len.max(0) as usize;
             }
             Err(errno)
         }
     }
 }
-
-trait CloneRef {
-    fn clone_ref(&self) -> &CStr;
-}
-
-impl CloneRef for std::ffi::CString {
-    fn clone_ref(&self) -> &CStr {
-        self
-    }
-}
-
-#[allow(dead_code)]
-type Text = *const c_char;

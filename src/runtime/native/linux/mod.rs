@@ -1,3 +1,11 @@
 //! Native containers on Linux.
 
+mod container;
+mod image;
+mod launch;
+mod mounts;
+mod options;
+mod plan;
 mod seccomp;
+
+pub use container::{Native, enter, is_alive};

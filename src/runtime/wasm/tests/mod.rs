@@ -95,8 +95,10 @@ impl World {
         Bundle {
             terminal: None,
             name: "test".to_owned(),
-            process: self.process,
-            rootfs: Rootfs { namespace: Arc::new(Namespace::new(self.root)), processes: Arc::default() },
+            workload: Workload::Guest {
+                process: self.process,
+                rootfs: Rootfs { namespace: Arc::new(Namespace::new(self.root)), processes: Arc::default() },
+            },
             limits: self.limits,
             stdio: Stdio { stdin: self.stdin, stdout, stderr },
         }

@@ -1,0 +1,91 @@
+//! `cowbox exec`: one more process in a native container that runs.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use crate::cli::context::{Context, Failure, Outcome};
+use crate::cli::signals::{self, Foreground};
+use crate::engine::{ExecOptions, RunStdio};
+use crate::runtime::{Input, Running, Stdio};
+use crate::sys::terminal::{self, RawMode};
+
+/// Run a command in a running container
+#[derive(clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Allocate a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Set environment variables
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    env: Vec<String>,
+    /// User name or id (format: <name|uid>[:<group|gid>])
+    #[arg(short, long)]
+    user: Option<String>,
+    /// Working directory inside the container
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// Give all capabilities to the command
+    #[arg(long)]
+    privileged: bool,
+    /// The container
+    container: String,
+    /// The command, with its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl Args {
+    pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
+        let types_keys = self.tty && self.interactive && io::stdin().is_terminal();
+        if self.tty && self.interactive && !types_keys {
+            return Err(Failure::new("the input device is not a TTY"));
+        }
+        if let Some(line) = self.env.iter().find(|line| !line.contains('=') || line.starts_with('=')) {
+            return Err(Failure::new(format!("invalid environment variable: {line}")));
+        }
+        let engine = context.engine()?;
+        let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
+        let process = Foreground::default();
+        let (tty, entered, follows) = (self.tty, raw.clone(), process.clone());
+        let before_start = move || {
+            signals::forward(follows.clone(), tty);
+            if tty {
+                super::start::follow_size(follows);
+            }
+            entered.map_or(Ok(()), |raw| raw.enter())
+        };
+        let stdio = RunStdio {
+            terminal: terminal::size().unwrap_or_default(),
+            before_start: Some(Box::new(before_start)),
+            ..RunStdio::new(Stdio {
+                stdin: if self.interactive { Input::Host } else { Input::Null },
+                ..Stdio::inherit()
+            })
+        };
+        let options = ExecOptions {
+            args: self.command,
+            env: self.env,
+            working_dir: self.workdir,
+            user: self.user,
+            tty: self.tty,
+            privileged: self.privileged,
+        };
+        let running: Arc<dyn Running> = engine.exec(&self.container, &options, stdio).map_err(exec_failure)?.into();
+        // There was none before.
+        let _ = process.set(running.clone());
+        let status = running.wait();
+        drop(raw);
+        Ok(status.code)
+    }
+}
+
+/// A program that cannot run has Docker's exit codes; all else is 1.
+fn exec_failure(error: crate::engine::Error) -> Failure {
+    match error.exit_code() {
+        125 => Failure::from(error),
+        _ => Failure::of_run(error),
+    }
+}

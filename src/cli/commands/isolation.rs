@@ -1,0 +1,181 @@
+//! The options by which a native container is kept apart from the host.
+
+use std::fs;
+
+use crate::cli::context::Failure;
+use crate::cli::output::units::parse_size;
+use crate::store::IsolationRecord;
+
+/// Options that native containers alone have.
+#[derive(clap::Args)]
+pub(super) struct Isolation {
+    /// Give all capabilities and the host's devices to the container
+    #[arg(long)]
+    privileged: bool,
+    /// Add Linux capabilities
+    #[arg(long, value_name = "CAP")]
+    cap_add: Vec<String>,
+    /// Drop Linux capabilities
+    #[arg(long, value_name = "CAP")]
+    cap_drop: Vec<String>,
+    /// Security options (no-new-privileges, seccomp=unconfined, seccomp=FILE)
+    #[arg(long, value_name = "OPTION")]
+    security_opt: Vec<String>,
+    /// Kernel parameters of the container's namespaces
+    #[arg(long, value_name = "NAME=VALUE")]
+    sysctl: Vec<String>,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES")]
+    shm_size: Option<String>,
+    /// Run an init inside the container that forwards signals and reaps processes
+    #[arg(long)]
+    init: bool,
+    /// Connect the container to a network (none or host)
+    #[arg(long, visible_alias = "net", value_name = "MODE")]
+    network: Option<String>,
+    /// Publish a port: refused, as containers have no bridges
+    #[arg(short, long, value_name = "PORT")]
+    publish: Vec<String>,
+    /// Add further groups
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// Tune the host's choice of what ends when memory is out (-1000 to 1000)
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    oom_score_adj: Option<i32>,
+}
+
+impl Isolation {
+    /// The options as the engine takes them; `ulimits` are those that WASI programs do not have.
+    pub(super) fn resolve(&self, ulimits: Vec<(String, u64, u64)>) -> Result<IsolationRecord, Failure> {
+        if let Some(port) = self.publish.first() {
+            return Err(Failure::new(format!(
+                "--publish {port}: containers have no bridge to publish ports of (with --network host the program's ports \
+                 are the host's)"
+            )));
+        }
+        let mut record = IsolationRecord {
+            privileged: self.privileged,
+            cap_add: self.cap_add.clone(),
+            cap_drop: self.cap_drop.clone(),
+            sysctls: self.sysctl.iter().map(|text| pair("sysctl", text)).collect::<Result<_, _>>()?,
+            ulimits,
+            shm_size: self.shm_size.as_deref().map(parse_size).transpose()?,
+            host_network: match self.network.as_deref() {
+                None | Some("none") => false,
+                Some("host") => true,
+                Some(other) => {
+                    return Err(Failure::new(format!(
+                        "--network {other}: none and host are known, there are no bridges"
+                    )));
+                }
+            },
+            init: self.init,
+            group_add: self.group_add.clone(),
+            oom_score_adj: self.oom_score_adj,
+            ..IsolationRecord::default()
+        };
+        if let Some(score) = self.oom_score_adj.filter(|score| !(-1000..=1000).contains(score)) {
+            return Err(Failure::new(format!("invalid value {score} for --oom-score-adj: range is -1000 to 1000")));
+        }
+        for option in &self.security_opt {
+            add_security(&mut record, option)?;
+        }
+        Ok(record)
+    }
+}
+
+fn pair(flag: &str, text: &str) -> Result<(String, String), Failure> {
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| Failure::new(format!("--{flag} {text}: expected NAME=VALUE")))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn add_security(record: &mut IsolationRecord, option: &str) -> Result<(), Failure> {
+    match option.split_once(['=', ':']) {
+        None if option == "no-new-privileges" => record.no_new_privileges = true,
+        Some(("no-new-privileges", value @ ("true" | "false"))) => record.no_new_privileges = value == "true",
+        Some(("seccomp", "builtin")) => record.seccomp = None,
+        Some(("seccomp", "unconfined")) => record.seccomp = Some("unconfined".into()),
+        Some(("seccomp", file)) => {
+            let text = fs::read_to_string(file)
+                .map_err(|error| Failure::new(format!("opening seccomp profile {file}: {error}")))?;
+            record.seccomp = Some(text);
+        }
+        _ => {
+            return Err(Failure::new(format!(
+                "invalid --security-opt {option:?} (no-new-privileges and seccomp=unconfined|builtin|FILE are known)"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// `NAME=SOFT[:HARD]`; -1 is no limit.
+pub(super) fn ulimit(text: &str) -> Result<(String, u64, Option<u64>), Failure> {
+    const NAMES: &[&str] = &[
+        "as",
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    ];
+    let invalid =
+        || Failure::new(format!("invalid ulimit argument: {text} (expected NAME=SOFT[:HARD], such as nofile=1024)"));
+    let (name, numbers) = text.split_once('=').ok_or_else(invalid)?;
+    if !NAMES.contains(&name) {
+        return Err(Failure::new(format!("invalid ulimit type: {name}")));
+    }
+    let number = |text: &str| match text {
+        "-1" => Ok(u64::MAX),
+        text => text.parse().map_err(|_| invalid()),
+    };
+    let (soft, hard) = match numbers.split_once(':') {
+        Some((soft, hard)) => (number(soft)?, Some(number(hard)?)),
+        None => (number(numbers)?, None),
+    };
+    if hard.is_some_and(|hard| soft > hard) {
+        return Err(Failure::new(format!(
+            "ulimit soft limit must be less than or equal to hard limit: {soft} > {}",
+            hard.unwrap_or(0)
+        )));
+    }
+    Ok((name.to_owned(), soft, hard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_as_docker_reads_them() {
+        assert_eq!(ulimit("nofile=10:20").unwrap(), ("nofile".into(), 10, Some(20)));
+        assert_eq!(ulimit("core=-1").unwrap(), ("core".into(), u64::MAX, None));
+        for wrong in ["nofile", "nofile=", "nofile=x", "colour=1", "nofile=3:2", "nofile=1:2:3"] {
+            assert!(ulimit(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn security_options_are_known_or_refused() {
+        let mut record = IsolationRecord::default();
+        for option in ["no-new-privileges", "seccomp=unconfined", "no-new-privileges=false"] {
+            add_security(&mut record, option).unwrap();
+        }
+        assert!(!record.no_new_privileges);
+        assert_eq!(record.seccomp.as_deref(), Some("unconfined"));
+        for wrong in ["apparmor=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""] {
+            assert!(add_security(&mut record, wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Native containers as the engine sees them: prepared, running, ended, with their streams.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::image::MountedImage;
+use super::launch::{self, LaunchOptions, Launched};
+use super::plan::refuse;
+use crate::oci::runtime::Process;
+use crate::runtime::native::{NativeBundle, SeccompChoice};
+use crate::runtime::{
+    Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, Output, Result, Running,
+    Runtime, Signal, Stdio, TerminalSize, Workload,
+};
+use crate::sys::linux::process::{self, Child, WaitStatus};
+
+/// The runtime for programs of the host's own kernel.
+pub struct Native;
+
+/// A container that has not started.
+struct NativeContainer {
+    bundle: Box<NativeBundle>,
+    limits: Limits,
+    stdio: Stdio,
+    terminal: Option<TerminalSize>,
+}
+
+/// A process that was started, a container's first or one that entered it.
+struct NativeRunning {
+    process: Arc<Child>,
+    start_time: u64,
+    /// The master of its terminal.
+    master: Option<OwnedFd>,
+    timed_out: Arc<AtomicBool>,
+    end: Mutex<End>,
+    _image: Option<MountedImage>,
+}
+
+/// How it ended, and what has to be done before that is told.
+#[derive(Default)]
+struct End {
+    status: Option<ExitStatus>,
+    /// Those who pass its output on.
+    copiers: Vec<JoinHandle<()>>,
+}
+
+impl Runtime for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn create(&self, bundle: Bundle) -> Result<Box<dyn Container>> {
+        let Bundle { name, workload, limits, stdio, terminal } = bundle;
+        let Workload::Native(bundle) = workload else {
+            return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
+        };
+        Ok(Box::new(NativeContainer { bundle, limits, stdio, terminal }))
+    }
+}
+
+impl Container for NativeContainer {
+    fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
+        let NativeContainer { bundle, limits, stdio, terminal } = *self;
+        let running = run(stdio, terminal, move |options| launch::launch(&bundle, options))?;
+        if let Some(limit) = limits.wall_time {
+            running.end_after(limit)?;
+        }
+        Ok(Box::new(running))
+    }
+}
+
+/// Runs one more process in the container whose first process is `init`. `process` says whether it has a terminal.
+pub fn enter(
+    init: InitProcess,
+    process: &Process,
+    seccomp: &SeccompChoice,
+    stdio: Stdio,
+    terminal: Option<TerminalSize>,
+) -> Result<Box<dyn Running>> {
+    if !is_alive(init) {
+        return Err(refuse("the container is not running"));
+    }
+    let (process, seccomp) = (process.clone(), seccomp.clone());
+    let running = run(stdio, terminal, move |options| launch::enter(init.pid, &process, &seccomp, options))?;
+    Ok(Box::new(running))
+}
+
+/// Whether the process still runs.
+pub fn is_alive(init: InitProcess) -> bool {
+    process::start_time(init.pid).is_ok_and(|start_time| start_time == init.start_time)
+}
+
+fn run(
+    stdio: Stdio,
+    terminal: Option<TerminalSize>,
+    launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
+) -> Result<NativeRunning> {
+    let broken = |error: io::Error| refuse(format!("the container's standard streams: {error}"));
+    let mut copiers = Vec::new();
+    let mut pending = None;
+    let streams = match terminal {
+        Some(_) => {
+            pending = Some(stdio);
+            [null().map_err(broken)?, null().map_err(broken)?, null().map_err(broken)?]
+        }
+        None => [
+            input(stdio.stdin).map_err(broken)?,
+            output(stdio.stdout, &mut copiers).map_err(broken)?,
+            output(stdio.stderr, &mut copiers).map_err(broken)?,
+        ],
+    };
+    let launched = on_lasting_thread(LaunchOptions { streams, window: terminal, die_with_parent: true }, launch)?;
+    let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
+    if let (Some(master), Some(stdio)) = (&launched.master, pending) {
+        connect(master, stdio, &mut copiers).map_err(broken)?;
+    }
+    Ok(NativeRunning {
+        process: Arc::new(launched.process),
+        start_time,
+        master: launched.master,
+        timed_out: Arc::default(),
+        end: Mutex::new(End { status: None, copiers }),
+        _image: launched.image,
+    })
+}
+
+/// A process that ends with its parent ends with the thread that made it: a thread that lasts makes it. The main thread does.
+fn on_lasting_thread(
+    options: LaunchOptions,
+    launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
+) -> Result<Launched> {
+    if process::is_main_thread() {
+        return launch(options);
+    }
+    let (tell, told) = mpsc::channel();
+    let last = move || {
+        let launched = launch(options);
+        let pidfd = launched.as_ref().ok().and_then(|launched| launched.process.pidfd().try_clone().ok());
+        if tell.send(launched).is_ok()
+            && let Some(pidfd) = pidfd
+        {
+            // It cannot fail but by a descriptor of another kind.
+            let _ = process::wait_for_end(&pidfd, None);
+        }
+    };
+    std::thread::Builder::new().spawn(last).map_err(|error| refuse(format!("start a thread: {error}")))?;
+    told.recv().map_err(|_| refuse("the thread that makes the container has ended"))?
+}
+
+fn null() -> io::Result<OwnedFd> {
+    Ok(File::options().read(true).write(true).open("/dev/null")?.into())
+}
+
+fn input(input: Input) -> io::Result<OwnedFd> {
+    match input {
+        Input::Null => null(),
+        Input::Host => io::stdin().as_fd().try_clone_to_owned(),
+        Input::Reader(mut reader) => {
+            let (read, mut write) = io::pipe()?;
+            // It ends with the reader, or when nobody reads any more.
+            std::thread::Builder::new().spawn(move || drop(io::copy(&mut reader, &mut write)))?;
+            Ok(read.into())
+        }
+    }
+}
+
+fn output(output: Output, copiers: &mut Vec<JoinHandle<()>>) -> io::Result<OwnedFd> {
+    match output {
+        Output::Null => null(),
+        Output::HostStdout => io::stdout().as_fd().try_clone_to_owned(),
+        Output::HostStderr => io::stderr().as_fd().try_clone_to_owned(),
+        Output::Writer(writer) => {
+            let (read, write) = io::pipe()?;
+            copiers.push(std::thread::Builder::new().spawn(move || pass_on(read, writer))?);
+            Ok(write.into())
+        }
+    }
+}
+
+/// Passes on what is read until the end; who writes must never wait for an output that is gone.
+fn pass_on(mut from: impl Read, mut to: Box<dyn Write + Send>) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut is_open = true;
+    loop {
+        match from.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A terminal whose last process has gone fails rather than ends.
+            Ok(0) | Err(_) => return,
+            Ok(len) => is_open = is_open && to.write_all(&buffer[..len]).and_then(|()| to.flush()).is_ok(),
+        }
+    }
+}
+
+/// Connects a terminal's master with the outside.
+fn connect(master: &OwnedFd, stdio: Stdio, copiers: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
+    let shown = File::from(master.try_clone()?);
+    let to: Box<dyn Write + Send> = match stdio.stdout {
+        Output::Null => Box::new(io::sink()),
+        Output::HostStdout => Box::new(crate::sys::stdio::Stdout),
+        Output::HostStderr => Box::new(crate::sys::stdio::Stderr),
+        Output::Writer(writer) => writer,
+    };
+    copiers.push(std::thread::Builder::new().spawn(move || pass_on(shown, to))?);
+    let mut keys: Box<dyn Read + Send> = match stdio.stdin {
+        Input::Null => return Ok(()),
+        Input::Host => Box::new(File::from(io::stdin().as_fd().try_clone_to_owned()?)),
+        Input::Reader(reader) => reader,
+    };
+    let mut typed = File::from(master.try_clone()?);
+    // Nobody waits for it: it ends with the input, or with this process.
+    std::thread::Builder::new().spawn(move || drop(io::copy(&mut keys, &mut typed)))?;
+    Ok(())
+}
+
+impl NativeRunning {
+    /// Ends the process when the time is over.
+    fn end_after(&self, limit: Duration) -> Result<()> {
+        let (process, timed_out) = (self.process.clone(), self.timed_out.clone());
+        let watch = move || {
+            if !process::wait_for_end(process.pidfd(), Some(limit)).unwrap_or(true) {
+                timed_out.store(true, Ordering::SeqCst);
+                // One that has ended meanwhile needs no signal.
+                let _ = process.signal(i32::from(Signal::KILL.0));
+            }
+        };
+        std::thread::Builder::new().spawn(watch).map_err(|error| refuse(format!("start a thread: {error}")))?;
+        Ok(())
+    }
+
+    fn status(&self, ended: io::Result<WaitStatus>) -> ExitStatus {
+        let plain = |code, reason| ExitStatus { code, reason, message: None };
+        match ended {
+            _ if self.timed_out.load(Ordering::SeqCst) => ExitStatus {
+                message: Some("time limit reached".into()),
+                ..plain(128 + i32::from(Signal::KILL.0), ExitReason::TimedOut)
+            },
+            Ok(WaitStatus::Exited(code)) => plain(code, ExitReason::Exited),
+            Ok(WaitStatus::Signaled(number)) => {
+                plain(128 + number, ExitReason::Signaled(Signal(u8::try_from(number).unwrap_or(0))))
+            }
+            Err(error) => ExitStatus {
+                message: Some(format!("wait for the container's process: {error}")),
+                ..plain(125, ExitReason::Exited)
+            },
+        }
+    }
+}
+
+impl Running for NativeRunning {
+    fn wait(&self) -> ExitStatus {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = &end.status {
+            return status.clone();
+        }
+        let status = self.status(self.process.wait());
+        for copier in end.copiers.drain(..) {
+            // One that panicked has nothing more to pass on.
+            let _ = copier.join();
+        }
+        end.status.insert(status).clone()
+    }
+
+    fn try_wait(&self) -> Option<ExitStatus> {
+        // Who holds the lock waits: it has not ended.
+        let has_ended = process::wait_for_end(self.process.pidfd(), Some(Duration::ZERO)).unwrap_or(false);
+        has_ended.then(|| self.wait())
+    }
+
+    fn resize(&self, size: TerminalSize) {
+        if let Some(master) = &self.master {
+            process::set_window(master, size.rows, size.columns);
+        }
+    }
+
+    fn init(&self) -> Option<InitProcess> {
+        Some(InitProcess { pid: self.process.pid(), start_time: self.start_time })
+    }
+
+    fn kill(&self, signal: Signal) -> Result<()> {
+        self.process
+            .signal(i32::from(signal.0))
+            .map_err(|error| refuse(format!("send signal {} to the container's process: {error}", signal.0)))
+    }
+}

@@ -1,0 +1,52 @@
+//! Mounts that have no place in any directory, and taking them over from another process.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+
+/// Mounts a file system of this type with these options (`source` among them) read-only, without attaching it anywhere:
+/// fsopen(2), fsmount(2). Unlike mount(2) it takes any number of options.
+pub fn mount(kind: &str, options: &[(&str, &Path)]) -> io::Result<OwnedFd> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        fsconfig_set_string(&context, *key, *value)?;
+    }
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?)
+}
+
+/// A mount over these layers that can be written to: overlayfs.
+pub fn overlay(options: &[(&str, &Path)], flags: &[&str]) -> io::Result<OwnedFd> {
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        fsconfig_set_string(&context, *key, *value)?;
+    }
+    for flag in flags {
+        rustix::mount::fsconfig_set_flag(&context, *flag)?;
+    }
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+}
+
+/// The descriptor `fd` of another process, as one of ours: pidfd_getfd(2).
+pub fn take_over(pid: u32, fd: i32) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(pidfd_getfd(&process, fd, PidfdGetfdFlags::empty())?)
+}
+
+/// The device number of the file system that `fd` is open on, and whether it is EROFS.
+pub fn identity(fd: impl AsFd) -> io::Result<(u64, bool)> {
+    const EROFS: i64 = 0xe0f5_e1e2;
+    let stat = rustix::fs::fstat(fd.as_fd())?;
+    let kind = rustix::fs::fstatfs(fd.as_fd())?;
+    Ok((stat.st_dev, i64::from(kind.f_type) == EROFS))
+}
+
+/// A path of what `fd` is open on, for this process and those that it makes.
+pub fn path(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
