@@ -9,6 +9,8 @@ mod command {
     mod files;
     mod images;
     mod limits;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod native;
     mod shell;
     mod store;
     mod support;

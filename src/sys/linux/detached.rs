@@ -18,19 +18,6 @@ pub fn mount(kind: &str, options: &[(&str, &Path)]) -> io::Result<OwnedFd> {
     Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?)
 }
 
-/// A mount over these layers that can be written to: overlayfs.
-pub fn overlay(options: &[(&str, &Path)], flags: &[&str]) -> io::Result<OwnedFd> {
-    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in options {
-        fsconfig_set_string(&context, *key, *value)?;
-    }
-    for flag in flags {
-        rustix::mount::fsconfig_set_flag(&context, *flag)?;
-    }
-    fsconfig_create(&context)?;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
-}
-
 /// The descriptor `fd` of another process, as one of ours: pidfd_getfd(2).
 pub fn take_over(pid: u32, fd: i32) -> io::Result<OwnedFd> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
@@ -40,10 +27,10 @@ pub fn take_over(pid: u32, fd: i32) -> io::Result<OwnedFd> {
 
 /// The device number of the file system that `fd` is open on, and whether it is EROFS.
 pub fn identity(fd: impl AsFd) -> io::Result<(u64, bool)> {
-    const EROFS: i64 = 0xe0f5_e1e2;
+    const EROFS: u32 = 0xe0f5_e1e2;
     let stat = rustix::fs::fstat(fd.as_fd())?;
     let kind = rustix::fs::fstatfs(fd.as_fd())?;
-    Ok((stat.st_dev, i64::from(kind.f_type) == EROFS))
+    Ok((stat.st_dev, kind.f_type as u32 == EROFS))
 }
 
 /// A path of what `fd` is open on, for this process and those that it makes.

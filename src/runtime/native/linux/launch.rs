@@ -229,6 +229,11 @@ fn explain(script: &Script, failure: &Failure, process: &Process) -> Error {
                 None => error.hint("it is neither a program of this system nor a script with a `#!` line"),
             }
         }
+        flags::ELOOP | flags::EPERM => {
+            Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: it leads out of the container"))
+                .hint("magic links such as /proc/self/exe are not followed")
+        }
+        flags::EACCES => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: permission denied")),
         _ => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: {error}")),
     }
 }

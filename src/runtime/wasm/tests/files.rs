@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{World, wasm};
-use crate::runtime::{Output, Runtime};
+use crate::runtime::{Output, Runtime, Workload};
 use crate::vfs::{
     FileKind, GuestPath, InodeRef, MemFsOptions, Name, Namespace, NewInode, NewKind, SetAttr, Timespec, memfs,
 };
@@ -267,7 +267,8 @@ fn mount_points_are_busy() {
             (call $expect (i32.const 5) (i32.const 0) (call $path_remove_directory (i32.const 3) (i32.const 67) (i32.const 3))))"#,
     );
     let mut bundle = world.bundle(Output::Null, Output::Null);
-    let namespace = Arc::get_mut(&mut bundle.rootfs.namespace).unwrap();
+    let Workload::Guest { rootfs, .. } = &mut bundle.workload else { unreachable!("a guest was asked for") };
+    let namespace = Arc::get_mut(&mut rootfs.namespace).unwrap();
     namespace.mount(&GuestPath::new("/mnt").unwrap(), memfs(&MemFsOptions::default())).unwrap();
     assert_eq!(wasm().create(bundle).unwrap().start().unwrap().wait().code, 0);
 }

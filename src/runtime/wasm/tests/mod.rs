@@ -13,7 +13,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::{Wasm, WasmOptions};
-use crate::runtime::{Bundle, ExitStatus, Input, Limits, Output, Process, Result, Rootfs, Running, Runtime, Stdio};
+use crate::runtime::{
+    Bundle, ExitStatus, Input, Limits, Output, Process, Result, Rootfs, Running, Runtime, Stdio, Workload,
+};
 use crate::vfs::{Follow, GuestPath, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, Scope, memfs};
 
 /// All imports under their own names, a memory of one page, and `$expect`, which ends the guest with the number of what

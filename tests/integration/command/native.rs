@@ -1,0 +1,175 @@
+//! Native containers: real programs (busybox) in images, as root on Linux.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
+
+use super::support::{Cowbox, wait_for_output};
+
+/// A store with the image `box` of a static busybox; none where native containers cannot run, and then it says why.
+fn with_box() -> Option<Cowbox> {
+    let skip = |why: &str| {
+        println!("skipped: {why}");
+        None
+    };
+    let Ok(program) = fs::read("/bin/busybox") else {
+        return skip("/bin/busybox (Debian: busybox-static) is not there");
+    };
+    if program.windows(9).any(|bytes| bytes == b"ld-linux-") {
+        return skip("/bin/busybox is not static (Debian: busybox-static)");
+    }
+    let cowbox = Cowbox::empty();
+    let folder = cowbox.path("box");
+    for name in ["bin", "etc", "dev"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    fs::copy("/bin/busybox", folder.join("bin/busybox")).unwrap();
+    for name in ["sh", "cat", "echo", "false", "grep", "hostname", "id", "mount", "pwd", "sleep", "touch", "true"] {
+        symlink("busybox", folder.join("bin").join(name)).unwrap();
+    }
+    symlink("/proc/self/exe", folder.join("bin/runtime")).unwrap();
+    fs::write(folder.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nann:x:1000:1001::/home/ann:/bin/sh\n").unwrap();
+    fs::write(folder.join("etc/group"), "root:x:0:\nstaff:x:50:ann\n").unwrap();
+    let platform = format!("linux/{}", std::env::consts::ARCH);
+    cowbox.run(["import", "--platform", &platform, folder.to_str().unwrap(), "box"]).ok();
+    let probe = cowbox.run(["run", "--rm", "box", "true"]);
+    match probe.code {
+        0 => Some(cowbox),
+        _ => skip(&format!("native containers cannot run here: {}", probe.err.trim_end())),
+    }
+}
+
+fn run(cowbox: &Cowbox, options: &[&str], script: &str) -> super::support::Ended {
+    cowbox.run([&["run", "--rm"], options, &["box", "sh", "-c", script]].concat())
+}
+
+#[test]
+fn a_program_runs_in_namespaces_of_its_own() {
+    let Some(cowbox) = with_box() else { return };
+    assert_eq!(run(&cowbox, &["--hostname", "inside"], "hostname; echo $$; pwd").ok(), "inside\n1\n/\n");
+    let user = run(&cowbox, &["-u", "ann", "-w", "/work/deep"], "id; pwd").ok();
+    assert_eq!(user, "uid=1000(ann) gid=1001 groups=1001,50(staff)\n/work/deep\n");
+    cowbox.is_clean();
+}
+
+#[test]
+fn exit_codes_are_dockers() {
+    let Some(cowbox) = with_box() else { return };
+    assert_eq!(run(&cowbox, &[], "exit 7").code, 7);
+    assert_eq!(run(&cowbox, &["--init"], "kill -9 $$").code, 137);
+    assert!(cowbox.run(["run", "--rm", "box", "nosuch"]).fails(127).contains("executable file not found in $PATH"));
+    cowbox.run(["run", "--rm", "box", "/etc/passwd"]).fails(126);
+    cowbox.run(["run", "--rm", "box", "/etc"]).fails(126);
+    cowbox.run(["run", "--rm", "--user", "nobody-knows", "box", "true"]).fails(125);
+}
+
+#[test]
+fn changes_stay_in_the_container_and_are_there_again() {
+    let Some(cowbox) = with_box() else { return };
+    let script = "grep -c x /etc/passwd; echo x >> /etc/passwd; echo mine > /file";
+    assert_eq!(cowbox.run(["run", "--name", "job", "box", "sh", "-c", script]).ok(), "2\n");
+    assert_eq!(cowbox.run(["start", "-a", "job"]).ok(), "3\n");
+    assert_eq!(run(&cowbox, &[], "cat /file").code, 1);
+    cowbox.run(["rm", "job"]).ok();
+    cowbox.is_clean();
+}
+
+#[test]
+fn mounts_are_where_and_what_was_asked_for() {
+    let Some(cowbox) = with_box() else { return };
+    let shared = cowbox.path("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::write(shared.join("given"), "from the host\n").unwrap();
+    let bind = format!("{}:/mnt:ro", shared.display());
+    let script =
+        "cat /mnt/given; touch /mnt/no || echo refused; echo kept > /data/file; touch /scratch/yes /no || echo refused";
+    let options = ["-v", &bind, "-v", "vol:/data", "--tmpfs", "/scratch", "--read-only"];
+    assert_eq!(run(&cowbox, &options, script).ok(), "from the host\nrefused\nrefused\n");
+    assert_eq!(run(&cowbox, &["-v", "vol:/other"], "cat /other/file").ok(), "kept\n");
+}
+
+#[test]
+fn rights_are_dockers_default_and_can_be_changed() {
+    let Some(cowbox) = with_box() else { return };
+    let status = "grep -E 'CapEff|Seccomp:|NoNewPrivs' /proc/self/status";
+    assert_eq!(run(&cowbox, &[], status).ok(), "CapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2\n");
+    let options = ["--cap-drop", "all", "--security-opt", "no-new-privileges", "--security-opt", "seccomp=unconfined"];
+    assert_eq!(run(&cowbox, &options, status).ok(), "CapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t0\n");
+    let mount = "mount -t tmpfs none /dev/shm";
+    assert_ne!(run(&cowbox, &[], mount).code, 0);
+    assert_eq!(run(&cowbox, &["--privileged"], mount).code, 0);
+    cowbox.run(["run", "--rm", "--cap-add", "nonsense", "box", "true"]).fails(125);
+}
+
+#[test]
+fn the_hosts_own_program_cannot_be_run() {
+    let Some(cowbox) = with_box() else { return };
+    cowbox.run(["run", "--rm", "box", "/proc/self/exe", "version"]).fails(126);
+    cowbox.run(["run", "--rm", "box", "runtime", "version"]).fails(126);
+    assert_ne!(run(&cowbox, &["-w", "/proc/self/fd/10"], "true").code, 0);
+    assert_eq!(run(&cowbox, &[], "cat /proc/kcore /proc/keys | grep -c .").out, "0\n");
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_by_its_name() {
+    let Some(cowbox) = with_box() else { return };
+    for (options, word) in [
+        (&["--memory", "10m"][..], "--memory"),
+        (&["--publish", "80:80"], "--publish"),
+        (&["--network", "bridge"], "--network bridge"),
+        (&["--sysctl", "vm.swappiness=1"], "vm.swappiness"),
+        (&["--security-opt", "label=disable"], "label=disable"),
+        (&["--ulimit", "colour=1"], "colour"),
+    ] {
+        let error = run(&cowbox, options, "true").fails(125);
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn processes_enter_a_container_that_runs_and_end_with_it() {
+    let Some(cowbox) = with_box() else { return };
+    let mut command = cowbox.command(["run", "--name", "long", "box", "sh", "-c", "echo up; exec sleep 1000"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    wait_for_output(&mut child, "up\n");
+    let entered = cowbox.run(["exec", "-e", "A=b", "-u", "ann", "long", "sh", "-c", "echo $A; id; exit 3"]);
+    assert_eq!((entered.code, &*entered.out), (3, "b\nuid=1000(ann) gid=1001 groups=1001,50(staff)\n"));
+    cowbox.run(["exec", "long", "nosuch"]).fails(127);
+    cowbox.run(["rm", "long"]).fails(1);
+    // What runs the container is killed: the container goes with it.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(cowbox.run(["ps", "-a"]).ok().contains("Exited (137)"));
+    cowbox.run(["exec", "long", "true"]).fails(1);
+    cowbox.run(["rm", "long"]).ok();
+}
+
+#[test]
+fn containers_of_one_image_share_its_mount() {
+    let Some(cowbox) = with_box() else { return };
+    let mut command = cowbox.command(["run", "--rm", "--name", "first", "box", "sh", "-c", "echo up; exec sleep 1000"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    wait_for_output(&mut child, "up\n");
+    let folder = cowbox.root().join("mounts");
+    let told = || fs::read_to_string(fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path()).unwrap();
+    let before = told();
+    run(&cowbox, &[], "true").ok();
+    assert_eq!(told(), before, "the second container took the mount of the first over");
+    // Nothing that is written there is believed.
+    let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    for garbage in ["", "1 2 3 4", "x", "99999999999999999999 1 1 1", &format!("{} 1 0 0", std::process::id())] {
+        fs::write(&file, garbage).unwrap();
+        run(&cowbox, &[], "true").ok();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn an_image_for_another_machine_says_so() {
+    let Some(cowbox) = with_box() else { return };
+    let folder = cowbox.path("box");
+    let other = if std::env::consts::ARCH == "aarch64" { "amd64" } else { "arm64" };
+    cowbox.run(["import", "--platform", &format!("linux/{other}"), folder.to_str().unwrap(), "other"]).ok();
+    assert!(cowbox.run(["run", "--rm", "other", "true"]).fails(126).contains("this host is linux/"));
+}
