@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use cowbox::runtime::wasm::{Wasm, WasmOptions};
-use cowbox::runtime::{Bundle, Input, Limits, Output, Process, Rootfs, Runtime, Stdio};
+use cowbox::runtime::{Bundle, Input, Limits, Output, Process, Rootfs, Runtime, Stdio, Workload};
 use cowbox::vfs::{InodeRef, MemFsOptions, Name, Namespace, NewInode, NewKind, memfs};
 use serde_json::Value;
 
@@ -79,8 +79,10 @@ fn run(wasm: &Wasm, module: &Path) -> Result<(), String> {
     };
     let bundle = Bundle {
         name: "testsuite".to_owned(),
-        process,
-        rootfs: Rootfs { namespace: Arc::new(namespace), processes: Arc::default() },
+        workload: Workload::Guest {
+            process,
+            rootfs: Rootfs { namespace: Arc::new(namespace), processes: Arc::default() },
+        },
         limits: Limits::default(),
         stdio,
         terminal: None,
