@@ -162,11 +162,13 @@ impl Engine {
             isolation: options.isolation.clone(),
             id,
         };
-        if record.runtime != "native" && record.isolation != IsolationRecord::default() {
-            return Err(Error::invalid(format!(
-                "image {} is for {platform}: capabilities, security options, sysctls and the like need the native runtime",
-                options.image
-            )));
+        if record.runtime != "native"
+            && let Some(flag) = native_flag(&record.isolation)
+        {
+            let message = format!("{flag} is for native containers, and image {} is for {platform}", options.image);
+            return Err(
+                Error::invalid(message).hint("leave it away: a WASI program has nothing of the host to be kept from")
+            );
         }
         Ok(record)
     }
@@ -247,6 +249,27 @@ impl Engine {
     }
 }
 
+/// The first option that native containers alone have, as it is given on the command line.
+fn native_flag(isolation: &IsolationRecord) -> Option<String> {
+    let given = |flag: &str, is_given: bool| is_given.then(|| flag.to_owned());
+    let first = |flag: &str, words: &[String]| words.first().map(|word| format!("{flag} {word}"));
+    let ulimit = |(name, soft, hard): &(String, u64, u64)| match soft == hard {
+        true => format!("--ulimit {name}={soft}"),
+        false => format!("--ulimit {name}={soft}:{hard}"),
+    };
+    given("--privileged", isolation.privileged)
+        .or_else(|| first("--cap-add", &isolation.cap_add))
+        .or_else(|| first("--cap-drop", &isolation.cap_drop))
+        .or_else(|| given("--security-opt", isolation.no_new_privileges || isolation.seccomp.is_some()))
+        .or_else(|| isolation.sysctls.first().map(|(name, value)| format!("--sysctl {name}={value}")))
+        .or_else(|| isolation.ulimits.first().map(ulimit))
+        .or_else(|| given("--shm-size", isolation.shm_size.is_some()))
+        .or_else(|| given("--network host", isolation.host_network))
+        .or_else(|| given("--init", isolation.init))
+        .or_else(|| first("--group-add", &isolation.group_add))
+        .or_else(|| given("--oom-score-adj", isolation.oom_score_adj.is_some()))
+}
+
 fn bind_source(path: &PathBuf, create: bool) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).about(|| path.display().to_string())?;
     if !absolute.exists() {
@@ -314,6 +337,16 @@ mod tests {
         let asked = ["TERM=vt100".to_owned()];
         assert_eq!(environment(&image, &[], "h", true)[1], "TERM=xterm");
         assert_eq!(environment(&image, &asked, "h", true)[1], "TERM=vt100");
+    }
+
+    #[test]
+    fn options_of_native_containers_are_named() {
+        assert_eq!(native_flag(&IsolationRecord::default()), None);
+        let ulimits = vec![("core".to_owned(), 1, 2)];
+        let record = IsolationRecord { ulimits, init: true, ..IsolationRecord::default() };
+        assert_eq!(native_flag(&record).unwrap(), "--ulimit core=1:2");
+        let record = IsolationRecord { cap_add: vec!["SYS_TIME".into()], ..record };
+        assert_eq!(native_flag(&record).unwrap(), "--cap-add SYS_TIME");
     }
 
     #[test]
