@@ -306,7 +306,7 @@ fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, St
 
 /// The host's own devices, for privileged containers.
 fn host_devices() -> Result<Vec<LinuxDevice>> {
-    let devices = crate::sys::disk::devices("/dev".as_ref()).about(|| "list /dev".to_owned())?;
+    let devices = crate::sys::device::devices("/dev".as_ref()).about(|| "list /dev".to_owned())?;
     Ok(devices
         .into_iter()
         .map(|device| LinuxDevice {

@@ -1,5 +1,11 @@
 //! Device files of the host.
 
+#[cfg_attr(target_os = "linux", path = "device_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "device_other.rs")]
+mod system;
+
+pub use system::devices;
+
 /// A device file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {

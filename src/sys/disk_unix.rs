@@ -1,52 +1,10 @@
 //! The room on a disk, on Unix.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-
-use super::device::Device;
 
 /// Bytes in all and bytes that the current user may still use, of the file system that `path` lies on.
 pub fn room(path: &Path) -> io::Result<(u64, u64)> {
     let found = rustix::fs::statvfs(path)?;
     Ok((found.f_blocks.saturating_mul(found.f_frsize), found.f_bavail.saturating_mul(found.f_frsize)))
-}
-
-/// How deep folders of devices are looked into.
-const DEPTH_MAX: usize = 4;
-
-/// The device files below `folder`; those of terminals and of descriptors, which are made as they are needed, are left out.
-pub fn devices(folder: &Path) -> io::Result<Vec<Device>> {
-    let mut found = Vec::new();
-    add_devices(folder, DEPTH_MAX, &mut found)?;
-    Ok(found)
-}
-
-fn add_devices(folder: &Path, depth: usize, found: &mut Vec<Device>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Ok(meta) = entry.metadata() else { continue };
-        let is_made_up = matches!(name.to_str(), Some("pts" | "shm" | "fd" | "mqueue" | "ptmx" | "console") | None);
-        if is_made_up {
-            continue;
-        }
-        if meta.is_dir() && depth > 0 {
-            add_devices(&entry.path(), depth - 1, found)?;
-        }
-        let is_block = meta.file_type().is_block_device();
-        if is_block || meta.file_type().is_char_device() {
-            found.push(Device {
-                path: entry.path().to_string_lossy().into_owned(),
-                is_block,
-                major: rustix::fs::major(meta.rdev()),
-                minor: rustix::fs::minor(meta.rdev()),
-                mode: meta.mode() & 0o7777,
-                uid: meta.uid(),
-                gid: meta.gid(),
-            });
-        }
-    }
-    Ok(())
 }

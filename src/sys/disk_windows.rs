@@ -15,8 +15,3 @@ pub fn room(path: &Path) -> io::Result<(u64, u64)> {
     let done = unsafe { GetDiskFreeSpaceExW(name.as_ptr(), &mut free, &mut total, std::ptr::null_mut()) };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok((total, free)) }
 }
-
-/// None: there are no device files.
-pub fn devices(_: &Path) -> io::Result<Vec<super::device::Device>> {
-    Ok(Vec::new())
-}
