@@ -26,12 +26,13 @@ impl Engine {
     pub fn containers(&self) -> Result<Vec<Container>> {
         let mut containers = self.store.containers()?;
         containers.sort_by(|a, b| (&b.record.created, &b.record.id).cmp(&(&a.record.created, &a.record.id)));
-        Ok(containers)
+        Ok(containers.into_iter().map(|container| self.with_pause(container)).collect())
     }
 
     /// The container of a name, an id, or the beginning of an id.
     pub fn container(&self, key: &str) -> Result<Container> {
-        self.store.find_container(key).map_err(|error| {
+        let found = self.store.find_container(key).map(|container| self.with_pause(container));
+        found.map_err(|error| {
             let error = Error::from(error);
             match error.kind {
                 super::ErrorKind::NotFound => Error::not_found(format!("no such container: {key}"))
@@ -64,6 +65,7 @@ impl Engine {
         if lock.is_none() {
             return Err(Error::conflict(format!("container {} is in use by another process", id.short())));
         }
+        self.remove_cgroup(id)?;
         drop(lock);
         self.store.remove_container(id)?;
         if volumes {
@@ -79,7 +81,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a signal to the process that runs a container, which hands it on.
+    /// Sends a signal to the process that runs a container, which hands it on. One that is paused goes on, to take it.
     pub fn kill(&self, key: &str, signal: Signal) -> Result<()> {
         let container = self.container(key)?;
         if container.state.status != Status::Running {
@@ -92,7 +94,8 @@ impl Engine {
                 .hint("signal it through `RunningContainer::process`"));
         }
         crate::sys::process::signal(container.state.pid, signal.0)
-            .about(|| format!("signal process {}, which runs container {key}", container.state.pid))
+            .about(|| format!("signal process {}, which runs container {key}", container.state.pid))?;
+        if container.state.paused { self.unpause(key) } else { Ok(()) }
     }
 
     /// Waits until a container has ended, and returns its exit code.

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use super::error::{About, Error, ErrorKind, Result};
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
+use super::resources;
 use super::runtimes::has_runtime;
 use super::{Engine, change::set_env};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
 use crate::store::{
-    self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, Volume,
+    self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, ResourcesRecord,
+    Volume,
 };
 use crate::sys::random;
 use crate::vfs::{GuestPath, Namespace};
@@ -61,6 +63,8 @@ pub struct CreateOptions {
     pub tty: bool,
     /// What the container may use.
     pub limits: LimitsRecord,
+    /// What only the cgroup of a native container limits.
+    pub resources: ResourcesRecord,
     /// The platform the image must have.
     pub platform: Option<Platform>,
     /// How a native container is kept apart from the host.
@@ -159,11 +163,14 @@ impl Engine {
             open_stdin: options.open_stdin,
             tty: options.tty,
             limits: options.limits.clone(),
+            resources: options.resources.clone(),
             isolation: options.isolation.clone(),
             id,
         };
-        if record.runtime != "native"
-            && let Some(flag) = native_flag(&record.isolation)
+        if record.runtime == "native" {
+            resources::check(&record.limits, &record.resources)?;
+        } else if let Some(flag) =
+            native_flag(&record.isolation).or(resources::cgroup_flag(&record.resources).map(str::to_owned))
         {
             let message = format!("{flag} is for native containers, and image {} is for {platform}", options.image);
             return Err(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Engine;
 use super::error::{About, Error, Result};
+use super::resources::{cgroups_path, resources};
 use super::run::RunStdio;
 use super::user;
 use crate::oci::runtime::{
@@ -85,7 +86,6 @@ impl Engine {
         namespace: &vfs::Namespace,
         folders: &NativeFolders,
     ) -> Result<Spec> {
-        check_limits(record)?;
         let isolation = &record.isolation;
         let own = |kind| Namespace { kind, path: String::new() };
         let mut namespaces =
@@ -106,6 +106,8 @@ impl Engine {
             linux: Some(Linux {
                 namespaces,
                 sysctl: sysctls(isolation),
+                cgroups_path: cgroups_path(record),
+                resources: resources(&record.limits, &record.resources)?,
                 masked_paths: words(masked),
                 readonly_paths: words(read_only),
                 devices: if isolation.privileged { host_devices()? } else { Vec::new() },
@@ -203,6 +205,10 @@ impl Engine {
         }
         let init = container.state.init.filter(|_| container.state.status == Status::Running);
         let init = init.ok_or_else(|| Error::conflict(format!("container {key} is not running")))?;
+        if container.state.paused {
+            return Err(Error::conflict(format!("container {key} is paused"))
+                .hint(format!("let it go on first: `cowbox unpause {key}`")));
+        }
         let image = self.store.image(&record.manifest)?;
         let namespace = vfs::Namespace::new(self.store.tree(&image.config.view.rootfs.diff_ids)?);
         let mut env = record.env.clone();
@@ -226,7 +232,8 @@ impl Engine {
         }
         let terminal = options.tty.then_some(stdio.terminal);
         let init = InitProcess { pid: init.pid, start_time: init.start_time };
-        Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal)?)
+        let cgroup = self.cgroup(&record.id)?;
+        Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal, cgroup.as_ref())?)
     }
 }
 
@@ -243,24 +250,6 @@ fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount
 fn text(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| Error::invalid(format!("{}: not UTF-8", path.display())))?;
     Ok(text.to_owned())
-}
-
-/// Limits that take control groups: they are refused rather than ignored.
-fn check_limits(record: &ContainerRecord) -> Result<()> {
-    let limits = &record.limits;
-    let asked = [
-        ("--memory", limits.memory.is_some()),
-        ("--cpus", limits.cpus.is_some()),
-        ("--pids-limit", limits.processes.is_some()),
-        ("--cpu-time", limits.cpu_time.is_some()),
-        ("--disk", limits.disk.is_some()),
-        ("--output-limit", limits.output.is_some()),
-    ];
-    match asked.iter().find(|(_, is_asked)| *is_asked) {
-        Some((flag, _)) => Err(Error::invalid(format!("{flag} cannot be kept by the native runtime"))
-            .hint("it makes no control groups: leave the flag away, or start cowbox in a group that has the limit")),
-        None => Ok(()),
-    }
 }
 
 fn seccomp(isolation: &IsolationRecord) -> Result<SeccompChoice> {

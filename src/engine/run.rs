@@ -92,18 +92,21 @@ impl RunningContainer<'_> {
             ..self.state
         };
         drop(self.running);
+        let removed = self.engine.remove_cgroup(&self.record.id);
         if self.record.auto_remove {
             match self.files.upper.map(Arc::try_unwrap) {
                 Some(Ok(upper)) => upper.discard(),
                 shared => drop(shared),
             }
             drop((self.files.volumes, self.lock));
+            removed?;
             self.engine.remove_stored(&self.record)?;
             return Ok(status);
         }
         let flushed = self.files.flush();
         self.engine.store.set_container_state(&self.record.id, &state)?;
         drop((self.files, self.lock));
+        removed?;
         flushed.about(|| format!("save the files of container {}", self.record.id.short()))?;
         Ok(status)
     }
@@ -173,6 +176,7 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
+        self.remove_cgroup(&record.id)?;
         let (running, files) = if record.runtime == "native" {
             let bundle = self.native_bundle(record)?;
             (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio)?, Files::default())
@@ -181,6 +185,9 @@ impl Engine {
             let (rootfs, volumes) = self.rootfs(record, &upper)?;
             (self.start_process(record, rootfs, stdio)?, Files { upper: Some(upper), volumes })
         };
+        if let Some(cgroup) = running.cgroup() {
+            self.store.set_cgroup(&record.id, &cgroup)?;
+        }
         let init = running.init().map(|init| InitRecord { pid: init.pid, start_time: init.start_time });
         let state = ContainerState { init, ..state };
         self.store.set_container_state(&record.id, &state)?;

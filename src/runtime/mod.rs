@@ -45,6 +45,11 @@ pub trait Running: Send + Sync {
         None
     }
 
+    /// The cgroups that were made for a container. They outlive it: [`native::clean_up`] removes them.
+    fn cgroup(&self) -> Option<native::CgroupRecord> {
+        None
+    }
+
     /// Delivers a signal. Every signal whose default action is to end the process ends it, blocked or spinning.
     fn kill(&self, signal: Signal) -> Result<()>;
 }

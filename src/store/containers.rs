@@ -13,7 +13,7 @@ use super::Store;
 use super::error::{Context, Error, Result};
 use super::layout::{escape, unescape};
 use super::lock::{self, Lock};
-use super::native::IsolationRecord;
+use super::native::{IsolationRecord, ResourcesRecord};
 use crate::oci::{Digest, hex};
 use crate::sys::random;
 
@@ -103,6 +103,9 @@ pub struct ContainerRecord {
     /// What it may use.
     #[serde(default)]
     pub limits: LimitsRecord,
+    /// What only the cgroup of a native container limits.
+    #[serde(default)]
+    pub resources: ResourcesRecord,
     /// How a native container is kept apart from the host.
     #[serde(default)]
     pub isolation: IsolationRecord,
@@ -196,6 +199,9 @@ pub enum Status {
 pub struct ContainerState {
     /// What became of it.
     pub status: Status,
+    /// Whether its processes are stopped meanwhile. The kernel knows that: it is never stored.
+    #[serde(skip)]
+    pub paused: bool,
     /// The host's process that runs it.
     #[serde(default)]
     pub pid: u32,
@@ -243,7 +249,7 @@ pub struct StoredContainer {
 const KILLED: i32 = 137;
 
 impl Store {
-    fn container_folder(&self, id: &ContainerId) -> PathBuf {
+    pub(super) fn container_folder(&self, id: &ContainerId) -> PathBuf {
         self.layout.containers().join(id.as_str())
     }
 
@@ -301,7 +307,7 @@ impl Store {
     }
 
     /// Writes a file of a container's folder; readers see the old content or the new.
-    fn write_json(&self, folder: &std::path::Path, file: &str, value: &impl Serialize) -> Result<()> {
+    pub(super) fn write_json(&self, folder: &std::path::Path, file: &str, value: &impl Serialize) -> Result<()> {
         let path = folder.join(file);
         let bytes = serde_json::to_vec(value).expect("records serialise");
         let temporary = folder.join(format!("{file}.new"));

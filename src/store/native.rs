@@ -13,6 +13,9 @@ use super::layers::tree_name;
 use crate::erofs;
 use crate::oci::DiffId;
 
+/// The file of a container's folder that says where its cgroups are.
+const CGROUP_FILE: &str = "cgroup.json";
+
 /// How a native container is kept apart from the host, where it differs from what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,6 +44,51 @@ pub struct IsolationRecord {
     pub group_add: Vec<String>,
     /// How soon it is chosen when memory is out.
     pub oom_score_adj: Option<i32>,
+}
+
+/// What a native container may use, beside its [`LimitsRecord`](super::LimitsRecord). Zero or nothing is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourcesRecord {
+    /// Bytes of memory that it keeps when the host has little.
+    pub memory_reservation: u64,
+    /// Bytes of memory and swap together; -1 is no limit.
+    pub memory_swap: i64,
+    /// How readily memory is swapped out, 0 to 100.
+    pub memory_swappiness: Option<u8>,
+    /// Whether processes wait rather than end when memory is out.
+    pub oom_kill_disable: bool,
+    /// The weight of CPU time among others.
+    pub cpu_shares: u64,
+    /// Microseconds of a period of CPU time.
+    pub cpu_period: u64,
+    /// Microseconds of CPU time in each period.
+    pub cpu_quota: i64,
+    /// The CPUs, such as `0-3,7`.
+    pub cpuset_cpus: String,
+    /// The memory nodes.
+    pub cpuset_mems: String,
+    /// The weight of block I/O among others.
+    pub blkio_weight: u16,
+    /// Bytes read a second.
+    pub device_read_bps: Vec<RateRecord>,
+    /// Bytes written a second.
+    pub device_write_bps: Vec<RateRecord>,
+    /// Reads a second.
+    pub device_read_iops: Vec<RateRecord>,
+    /// Writes a second.
+    pub device_write_iops: Vec<RateRecord>,
+    /// The cgroup that the container's lies in; empty for ours.
+    pub cgroup_parent: String,
+}
+
+/// A limit of one block device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateRecord {
+    /// Its file.
+    pub device: PathBuf,
+    /// How much in each second.
+    pub rate: u64,
 }
 
 /// The folders of one native container.
@@ -81,6 +129,35 @@ impl Store {
             fs::create_dir_all(folder).context("create", folder)?;
         }
         Ok(folders)
+    }
+
+    /// What finds the cgroups of a native container again (see [`Store::set_cgroup`]); none where it has none. What cannot be
+    /// read is an error.
+    pub fn cgroup(&self, id: &ContainerId) -> Result<Option<serde_json::Value>> {
+        let path = self.cgroup_path(id);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| Error::damaged(format!("the cgroups of container {}", id.short()), error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("read", &path),
+        }
+    }
+
+    /// Writes down what finds the cgroups of a native container again. It stays until they are removed, whatever becomes of
+    /// the container's process.
+    pub fn set_cgroup(&self, id: &ContainerId, cgroup: &impl Serialize) -> Result<()> {
+        self.write_json(&self.container_folder(id), CGROUP_FILE, cgroup)
+    }
+
+    /// Forgets the cgroups of a container, which were removed.
+    pub fn forget_cgroup(&self, id: &ContainerId) -> Result<()> {
+        let path = self.cgroup_path(id);
+        fs::remove_file(&path).context("remove", &path)
+    }
+
+    fn cgroup_path(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join(CGROUP_FILE)
     }
 
     /// The files of the image of these layers. The tree is made where it is missing.

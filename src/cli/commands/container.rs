@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{commit, cp, create, diff, export, inspect, kill, logs, ps, rm, run, start, stop, system, wait};
+use super::{commit, cp, create, diff, export, inspect, kill, logs, pause, ps, rm, run, start, stop, system, wait};
 use crate::cli::context::{Context, Outcome};
 
 /// A command on containers.
@@ -21,6 +21,10 @@ pub(in crate::cli) enum Command {
     Stop(stop::Args),
     /// Send a signal to one or more running containers
     Kill(kill::Args),
+    /// Pause all processes within one or more containers
+    Pause(pause::Pause),
+    /// Unpause all processes within one or more containers
+    Unpause(pause::Unpause),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
     /// Fetch the logs of a container
@@ -55,6 +59,8 @@ impl Command {
             Command::Start(args) => args.run(context),
             Command::Stop(args) => args.run(context),
             Command::Kill(args) => args.run(context),
+            Command::Pause(args) => args.run(context),
+            Command::Unpause(args) => args.run(context),
             Command::Wait(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Inspect(args) => args.of_kind("container").run(context),

@@ -18,7 +18,9 @@ mod isolation;
 mod kill;
 mod load;
 mod logs;
+mod pause;
 mod ps;
+mod resources;
 mod rm;
 mod rmi;
 mod run;
@@ -50,6 +52,10 @@ pub(super) enum Command {
     Kill(kill::Args),
     /// Run a command in a running container
     Exec(exec::Args),
+    /// Pause all processes within one or more containers
+    Pause(pause::Pause),
+    /// Unpause all processes within one or more containers
+    Unpause(pause::Unpause),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
     /// List containers
@@ -111,6 +117,8 @@ impl Command {
             Command::Stop(args) => args.run(context),
             Command::Kill(args) => args.run(context),
             Command::Exec(args) => args.run(context),
+            Command::Pause(args) => args.run(context),
+            Command::Unpause(args) => args.run(context),
             Command::Wait(args) => args.run(context),
             Command::Ps(args) => args.run(context),
             Command::Logs(args) => args.run(context),

@@ -1,7 +1,7 @@
 //! Native containers where there are none: on systems that are not Linux, and in builds without them.
 
-use crate::oci::runtime::Process;
-use crate::runtime::native::SeccompChoice;
+use crate::oci::runtime::{Process, Resources};
+use crate::runtime::native::{CgroupRecord, SeccompChoice};
 use crate::runtime::{Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Stdio, TerminalSize};
 
 /// The runtime that is not there.
@@ -28,6 +28,7 @@ pub fn enter(
     _: &SeccompChoice,
     _: Stdio,
     _: Option<TerminalSize>,
+    _: Option<&CgroupRecord>,
 ) -> Result<Box<dyn Running>> {
     Err(absent())
 }
@@ -35,4 +36,34 @@ pub fn enter(
 /// Never.
 pub fn is_alive(_: InitProcess) -> bool {
     false
+}
+
+/// An error.
+pub fn pausable(_: Option<CgroupRecord>, _: &str) -> Result<CgroupRecord> {
+    Err(absent())
+}
+
+/// An error.
+pub fn pause(_: InitProcess, _: &CgroupRecord) -> Result<()> {
+    Err(absent())
+}
+
+/// An error.
+pub fn unpause(_: &CgroupRecord) -> Result<()> {
+    Err(absent())
+}
+
+/// Never.
+pub fn is_paused(_: &CgroupRecord) -> bool {
+    false
+}
+
+/// An error.
+pub fn update(_: &CgroupRecord, _: &Resources) -> Result<()> {
+    Err(absent())
+}
+
+/// Nothing: there is none.
+pub fn clean_up(_: &CgroupRecord) -> Result<()> {
+    Ok(())
 }

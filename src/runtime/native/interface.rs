@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::oci::runtime::{Seccomp, Spec};
 
 /// All that the kernel is asked to make one native container of.
@@ -74,4 +76,25 @@ pub enum SeccompChoice {
     Default,
     /// One of its own.
     Profile(Box<Seccomp>),
+}
+
+/// Where the cgroups of a container are: what others find them by, also after the end of whoever made them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CgroupRecord {
+    /// Those of v1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub v1: Vec<V1Cgroup>,
+    /// The directory of the one of v2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unified: Option<PathBuf>,
+}
+
+/// A cgroup in one hierarchy of v1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct V1Cgroup {
+    /// The controllers of the hierarchy.
+    pub controllers: Vec<String>,
+    /// The directory.
+    pub path: PathBuf,
 }

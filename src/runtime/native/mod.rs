@@ -11,5 +11,5 @@ mod interface;
 mod system;
 
 pub use capabilities::CapSet;
-pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};
-pub use system::{Native, enter, is_alive};
+pub use interface::{CgroupRecord, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice, V1Cgroup};
+pub use system::{Native, clean_up, enter, is_alive, is_paused, pausable, pause, unpause, update};

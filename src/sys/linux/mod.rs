@@ -1,6 +1,8 @@
 //! What only Linux has: namespaces, mounts, processes that enter them.
 
 mod calls;
+pub mod cgroup;
+pub mod cgroup_device;
 pub mod channel;
 pub mod clone;
 pub mod detached;

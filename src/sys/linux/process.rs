@@ -114,6 +114,35 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
     fields.nth(18).and_then(|field| field.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// The processes of the pid namespace whose first is `init`, and of namespaces below it: those that are in it, and what comes
+/// from them.
+pub fn members(init: u32) -> io::Result<Vec<u32>> {
+    let own = namespace(init, "pid")?;
+    let mut others = Vec::new();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        match namespace(pid, "pid") {
+            Ok(namespace) if namespace == own => found.push(pid),
+            Ok(_) => others.extend(parent(pid).map(|parent| (pid, parent))),
+            // It has ended, or is one of the kernel's own.
+            Err(_) => {}
+        }
+    }
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        next += 1;
+        found.extend(others.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+    }
+    Ok(found)
+}
+
+/// The parent of a process that is there.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
 /// A namespace of a process, by its file in `/proc/PID/ns`.
 pub fn open_namespace(pid: u32, file: &str) -> io::Result<OwnedFd> {
     Ok(File::open(format!("/proc/{pid}/ns/{file}"))?.into())

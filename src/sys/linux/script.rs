@@ -111,6 +111,8 @@ pub enum Step {
     Sync(u32),
     /// Becomes root of its user namespace.
     BecomeRoot,
+    /// unshare(2).
+    NewNamespaces(u64),
     /// setns(2).
     Join { namespace: RawFd, kind: u64 },
     /// setsid(2).

@@ -66,6 +66,7 @@ impl Walk {
                 Step::DieWithParent => self.die_with_parent(),
                 Step::Sync(number) => self.sync(*number),
                 Step::BecomeRoot => ids::become_root(),
+                Step::NewNamespaces(kinds) => check(libc::unshare(*kinds as c_int)).map(drop),
                 Step::Join { namespace, kind } => check(libc::setns(*namespace, *kind as c_int)).map(drop),
                 Step::NewSession => check(libc::setsid()).map(drop),
                 Step::Write { path, text } => ids::write_file(path, text),

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::cgroup::Cgroup;
 use super::image::MountedImage;
 use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
 use crate::oci::runtime::Process;
-use crate::runtime::native::{NativeBundle, SeccompChoice};
+use crate::runtime::native::{CgroupRecord, NativeBundle, SeccompChoice};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, Output, Result, Running,
     Runtime, Signal, Stdio, TerminalSize, Workload,
@@ -38,6 +39,7 @@ struct NativeRunning {
     master: Option<OwnedFd>,
     timed_out: Arc<AtomicBool>,
     end: Mutex<End>,
+    cgroup: Option<Cgroup>,
     _image: Option<MountedImage>,
 }
 
@@ -74,19 +76,23 @@ impl Container for NativeContainer {
     }
 }
 
-/// Runs one more process in the container whose first process is `init`. `process` says whether it has a terminal.
+/// Runs one more process in the container whose first process is `init`, and in its cgroup. `process` says whether it has a
+/// terminal.
 pub fn enter(
     init: InitProcess,
     process: &Process,
     seccomp: &SeccompChoice,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
+    cgroup: Option<&CgroupRecord>,
 ) -> Result<Box<dyn Running>> {
     if !is_alive(init) {
         return Err(refuse("the container is not running"));
     }
     let (process, seccomp) = (process.clone(), seccomp.clone());
-    let running = run(stdio, terminal, move |options| launch::enter(init.pid, &process, &seccomp, options))?;
+    let cgroup = cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
+    let launch = move |options: LaunchOptions| launch::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
+    let running = run(stdio, terminal, launch)?;
     Ok(Box::new(running))
 }
 
@@ -125,6 +131,7 @@ fn run(
         master: launched.master,
         timed_out: Arc::default(),
         end: Mutex::new(End { status: None, copiers }),
+        cgroup: launched.cgroup,
         _image: launched.image,
     })
 }
@@ -234,11 +241,18 @@ impl NativeRunning {
 
     fn status(&self, ended: io::Result<WaitStatus>) -> ExitStatus {
         let plain = |code, reason| ExitStatus { code, reason, message: None };
+        let killed = 128 + i32::from(Signal::KILL.0);
+        let is_killed = matches!(ended, Ok(WaitStatus::Signaled(9)))
+            // A shell or an init passes on how its child ended.
+            || matches!(ended, Ok(WaitStatus::Exited(code)) if code == killed);
+        let is_out_of_memory = || self.cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kills() > 0);
         match ended {
-            _ if self.timed_out.load(Ordering::SeqCst) => ExitStatus {
-                message: Some("time limit reached".into()),
-                ..plain(128 + i32::from(Signal::KILL.0), ExitReason::TimedOut)
-            },
+            _ if self.timed_out.load(Ordering::SeqCst) => {
+                ExitStatus { message: Some("time limit reached".into()), ..plain(killed, ExitReason::TimedOut) }
+            }
+            _ if is_killed && is_out_of_memory() => {
+                ExitStatus { message: Some("memory limit reached".into()), ..plain(killed, ExitReason::OutOfMemory) }
+            }
             Ok(WaitStatus::Exited(code)) => plain(code, ExitReason::Exited),
             Ok(WaitStatus::Signaled(number)) => {
                 plain(128 + number, ExitReason::Signaled(Signal(u8::try_from(number).unwrap_or(0))))
@@ -279,6 +293,10 @@ impl Running for NativeRunning {
 
     fn init(&self) -> Option<InitProcess> {
         Some(InitProcess { pid: self.process.pid(), start_time: self.start_time })
+    }
+
+    fn cgroup(&self) -> Option<CgroupRecord> {
+        self.cgroup.as_ref().map(Cgroup::to_record)
     }
 
     fn kill(&self, signal: Signal) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use super::cgroup::{Begun, Cgroup, CgroupRequest};
 use super::image::MountedImage;
 use super::plan::{self, PREPARED, Surroundings, namespace_flag, refuse};
 use super::seccomp;
@@ -31,6 +32,8 @@ pub(super) struct Launched {
     pub(super) master: Option<OwnedFd>,
     /// Kept while the process runs, so that others find it.
     pub(super) image: Option<MountedImage>,
+    /// Its cgroup. Who ends the container's bookkeeping removes it.
+    pub(super) cgroup: Option<Cgroup>,
 }
 
 /// Makes the container and starts its program.
@@ -45,6 +48,15 @@ pub(super) fn launch(bundle: &NativeBundle, options: LaunchOptions) -> Result<La
         NativeRoot::Directory => None,
     };
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
+    let linux = spec.linux.clone().unwrap_or_default();
+    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always: false };
+    let cgroup = Begun(Cgroup::create(&request).map_err(refuse)?);
+    let mut namespaces =
+        linux.namespaces.iter().map(|namespace| namespace_flag(namespace.kind)).fold(0, |all, flag| all | flag);
+    // A cgroup namespace begins where its first process is: not before that is where it belongs.
+    let is_added = cgroup.0.as_ref().is_some_and(Cgroup::is_to_add);
+    let late = if is_added { namespaces & namespace_flag(NamespaceKind::Cgroup) } else { 0 };
+    namespaces &= !late;
     let with = Surroundings {
         image: image.as_ref(),
         streams: &options.streams,
@@ -52,28 +64,36 @@ pub(super) fn launch(bundle: &NativeBundle, options: LaunchOptions) -> Result<La
         filter: filter(bundle, process)?,
         init: bundle.init,
         die_with_parent: options.die_with_parent,
+        late_namespaces: late,
     };
     let script = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
-    let linux = spec.linux.clone().unwrap_or_default();
-    let namespaces =
-        linux.namespaces.iter().map(|namespace| namespace_flag(namespace.kind)).fold(0, |all, flag| all | flag);
-    let spawn = Spawn { script: &script, namespaces, cgroup: None, pid_namespace: None };
+    let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
+    let spawn = Spawn { script: &script, namespaces, cgroup: directory, pid_namespace: None };
     let (child, channel) =
         clone::spawn(&spawn).map_err(|error| refuse(format!("make the container's process: {error}")))?;
     let maps = |maps: &[crate::oci::runtime::IdMapping]| {
         maps.iter().map(|map| (map.container_id, map.host_id, map.size)).collect::<Vec<_>>()
     };
-    let prepare = |pid| match linux.uid_mappings.is_empty() {
-        true => Ok(()),
-        false => clone::write_id_maps(pid, &maps(&linux.uid_mappings), &maps(&linux.gid_mappings))
-            .map_err(|error| refuse(format!("map the users of the container: {error}"))),
+    let prepare = |pid| {
+        cgroup.0.as_ref().map_or(Ok(()), |cgroup| cgroup.add(pid)).map_err(refuse)?;
+        match linux.uid_mappings.is_empty() {
+            true => Ok(()),
+            false => clone::write_id_maps(pid, &maps(&linux.uid_mappings), &maps(&linux.gid_mappings))
+                .map_err(|error| refuse(format!("map the users of the container: {error}"))),
+        }
     };
     let master = follow(&script, &channel, &child, process, prepare)?;
-    Ok(Launched { process: child, master, image })
+    Ok(Launched { process: child, master, image, cgroup: cgroup.keep() })
 }
 
-/// Runs one more process in the container of process `pid`.
-pub(super) fn enter(pid: u32, process: &Process, filter: &SeccompChoice, options: LaunchOptions) -> Result<Launched> {
+/// Runs one more process in the container of process `pid`, and in its cgroup.
+pub(super) fn enter(
+    pid: u32,
+    process: &Process,
+    filter: &SeccompChoice,
+    cgroup: Option<&Cgroup>,
+    options: LaunchOptions,
+) -> Result<Launched> {
     let filter = match filter {
         SeccompChoice::Unconfined => None,
         SeccompChoice::Default => Some(seccomp::default_filter(bounding(process)?).map_err(refuse)?),
@@ -108,6 +128,9 @@ pub(super) fn enter(pid: u32, process: &Process, filter: &SeccompChoice, options
     if options.die_with_parent {
         script.push(Step::DieWithParent, "tie the process to this one");
     }
+    if cgroup.is_some_and(Cgroup::is_to_add) {
+        script.push(Step::Sync(PREPARED), "wait for the parent");
+    }
     script
         .push(Step::Join { namespace: pidfd.as_raw_fd(), kind: join }, format!("join the namespaces of process {pid}"));
     if join & flags::CLONE_NEWUSER as u64 != 0 {
@@ -123,12 +146,17 @@ pub(super) fn enter(pid: u32, process: &Process, filter: &SeccompChoice, options
         script.push(Step::Streams(options.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
     }
     plan::push_process(&mut script, process, filter, false)?;
-    let spawn =
-        Spawn { script: &script, namespaces: 0, cgroup: None, pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd) };
+    let spawn = Spawn {
+        script: &script,
+        namespaces: 0,
+        cgroup: cgroup.and_then(Cgroup::clone_fd),
+        pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+    };
     let (child, channel) =
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
-    let master = follow(&script, &channel, &child, process, |_| Ok(()))?;
-    Ok(Launched { process: child, master, image: None })
+    let join = |pid| cgroup.map_or(Ok(()), |cgroup| cgroup.add(pid)).map_err(refuse);
+    let master = follow(&script, &channel, &child, process, join)?;
+    Ok(Launched { process: child, master, image: None, cgroup: None })
 }
 
 fn namespace_file(kind: NamespaceKind) -> &'static str {

@@ -24,6 +24,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) filter: Option<Filter>,
     pub(super) init: bool,
     pub(super) die_with_parent: bool,
+    /// Namespaces that are made once the process is where it belongs.
+    pub(super) late_namespaces: u64,
 }
 
 pub(super) fn refuse(message: impl Into<String>) -> Error {
@@ -59,6 +61,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         script.push(Step::DieWithParent, "tie the container to this process");
     }
     script.push(Step::Sync(PREPARED), "wait for the parent");
+    if with.late_namespaces != 0 {
+        script.push(Step::NewNamespaces(with.late_namespaces), "make a cgroup namespace");
+    }
     if is_new(NamespaceKind::User) {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }

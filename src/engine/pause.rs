@@ -1,0 +1,68 @@
+//! The cgroups of native containers that are there: stopping their processes for a while, and removing what is left.
+
+use super::error::{Error, Result};
+use super::resources::cgroups_path;
+use super::{Container, Engine};
+use crate::runtime::InitProcess;
+use crate::runtime::native::{self, CgroupRecord};
+use crate::store::{self, ContainerId, Status};
+
+impl Engine {
+    /// Stops all processes of a native container that runs, until [`Engine::unpause`].
+    pub fn pause(&self, key: &str) -> Result<()> {
+        let container = self.container(key)?;
+        if container.record.runtime != "native" {
+            return Err(Error::invalid(format!("container {key} is one of WASI programs: it cannot be paused"))
+                .hint(format!("end it with `cowbox stop {key}`")));
+        }
+        let init = container.state.init.filter(|_| container.state.status == Status::Running);
+        let init = init.ok_or_else(|| Error::conflict(format!("container {key} is not running")))?;
+        if container.state.paused {
+            return Err(Error::conflict(format!("container {key} is already paused")));
+        }
+        let id = &container.record.id;
+        let known = self.cgroup(id)?;
+        let cgroup = native::pausable(known.clone(), &cgroups_path(&container.record))?;
+        if known.as_ref() != Some(&cgroup) {
+            self.store.set_cgroup(id, &cgroup)?;
+        }
+        native::pause(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup)?;
+        Ok(())
+    }
+
+    /// Lets the processes of a container go on.
+    pub fn unpause(&self, key: &str) -> Result<()> {
+        let container = self.container(key)?;
+        match self.cgroup(&container.record.id)?.filter(|_| container.state.paused) {
+            Some(cgroup) => Ok(native::unpause(&cgroup)?),
+            None => Err(Error::conflict(format!("container {key} is not paused"))),
+        }
+    }
+
+    /// The container with the word on whether it is paused, which the kernel has.
+    pub(super) fn with_pause(&self, mut container: Container) -> Container {
+        if container.state.status == Status::Running && container.record.runtime == "native" {
+            let cgroup = self.cgroup(&container.record.id).ok().flatten();
+            container.state.paused = cgroup.is_some_and(|cgroup| native::is_paused(&cgroup));
+        }
+        container
+    }
+
+    /// Where the cgroups of a container are.
+    pub(super) fn cgroup(&self, id: &ContainerId) -> Result<Option<CgroupRecord>> {
+        let read = |value| {
+            serde_json::from_value(value).map_err(|error| {
+                store::Error::damaged(format!("the cgroups of container {}", id.short()), error).into()
+            })
+        };
+        self.store.cgroup(id)?.map(read).transpose()
+    }
+
+    /// Removes the cgroups of a container that does not run, with what is still in them: also those that were left when the
+    /// process that ran it was killed.
+    pub(super) fn remove_cgroup(&self, id: &ContainerId) -> Result<()> {
+        let Some(cgroup) = self.cgroup(id)? else { return Ok(()) };
+        native::clean_up(&cgroup)?;
+        Ok(self.store.forget_cgroup(id)?)
+    }
+}
