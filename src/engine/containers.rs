@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::error::{About, Error, Result};
-use crate::runtime::Signal;
+use crate::runtime::native::is_alive;
+use crate::runtime::{InitProcess, Signal};
 use crate::store::{ContainerRecord, Status, StoredContainer};
 use crate::vfs::{Change, ChangeKind, GuestPath, Upper};
 
@@ -81,7 +82,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a signal to the process that runs a container, which hands it on. One that is paused goes on, to take it.
+    /// Sends a signal to the process that runs a container, which hands it on; what no process can hand on goes to a native
+    /// container's first process itself. One that is paused goes on, to take it.
     pub fn kill(&self, key: &str, signal: Signal) -> Result<()> {
         let container = self.container(key)?;
         if container.state.status != Status::Running {
@@ -93,8 +95,12 @@ impl Engine {
             return Err(Error::conflict(format!("container {key} runs in this process"))
                 .hint("signal it through `RunningContainer::process`"));
         }
-        crate::sys::process::signal(container.state.pid, signal.0)
-            .about(|| format!("signal process {}, which runs container {key}", container.state.pid))?;
+        let init = container.state.init.map(|init| InitProcess { pid: init.pid, start_time: init.start_time });
+        let pid = match init.filter(|init| signal == Signal::KILL && is_alive(*init)) {
+            Some(init) => init.pid,
+            None => container.state.pid,
+        };
+        crate::sys::process::signal(pid, signal.0).about(|| format!("signal process {pid} of container {key}"))?;
         if container.state.paused { self.unpause(key) } else { Ok(()) }
     }
 

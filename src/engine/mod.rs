@@ -13,6 +13,7 @@
 //! ```
 
 mod builtin;
+mod cgroups;
 mod change;
 mod commit;
 mod containers;
@@ -26,7 +27,6 @@ mod logs;
 mod mounts;
 mod names;
 mod native;
-mod pause;
 mod resources;
 mod rootfs;
 mod run;

@@ -185,9 +185,6 @@ impl Engine {
             let (rootfs, volumes) = self.rootfs(record, &upper)?;
             (self.start_process(record, rootfs, stdio)?, Files { upper: Some(upper), volumes })
         };
-        if let Some(cgroup) = running.cgroup() {
-            self.store.set_cgroup(&record.id, &cgroup)?;
-        }
         let init = running.init().map(|init| InitRecord { pid: init.pid, start_time: init.start_time });
         let state = ContainerState { init, ..state };
         self.store.set_container_state(&record.id, &state)?;
@@ -198,7 +195,8 @@ impl Engine {
     fn note_failed_start(&self, record: &ContainerRecord, error: &Error) {
         let state =
             ContainerState { exit_code: error.exit_code(), error: error.message.clone(), ..ContainerState::default() };
-        // The error that is on its way to the caller matters more than one of writing it down.
+        // The error that is on its way to the caller matters more than those of cleaning up and writing it down.
+        let _ = self.remove_cgroup(&record.id);
         let _ = match record.auto_remove {
             true => self.remove_stored(record),
             false => self.store.set_container_state(&record.id, &state).map_err(Error::from),
@@ -248,6 +246,10 @@ impl Engine {
             stdio: stdio.stdio,
         };
         let container = runtime.create(bundle)?;
+        // Before anything is in them: whatever becomes of this process, they are found again.
+        if let Some(cgroup) = container.cgroup() {
+            self.store.set_cgroup(&record.id, &cgroup)?;
+        }
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }

@@ -2,7 +2,9 @@
 
 use clap::Subcommand;
 
-use super::{commit, cp, create, diff, export, inspect, kill, logs, pause, ps, rm, run, start, stop, system, wait};
+use super::{
+    commit, cp, create, diff, export, inspect, kill, logs, pause, ps, rm, run, start, stop, system, update, wait,
+};
 use crate::cli::context::{Context, Outcome};
 
 /// A command on containers.
@@ -25,6 +27,8 @@ pub(in crate::cli) enum Command {
     Pause(pause::Pause),
     /// Unpause all processes within one or more containers
     Unpause(pause::Unpause),
+    /// Change limits of one or more running containers, until they end
+    Update(update::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
     /// Fetch the logs of a container
@@ -61,6 +65,7 @@ impl Command {
             Command::Kill(args) => args.run(context),
             Command::Pause(args) => args.run(context),
             Command::Unpause(args) => args.run(context),
+            Command::Update(args) => args.run(context),
             Command::Wait(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Inspect(args) => args.of_kind("container").run(context),

@@ -29,6 +29,7 @@ mod start;
 mod stop;
 mod system;
 mod tag;
+mod update;
 mod version;
 mod volume;
 mod wait;
@@ -56,6 +57,8 @@ pub(super) enum Command {
     Pause(pause::Pause),
     /// Unpause all processes within one or more containers
     Unpause(pause::Unpause),
+    /// Change limits of one or more running containers, until they end
+    Update(update::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
     /// List containers
@@ -119,6 +122,7 @@ impl Command {
             Command::Exec(args) => args.run(context),
             Command::Pause(args) => args.run(context),
             Command::Unpause(args) => args.run(context),
+            Command::Update(args) => args.run(context),
             Command::Wait(args) => args.run(context),
             Command::Ps(args) => args.run(context),
             Command::Logs(args) => args.run(context),

@@ -12,7 +12,13 @@ fn sleeping(cowbox: &Cowbox, options: &[&str]) -> Child {
     let args = [&["run", "--name", "job"], options, &["box", "sh", "-c", "echo up; exec sleep 1000"]].concat();
     let mut child = cowbox.command(args).stdout(Stdio::piped()).spawn().unwrap();
     wait_for_output(&mut child, "up\n");
+    until_running(cowbox);
     child
+}
+
+/// A container says so itself before it is written down that it runs.
+fn until_running(cowbox: &Cowbox) {
+    while cowbox.run(["ps", "-q"]).ok().is_empty() {}
 }
 
 /// The cgroups of the store's one container.
@@ -84,6 +90,13 @@ fn a_limit_of_processes_holds_for_those_that_enter_too() {
     assert_eq!(cowbox.run(["exec", "job", "cat", "/proc/self/cgroup"]).ok(), {
         cowbox.run(["exec", "job", "cat", "/proc/1/cgroup"]).ok()
     });
+    // It can be raised while they run; a limit of another kind would need another cgroup.
+    cowbox.run(["update", "--pids-limit", "20", "job"]).ok();
+    assert_eq!(cowbox.run(["exec", "job", "sh", "-c", "sleep 0 & sleep 0 & wait; echo both"]).ok(), "both\n");
+    if has_v1("memory") {
+        assert!(cowbox.run(["update", "-m", "64m", "job"]).fails(1).contains("made anew"));
+    }
+    assert!(cowbox.run(["update", "job"]).fails(1).contains("one or more flags"));
     cowbox.run(["rm", "-f", "job"]).ok();
     child.wait().unwrap();
 }
@@ -164,6 +177,7 @@ fn what_a_killed_cowbox_leaves_goes_with_its_container() {
         // To be started again, its cgroups are made anew.
         let mut again = cowbox.command(["start", "-a", "job"]).stdout(Stdio::piped()).spawn().unwrap();
         wait_for_output(&mut again, "up\n");
+        until_running(&cowbox);
         again.kill().unwrap();
         again.wait().unwrap();
         let left = cgroups(&cowbox);

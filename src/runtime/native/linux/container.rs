@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::cgroup::Cgroup;
+use super::cgroup::{Begun, Cgroup};
 use super::image::MountedImage;
 use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
@@ -26,6 +26,7 @@ pub struct Native;
 /// A container that has not started.
 struct NativeContainer {
     bundle: Box<NativeBundle>,
+    cgroup: Begun,
     limits: Limits,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
@@ -61,18 +62,23 @@ impl Runtime for Native {
         let Workload::Native(bundle) = workload else {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
-        Ok(Box::new(NativeContainer { bundle, limits, stdio, terminal }))
+        let cgroup = launch::cgroup(&bundle)?;
+        Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal }))
     }
 }
 
 impl Container for NativeContainer {
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { bundle, limits, stdio, terminal } = *self;
-        let running = run(stdio, terminal, move |options| launch::launch(&bundle, options))?;
+        let NativeContainer { bundle, cgroup, limits, stdio, terminal } = *self;
+        let running = run(stdio, terminal, move |options| launch::launch(&bundle, cgroup, options))?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }
         Ok(Box::new(running))
+    }
+
+    fn cgroup(&self) -> Option<CgroupRecord> {
+        self.cgroup.0.as_ref().map(Cgroup::to_record)
     }
 }
 
@@ -293,10 +299,6 @@ impl Running for NativeRunning {
 
     fn init(&self) -> Option<InitProcess> {
         Some(InitProcess { pid: self.process.pid(), start_time: self.start_time })
-    }
-
-    fn cgroup(&self) -> Option<CgroupRecord> {
-        self.cgroup.as_ref().map(Cgroup::to_record)
     }
 
     fn kill(&self, signal: Signal) -> Result<()> {

@@ -36,8 +36,15 @@ pub(super) struct Launched {
     pub(super) cgroup: Option<Cgroup>,
 }
 
+/// Makes the cgroup of a container, which is then [`launch`]ed in it.
+pub(super) fn cgroup(bundle: &NativeBundle) -> Result<Begun> {
+    let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
+    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always: false };
+    Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
+}
+
 /// Makes the container and starts its program.
-pub(super) fn launch(bundle: &NativeBundle, options: LaunchOptions) -> Result<Launched> {
+pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOptions) -> Result<Launched> {
     let spec = &bundle.spec;
     check(spec)?;
     let image = match &bundle.root {
@@ -49,8 +56,6 @@ pub(super) fn launch(bundle: &NativeBundle, options: LaunchOptions) -> Result<La
     };
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
     let linux = spec.linux.clone().unwrap_or_default();
-    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always: false };
-    let cgroup = Begun(Cgroup::create(&request).map_err(refuse)?);
     let mut namespaces =
         linux.namespaces.iter().map(|namespace| namespace_flag(namespace.kind)).fold(0, |all, flag| all | flag);
     // A cgroup namespace begins where its first process is: not before that is where it belongs.

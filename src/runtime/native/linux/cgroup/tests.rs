@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::hierarchy::{Hierarchies, Hierarchy};
 use super::*;
-use crate::oci::runtime::{Cpu, DeviceRule, Memory, Pids};
+use crate::oci::runtime::{Cpu, DeviceRule, HugepageLimit, Memory, Pids};
 use crate::runtime::InitProcess;
 use crate::sys::linux::cgroup_device;
 
@@ -231,6 +231,41 @@ fn a_program_of_devices_is_replaced_by_the_next() {
     let (ids, later) = (ids.unwrap(), later.unwrap());
     assert_eq!((ids.len(), later.len()), (1, 1));
     assert_ne!(ids, later);
+}
+
+#[test]
+fn a_cgroup_of_v2_limits_stops_and_ends_its_processes() {
+    let found = Hierarchies::read().unwrap();
+    let Some(unified) = found.unified.as_ref().filter(|unified| system::is_writable(&unified.point)) else {
+        return skip("cgroup v2 is not mounted here, or not writable");
+    };
+    let has_hugetlb =
+        hierarchy::read_words(&unified.point.join("cgroup.controllers")).iter().any(|name| name == "hugetlb");
+    if !has_hugetlb || !Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB").exists() {
+        return skip("the v2 controller hugetlb is not to be had here");
+    }
+    let path = path("unified");
+    let pages = HugepageLimit { page_size: "2MB".to_owned(), limit: 4 << 20 };
+    let devices = vec![DeviceRule { access: "rwm".to_owned(), ..DeviceRule::default() }];
+    let devices = if found.v1_of("devices").is_some() { Vec::new() } else { devices };
+    let resources = Resources { hugepage_limits: vec![pages], devices, ..Resources::default() };
+    let cgroup = Cgroup::create(&request(&path, Some(&resources))).unwrap().unwrap();
+    let removed = Removed(&cgroup);
+    let record = cgroup.to_record();
+    let directory = record.unified.clone().unwrap();
+    assert!(cgroup.clone_fd().is_some() && !cgroup.is_to_add() && record.v1.is_empty(), "{record:?}");
+    assert_eq!(text(&directory, "hugetlb.2MB.max"), (4 << 20).to_string());
+    let sleeper = Sleeper::start();
+    tree::add(&directory, sleeper.pid()).unwrap();
+    assert_eq!(pausable(Some(record.clone()), "/nowhere").unwrap(), record, "any cgroup of v2 can be frozen");
+    cgroup.freeze().unwrap();
+    assert!(is_paused(&record));
+    cgroup.thaw().unwrap();
+    assert!(!is_paused(&record));
+    cgroup.freeze().unwrap();
+    clean_up(&record).unwrap();
+    drop(removed);
+    assert!(!directory.exists());
 }
 
 #[test]

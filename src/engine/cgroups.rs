@@ -1,11 +1,12 @@
-//! The cgroups of native containers that are there: stopping their processes for a while, and removing what is left.
+//! The cgroups of native containers that are there: stopping their processes for a while, other limits, removing
+//! what is left.
 
 use super::error::{Error, Result};
-use super::resources::cgroups_path;
+use super::resources::{cgroups_path, check, resources};
 use super::{Container, Engine};
 use crate::runtime::InitProcess;
 use crate::runtime::native::{self, CgroupRecord};
-use crate::store::{self, ContainerId, Status};
+use crate::store::{self, ContainerId, LimitsRecord, ResourcesRecord, Status};
 
 impl Engine {
     /// Stops all processes of a native container that runs, until [`Engine::unpause`].
@@ -28,6 +29,22 @@ impl Engine {
         }
         native::pause(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup)?;
         Ok(())
+    }
+
+    /// Changes limits of a native container that runs, until it ends: those that say nothing stay as they are. On v1 it must have
+    /// been created with a limit of the same kind.
+    pub fn update(&self, key: &str, limits: &LimitsRecord, asked: &ResourcesRecord) -> Result<()> {
+        check(limits, asked)?;
+        if !asked.cgroup_parent.is_empty() {
+            return Err(Error::invalid("--cgroup-parent: a container stays in the cgroup that it was started in"));
+        }
+        let asked = resources(limits, asked)?
+            .ok_or_else(|| Error::invalid("you must provide one or more flags when using this command"))?;
+        let container = self.container(key)?;
+        if container.record.runtime != "native" || container.state.status != Status::Running {
+            return Err(Error::conflict(format!("container {key} is no native container that runs")));
+        }
+        Ok(native::update(&self.cgroup(&container.record.id)?.unwrap_or_default(), &asked)?)
     }
 
     /// Lets the processes of a container go on.
