@@ -7,13 +7,24 @@ use std::process::{Child, Command, Stdio};
 use super::support::native::{run, with_box};
 use super::support::{Cowbox, wait_for_output};
 
+/// What runs a container; it ends with the test.
+struct Runner(Child);
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // It has ended, where the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A container that sleeps, once it does.
-fn sleeping(cowbox: &Cowbox, options: &[&str]) -> Child {
+fn sleeping(cowbox: &Cowbox, options: &[&str]) -> Runner {
     let args = [&["run", "--name", "job"], options, &["box", "sh", "-c", "echo up; exec sleep 1000"]].concat();
-    let mut child = cowbox.command(args).stdout(Stdio::piped()).spawn().unwrap();
-    wait_for_output(&mut child, "up\n");
+    let mut runner = Runner(cowbox.command(args).stdout(Stdio::piped()).spawn().unwrap());
+    wait_for_output(&mut runner.0, "up\n");
     until_running(cowbox);
-    child
+    runner
 }
 
 /// A container says so itself before it is written down that it runs.
@@ -84,7 +95,7 @@ fn an_end_by_lack_of_memory_is_told() {
 #[test]
 fn a_limit_of_processes_holds_for_those_that_enter_too() {
     let Some(cowbox) = with_box() else { return };
-    let mut child = sleeping(&cowbox, &["--pids-limit", "2"]);
+    let mut runner = sleeping(&cowbox, &["--pids-limit", "2"]);
     let ended = cowbox.run(["exec", "job", "sh", "-c", "sleep 0 & sleep 0 & wait; true"]);
     assert!(ended.err.contains("can't fork"), "{ended:?}");
     assert_eq!(cowbox.run(["exec", "job", "cat", "/proc/self/cgroup"]).ok(), {
@@ -98,7 +109,7 @@ fn a_limit_of_processes_holds_for_those_that_enter_too() {
     }
     assert!(cowbox.run(["update", "job"]).fails(1).contains("one or more flags"));
     cowbox.run(["rm", "-f", "job"]).ok();
-    child.wait().unwrap();
+    runner.0.wait().unwrap();
 }
 
 #[test]
@@ -141,7 +152,7 @@ fn a_controller_that_is_missing_is_named() {
 fn a_container_is_paused_with_and_without_a_cgroup() {
     let Some(cowbox) = with_box() else { return };
     for options in [&[][..], &["--pids-limit", "50"]] {
-        let mut child = sleeping(&cowbox, options);
+        let mut runner = sleeping(&cowbox, options);
         assert!(cowbox.run(["unpause", "job"]).fails(1).contains("is not paused"));
         assert_eq!(cowbox.run(["pause", "job"]).ok(), "job\n");
         assert!(cowbox.run(["pause", "job"]).fails(1).contains("is already paused"));
@@ -155,7 +166,7 @@ fn a_container_is_paused_with_and_without_a_cgroup() {
         // What is paused can be ended.
         cowbox.run(["pause", "job"]).ok();
         cowbox.run(["kill", "job"]).ok();
-        assert_eq!(child.wait().unwrap().code(), Some(137));
+        assert_eq!(runner.0.wait().unwrap().code(), Some(137));
         assert_eq!(cgroups(&cowbox), [] as [PathBuf; 0]);
         cowbox.run(["rm", "job"]).ok();
     }
@@ -166,20 +177,20 @@ fn a_container_is_paused_with_and_without_a_cgroup() {
 fn what_a_killed_cowbox_leaves_goes_with_its_container() {
     let Some(cowbox) = with_box() else { return };
     for is_paused in [false, true] {
-        let mut child = sleeping(&cowbox, &["-m", "64m"]);
+        let mut runner = sleeping(&cowbox, &["-m", "64m"]);
         if is_paused {
             cowbox.run(["pause", "job"]).ok();
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        runner.0.kill().unwrap();
+        runner.0.wait().unwrap();
         assert!(cowbox.run(["ps", "-a"]).ok().contains("Exited (137)"));
         assert_ne!(cgroups(&cowbox), [] as [PathBuf; 0]);
         // To be started again, its cgroups are made anew.
-        let mut again = cowbox.command(["start", "-a", "job"]).stdout(Stdio::piped()).spawn().unwrap();
-        wait_for_output(&mut again, "up\n");
+        let command = cowbox.command(["start", "-a", "job"]).stdout(Stdio::piped()).spawn();
+        let mut again = Runner(command.unwrap());
+        wait_for_output(&mut again.0, "up\n");
         until_running(&cowbox);
-        again.kill().unwrap();
-        again.wait().unwrap();
+        drop(again);
         let left = cgroups(&cowbox);
         assert_ne!(left, [] as [PathBuf; 0]);
         cowbox.run(["rm", "job"]).ok();

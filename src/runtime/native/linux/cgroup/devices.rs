@@ -283,7 +283,7 @@ mod tests {
         for bad in
             [rule(true, "x", None, None, ""), rule(true, "c", Some(-2), None, ""), rule(true, "c", None, None, "rx")]
         {
-            assert!(complete(&[bad.clone()]).is_err(), "{bad:?}");
+            assert!(complete(std::slice::from_ref(&bad)).is_err(), "{bad:?}");
         }
     }
 }

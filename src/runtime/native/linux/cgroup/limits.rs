@@ -82,7 +82,11 @@ fn purpose(controller: &str) -> &'static str {
 pub(super) fn missing(controller: &str, place: &Path) -> String {
     let name = controller.strip_prefix("unified:").unwrap_or(controller);
     let fix = match name {
-        "unified" => return format!("linux.resources.unified needs cgroup v2, which is not mounted here; boot with systemd.unified_cgroup_hierarchy=1, or give limits by their names in v1"),
+        "unified" => {
+            return "linux.resources.unified needs cgroup v2, which is not mounted here; boot with \
+                    systemd.unified_cgroup_hierarchy=1, or give limits by their names in v1"
+                .to_owned();
+        }
         "net_cls" | "net_prio" => "only cgroup v1 has it: mount it, or drop the setting".to_owned(),
         "devices" => "mount the v1 controller devices, or cgroup v2".to_owned(),
         "memory" => "boot with cgroup_enable=memory, or delegate it: `systemctl edit user@.service` with Delegate=cpu cpuset io memory pids".to_owned(),

@@ -239,22 +239,34 @@ fn a_cgroup_of_v2_limits_stops_and_ends_its_processes() {
     let Some(unified) = found.unified.as_ref().filter(|unified| system::is_writable(&unified.point)) else {
         return skip("cgroup v2 is not mounted here, or not writable");
     };
-    let has_hugetlb =
-        hierarchy::read_words(&unified.point.join("cgroup.controllers")).iter().any(|name| name == "hugetlb");
-    if !has_hugetlb || !Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB").exists() {
+    let controllers = hierarchy::read_words(&unified.point.join("cgroup.controllers"));
+    let has = |name: &str| controllers.iter().any(|controller| controller == name);
+    if !has("hugetlb") || !Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB").exists() {
         return skip("the v2 controller hugetlb is not to be had here");
     }
     let path = path("unified");
     let pages = HugepageLimit { page_size: "2MB".to_owned(), limit: 4 << 20 };
-    let devices = vec![DeviceRule { access: "rwm".to_owned(), ..DeviceRule::default() }];
-    let devices = if found.v1_of("devices").is_some() { Vec::new() } else { devices };
-    let resources = Resources { hugepage_limits: vec![pages], devices, ..Resources::default() };
+    let deny = DeviceRule { access: "rwm".to_owned(), ..DeviceRule::default() };
+    let usual = resources();
+    let resources = Resources {
+        hugepage_limits: vec![pages],
+        memory: usual.memory.filter(|_| has("memory")),
+        cpu: usual.cpu.filter(|_| has("cpu")),
+        pids: usual.pids.filter(|_| has("pids")),
+        devices: if found.v1_of("devices").is_some() { Vec::new() } else { vec![deny] },
+        ..Resources::default()
+    };
     let cgroup = Cgroup::create(&request(&path, Some(&resources))).unwrap().unwrap();
     let removed = Removed(&cgroup);
     let record = cgroup.to_record();
     let directory = record.unified.clone().unwrap();
     assert!(cgroup.clone_fd().is_some() && !cgroup.is_to_add() && record.v1.is_empty(), "{record:?}");
     assert_eq!(text(&directory, "hugetlb.2MB.max"), (4 << 20).to_string());
+    for (controller, file, value) in
+        [("memory", "memory.max", "67108864"), ("cpu", "cpu.max", "50000 100000"), ("pids", "pids.max", "10")]
+    {
+        assert!(!has(controller) || text(&directory, file) == value, "{file}: {}", text(&directory, file));
+    }
     let sleeper = Sleeper::start();
     tree::add(&directory, sleeper.pid()).unwrap();
     assert_eq!(pausable(Some(record.clone()), "/nowhere").unwrap(), record, "any cgroup of v2 can be frozen");

@@ -248,11 +248,12 @@ pub(super) fn remove(dir: &Path) -> Result<(), String> {
         if error.is_some() {
             thread::sleep(REMOVAL_PAUSE);
         }
-        error = directories(dir)
-            .iter()
-            .rev()
-            .filter_map(|dir| remove_one(dir).err().map(|error| (dir.clone(), error)))
-            .last();
+        error = None;
+        for dir in directories(dir).into_iter().rev() {
+            if let Err(of_dir) = remove_one(&dir) {
+                error = Some((dir, of_dir));
+            }
+        }
         match &error {
             None => return Ok(()),
             Some((_, error)) if error.kind() == ErrorKind::ResourceBusy => {}
