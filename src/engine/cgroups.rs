@@ -2,8 +2,9 @@
 //! what is left.
 
 use super::error::{Error, Result};
-use super::resources::{cgroups_path, check, resources};
+use super::resources::{cgroups_path, check, limited};
 use super::{Container, Engine};
+use crate::oci::runtime::Resources;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{self, CgroupRecord};
 use crate::store::{self, ContainerId, LimitsRecord, ResourcesRecord, Status};
@@ -38,8 +39,10 @@ impl Engine {
         if !asked.cgroup_parent.is_empty() {
             return Err(Error::invalid("--cgroup-parent: a container stays in the cgroup that it was started in"));
         }
-        let asked = resources(limits, asked)?
-            .ok_or_else(|| Error::invalid("you must provide one or more flags when using this command"))?;
+        let asked = limited(limits, asked)?;
+        if asked == Resources::default() {
+            return Err(Error::invalid("you must provide one or more flags when using this command"));
+        }
         let container = self.container(key)?;
         if container.record.runtime != "native" || container.state.status != Status::Running {
             return Err(Error::conflict(format!("container {key} is no native container that runs")));

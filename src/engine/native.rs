@@ -107,7 +107,7 @@ impl Engine {
                 namespaces,
                 sysctl: sysctls(isolation),
                 cgroups_path: cgroups_path(record),
-                resources: resources(&record.limits, &record.resources)?,
+                resources: resources(record)?,
                 masked_paths: words(masked),
                 readonly_paths: words(read_only),
                 devices: if isolation.privileged { host_devices()? } else { Vec::new() },

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::{About, Error, Result};
-use crate::oci::runtime::{BlockIo, Cpu, Memory, Pids, Resources, ThrottleDevice};
+use crate::oci::runtime::{BlockIo, Cpu, DeviceRule, Memory, Pids, Resources, ThrottleDevice};
 use crate::store::{ContainerRecord, LimitsRecord, RateRecord, ResourcesRecord};
 use crate::sys::device;
 
@@ -75,15 +75,22 @@ fn cpus_beyond(cpus: f64) -> Option<String> {
     is_beyond.then(|| format!("range of CPUs is from 0.01 to {all}.00, as there are only {all} CPUs available"))
 }
 
-/// The limits of a container's cgroup. None where there are none.
-pub(super) fn resources(limits: &LimitsRecord, resources: &ResourcesRecord) -> Result<Option<Resources>> {
-    Ok(some(Resources {
+/// The limits of a container's cgroup: what its record asks for, and no devices but the usual ones.
+pub(super) fn resources(record: &ContainerRecord) -> Result<Option<Resources>> {
+    let deny = DeviceRule { allow: false, access: "rwm".into(), ..DeviceRule::default() };
+    let devices = if record.isolation.privileged { Vec::new() } else { vec![deny] };
+    Ok(some(Resources { devices, ..limited(&record.limits, &record.resources)? }))
+}
+
+/// What limits ask for.
+pub(super) fn limited(limits: &LimitsRecord, resources: &ResourcesRecord) -> Result<Resources> {
+    Ok(Resources {
         memory: some(memory(limits, resources)),
         cpu: some(cpu(limits, resources)),
         pids: limits.processes.map(|limit| Pids { limit: if limit == u32::MAX { -1 } else { limit.into() } }),
         block_io: some(block_io(resources)?),
         ..Resources::default()
-    }))
+    })
 }
 
 /// None where nothing is said.
@@ -176,20 +183,20 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_no_cgroup_is_asked_for() {
-        assert_eq!(resources(&LimitsRecord::default(), &ResourcesRecord::default()).unwrap(), None);
+    fn without_limits_nothing_is_asked_for() {
+        assert_eq!(limited(&LimitsRecord::default(), &ResourcesRecord::default()).unwrap(), Resources::default());
     }
 
     #[test]
     fn limits_become_those_of_the_specification() {
         let asked = LimitsRecord { processes: Some(u32::MAX), ..limits(Some(64 << 20), Some(0.5)) };
-        let made = resources(&asked, &ResourcesRecord::default()).unwrap().unwrap();
+        let made = limited(&asked, &ResourcesRecord::default()).unwrap();
         let memory = Memory { limit: Some(64 << 20), swap: Some(128 << 20), ..Memory::default() };
         assert_eq!(made.memory, Some(memory));
         assert_eq!(made.cpu, Some(Cpu { quota: Some(50_000), period: Some(100_000), ..Cpu::default() }));
         assert_eq!(made.pids, Some(Pids { limit: -1 }));
         let swap = ResourcesRecord { memory_swap: -1, ..ResourcesRecord::default() };
-        assert_eq!(resources(&asked, &swap).unwrap().unwrap().memory.unwrap().swap, Some(-1));
+        assert_eq!(limited(&asked, &swap).unwrap().memory.unwrap().swap, Some(-1));
     }
 
     #[test]
@@ -229,7 +236,7 @@ mod tests {
     fn throttled_devices_are_block_devices() {
         let rates = vec![RateRecord { device: "/dev/null".into(), rate: 1 }];
         let record = ResourcesRecord { device_read_bps: rates, ..ResourcesRecord::default() };
-        assert!(resources(&LimitsRecord::default(), &record).is_err());
+        assert!(limited(&LimitsRecord::default(), &record).is_err());
         assert_eq!(cgroup_flag(&record), Some("--device-read-bps"));
     }
 }

@@ -149,6 +149,36 @@ fn a_controller_that_is_missing_is_named() {
 }
 
 #[test]
+fn with_v2_alone_a_container_is_born_in_its_cgroup() {
+    let Some(cowbox) = with_box() else { return };
+    let script = "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || exit 42; \
+                  exec \"$0\" run --name job box sh -c 'test -e /sys/fs/cgroup/cgroup.events && echo inside'";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_cowbox")]);
+    match command.env("COWBOX_HOME", cowbox.root()).output() {
+        Ok(ended) if ended.status.code() != Some(42) => {
+            assert_eq!(String::from_utf8_lossy(&ended.stdout), "inside\n", "{ended:?}");
+            assert_eq!(cgroups(&cowbox), [] as [PathBuf; 0]);
+        }
+        _ => println!("skipped: cgroup v2 cannot be mounted, or unshare is not there"),
+    }
+}
+
+#[test]
+fn a_container_uses_the_usual_devices_alone() {
+    let Some(cowbox) = with_box() else { return };
+    // /dev/null by another name, and the RTC, a device that hosts have.
+    let script = "busybox mknod /null c 1 3; echo > /null && echo usual; busybox mknod /kmsg c 1 11; \
+                  busybox mknod /other c 10 135; cat /other 2>&1; cat /kmsg 2>&1";
+    let ended = run(&cowbox, &["--cap-add", "SYSLOG"], script);
+    let refused =
+        "cat: can't open '/other': Operation not permitted\ncat: can't open '/kmsg': Operation not permitted\n";
+    assert_eq!(ended.out, format!("usual\n{refused}"), "{}", ended.err);
+    let script = "busybox mknod /kmsg c 1 11 && busybox head -c 1 /kmsg > /null && echo all";
+    assert_eq!(run(&cowbox, &["--privileged"], script).out, "all\n");
+}
+
+#[test]
 fn a_container_is_paused_with_and_without_a_cgroup() {
     let Some(cowbox) = with_box() else { return };
     for options in [&[][..], &["--pids-limit", "50"]] {

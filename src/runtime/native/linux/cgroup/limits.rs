@@ -92,7 +92,7 @@ pub(super) fn missing(controller: &str, place: &Path) -> String {
         "memory" => "boot with cgroup_enable=memory, or delegate it: `systemctl edit user@.service` with Delegate=cpu cpuset io memory pids".to_owned(),
         _ => format!("mount it or, for cgroup v2, delegate it: `systemctl edit user@.service` with Delegate=cpu cpuset io memory pids, and {name} in cgroup.subtree_control of the parents"),
     };
-    format!("the controller {name} is not available in {}; {} need it; {fix}", place.display(), purpose(controller))
+    format!("the controller {name} is not available in {}: it keeps {}; {fix}", place.display(), purpose(controller))
 }
 
 impl Cgroup {
@@ -164,12 +164,10 @@ impl Cgroup {
     }
 
     fn write_devices(&self, resources: &Resources) -> Result<(), String> {
-        if let Some(Place::V1(dir)) = self.find("devices") {
-            return devices::set_v1(dir, &resources.devices);
-        }
-        match &self.directory {
-            Some(directory) => devices::set_v2(directory.as_fd(), &resources.devices),
-            None => Err(missing("devices", Path::new(MOUNTED))),
+        match (&self.directory, self.find("devices")) {
+            (Some(directory), _) => devices::set_v2(directory.as_fd(), &resources.devices),
+            (None, Some(place)) => devices::set_v1(place.path(), &resources.devices),
+            (None, None) => Err(missing("devices", Path::new(MOUNTED))),
         }
     }
 

@@ -103,8 +103,13 @@ impl Cgroup {
         wanted: &Wanted<'_>,
         directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
     ) -> Result<(), String> {
-        let (of_v1, of_v2): (Vec<&str>, Vec<&str>) =
-            wanted.needed.iter().map(String::as_str).partition(|name| found.v1_of(limits::v1_name(name)).is_some());
+        // A program of v2 keeps rules of devices on all systems that have v2: a process is born there, which costs far less than
+        // to be moved into a cgroup of v1.
+        let is_of_v1 = |name: &&str| {
+            let prefers_v2 = *name == "devices" && found.unified.is_some();
+            !prefers_v2 && found.v1_of(limits::v1_name(name)).is_some()
+        };
+        let (of_v1, of_v2): (Vec<&str>, Vec<&str>) = wanted.needed.iter().map(String::as_str).partition(is_of_v1);
         if let (Some(name), None) = (of_v2.first(), &found.unified) {
             return Err(limits::missing(name, Path::new(MOUNTED)));
         }

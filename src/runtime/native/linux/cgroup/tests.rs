@@ -198,13 +198,15 @@ fn a_limit_that_fails_leaves_no_cgroup_behind() {
 
 #[test]
 fn rules_of_devices_are_written_to_v1() {
-    if can_make(&["devices"]).is_none() {
-        return;
-    }
-    let id = path("devices");
+    let Some(found) = can_make(&["devices"]) else { return };
+    let path = path("devices");
     let deny = DeviceRule { access: "rwm".to_owned(), ..DeviceRule::default() };
     let resources = Resources { devices: vec![deny], ..Resources::default() };
-    let cgroup = Cgroup::create(&request(&id, Some(&resources))).unwrap().unwrap();
+    let needed = limits::needed(Some(&resources)).unwrap();
+    let wanted = Wanted { needed: &needed, always: false };
+    let found = Hierarchies { unified: None, ..found };
+    let made = Cgroup::make(&found, &wanted, Some(&resources), |hierarchy| directory_of(hierarchy, &path));
+    let cgroup = made.unwrap().unwrap();
     let removed = Removed(&cgroup);
     let list = text(path_in(&cgroup, "devices"), "devices.list");
     assert!(list.contains("c 1:3 rwm") && list.contains("c 136:* rwm") && !list.contains("a *:*"), "{list}");
@@ -253,7 +255,7 @@ fn a_cgroup_of_v2_limits_stops_and_ends_its_processes() {
         memory: usual.memory.filter(|_| has("memory")),
         cpu: usual.cpu.filter(|_| has("cpu")),
         pids: usual.pids.filter(|_| has("pids")),
-        devices: if found.v1_of("devices").is_some() { Vec::new() } else { vec![deny] },
+        devices: vec![deny],
         ..Resources::default()
     };
     let cgroup = Cgroup::create(&request(&path, Some(&resources))).unwrap().unwrap();
@@ -261,6 +263,7 @@ fn a_cgroup_of_v2_limits_stops_and_ends_its_processes() {
     let record = cgroup.to_record();
     let directory = record.unified.clone().unwrap();
     assert!(cgroup.clone_fd().is_some() && !cgroup.is_to_add() && record.v1.is_empty(), "{record:?}");
+    assert_eq!(cgroup_device::attached(cgroup.clone_fd().unwrap()).unwrap().len(), 1, "rules of devices");
     assert_eq!(text(&directory, "hugetlb.2MB.max"), (4 << 20).to_string());
     for (controller, file, value) in
         [("memory", "memory.max", "67108864"), ("cpu", "cpu.max", "50000 100000"), ("pids", "pids.max", "10")]
