@@ -94,9 +94,11 @@ fn set_limit(dir: &Path, limit: i64) -> Result<(), String> {
 
 fn set_swap(dir: &Path, limit: Option<i64>, swap: Option<i64>) -> Result<(), String> {
     let Some(swap) = swap else { return Ok(()) };
+    // Without swap accounting, no limit and no swap at all are what there is; as much swap as memory is what everybody asks for
+    // who says nothing.
+    let is_usual = swap == -1 || limit.is_some_and(|limit| swap == limit || swap == limit.saturating_mul(2));
     match write(&dir.join("memory.memsw.limit_in_bytes"), &swap.to_string()) {
-        // Without swap accounting, no limit and no swap at all are what there is.
-        Err(error) if error.kind() == ErrorKind::NotFound && (swap == -1 || Some(swap) == limit) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound && is_usual => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err("this kernel does not count swap, which memory.swap (--memory-swap) needs; boot with swapaccount=1"
                 .to_owned())
@@ -285,7 +287,7 @@ mod tests {
         let memory = Memory { limit: Some(4096), swap: Some(4096), ..Memory::default() };
         set_memory(dir.path(), &memory).unwrap();
         assert_eq!(text(&dir, "memory.limit_in_bytes"), "4096");
-        let memory = Memory { limit: Some(4096), swap: Some(8192), ..Memory::default() };
+        let memory = Memory { limit: Some(4096), swap: Some(9000), ..Memory::default() };
         assert!(set_memory(dir.path(), &memory).unwrap_err().contains("swapaccount=1"));
     }
 

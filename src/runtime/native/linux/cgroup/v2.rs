@@ -44,8 +44,9 @@ fn set_swap(dir: &Path, memory: &Memory) -> Result<(), String> {
     };
     let Some(swap) = swap_alone(memory.swap, limit)? else { return Ok(()) };
     match write(&dir.join("memory.swap.max"), &number_or_max(swap)) {
-        // Without swap in the kernel, no limit and no swap at all are what there is.
-        Err(error) if error.kind() == ErrorKind::NotFound && swap <= 0 => Ok(()),
+        // Without swap in the kernel, no limit and no swap at all are what there is; as much as memory is what everybody asks for
+        // who says nothing.
+        Err(error) if error.kind() == ErrorKind::NotFound && (swap <= 0 || Some(swap) == limit) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err("this kernel does not count swap, which memory.swap (--memory-swap) needs; boot with swapaccount=1"
                 .to_owned())
