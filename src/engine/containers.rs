@@ -1,13 +1,10 @@
 //! The verbs on containers that are there: list, remove, wait, diff.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-
 use super::Engine;
 use super::error::{About, Error, Result};
 use crate::runtime::Signal;
 use crate::store::{ContainerRecord, Status, StoredContainer};
-use crate::vfs::{Change, ChangeKind, GuestPath, Upper};
+use crate::vfs::{ChangeKind, GuestPath};
 
 /// A container with its name and how it goes.
 pub type Container = StoredContainer;
@@ -107,42 +104,9 @@ impl Engine {
 
     /// What a container changed of its image, parents first.
     pub fn diff(&self, key: &str) -> Result<Vec<DiffLine>> {
-        let mut lines = Vec::new();
-        self.with_stopped(key, |_, upper| {
-            upper.changes(&mut |change: Change| {
-                // That something changed at the root is no news.
-                if !change.path.is_root() {
-                    lines.push(DiffLine { kind: change.kind, path: change.path });
-                }
-                ControlFlow::Continue(())
-            })?;
-            Ok(())
-        })?;
-        Ok(lines)
-    }
-
-    /// Works on the files of a container that does not run, and keeps it from running meanwhile.
-    pub(super) fn with_stopped<T>(
-        &self,
-        key: &str,
-        work: impl FnOnce(&Container, &Arc<Upper>) -> Result<T>,
-    ) -> Result<T> {
-        let container = self.container(key)?;
-        let id = &container.record.id;
-        if container.record.runtime == "native" {
-            return Err(Error::invalid(format!(
-                "container {} is a native one: its files can be reached from within alone, so far",
-                container.name
-            ))
-            .hint("use a bind mount (-v), or a program in the container"));
-        }
-        let _lock = self.store.lock_container(id)?.ok_or_else(|| {
-            Error::conflict(format!("container {} is running", container.name))
-                .hint(format!("wait for it with `cowbox wait {0}`, or stop it with `cowbox kill {0}`", container.name))
-        })?;
-        let upper = self.open_upper(&container.record)?;
-        let result = work(&container, &upper)?;
-        upper.flush().about(|| format!("save the files of container {}", container.name))?;
-        Ok(result)
+        let changes = self.with_files(key, |files| files.changes())?;
+        // That something changed at the root is no news.
+        let changes = changes.into_iter().filter(|change| !change.path.is_root());
+        Ok(changes.map(|change| DiffLine { kind: change.kind, path: change.path }).collect())
     }
 }

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use super::Engine;
 use super::error::{About, Error, Result};
+use super::native_files::ETC_FILES;
 use super::run::RunStdio;
 use super::user;
 use crate::oci::runtime::{
     Capabilities, Linux, LinuxDevice, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
-use crate::runtime::native::{CapSet, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice, enter};
-use crate::runtime::{InitProcess, Running};
+use crate::runtime::Running;
+use crate::runtime::native::{CapSet, NativeBundle, NativeRoot, SeccompChoice, enter};
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
@@ -57,22 +58,13 @@ pub struct ExecOptions {
 impl Engine {
     /// The bundle of a native container. Its folders are made where they are missing.
     pub(super) fn native_bundle(&self, record: &ContainerRecord) -> Result<NativeBundle> {
-        let image = self.store.image(&record.manifest)?;
-        let layers = &image.config.view.rootfs.diff_ids;
-        let files = self.store.image_files(layers)?;
-        let folders = self.store.native_folders(&record.id)?;
-        let namespace = vfs::Namespace::new(self.store.tree(layers)?);
+        let folders = self.native_folders(record)?;
+        let namespace = vfs::Namespace::new(self.native_overlay(record)?.root());
         let spec = self.native_spec(record, &namespace, &folders)?;
         Ok(NativeBundle {
             spec,
             folder: folders.etc.clone(),
-            root: NativeRoot::Overlay(OverlayRoot {
-                lower: Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared }),
-                volatile: record.auto_remove,
-                upper: folders.upper,
-                work: folders.work,
-                stage: folders.stage,
-            }),
+            root: NativeRoot::Overlay(self.overlay_root(record, &folders)?),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
             init: record.isolation.init,
@@ -102,7 +94,7 @@ impl Engine {
             process: Some(self.native_process(record, namespace)?),
             root: Some(Root { path: String::new(), readonly: record.read_only }),
             hostname: record.hostname.clone(),
-            mounts: self.native_mounts(record, folders)?,
+            mounts: self.native_mounts(record, namespace, folders)?,
             linux: Some(Linux {
                 namespaces,
                 sysctl: sysctls(isolation),
@@ -146,7 +138,12 @@ impl Engine {
         })
     }
 
-    fn native_mounts(&self, record: &ContainerRecord, folders: &NativeFolders) -> Result<Vec<Mount>> {
+    fn native_mounts(
+        &self,
+        record: &ContainerRecord,
+        namespace: &vfs::Namespace,
+        folders: &NativeFolders,
+    ) -> Result<Vec<Mount>> {
         let isolation = &record.isolation;
         let shm = format!("size={}", isolation.shm_size.unwrap_or(SHM_SIZE));
         let sys = if isolation.privileged { "rw" } else { "ro" };
@@ -165,7 +162,7 @@ impl Engine {
             mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]),
         ];
         write_etc(record, &folders.etc)?;
-        for name in ["resolv.conf", "hostname", "hosts"] {
+        for name in ETC_FILES {
             let source = folders.etc.join(name);
             mounts.push(mount(&format!("/etc/{name}"), "bind", &text(&source)?, &["rbind", "rprivate"]));
         }
@@ -176,7 +173,8 @@ impl Engine {
                     mount(&asked.target, "bind", &text(path)?, &["rbind", "rprivate", access])
                 }
                 MountSource::Volume { name, .. } => {
-                    let directory = self.store.volume_directory(name)?;
+                    let target = vfs::GuestPath::new(&asked.target)?;
+                    let directory = self.native_volume(name, namespace, &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
                 MountSource::Tmpfs { size, mode } => {
@@ -201,10 +199,11 @@ impl Engine {
             ))
             .hint("run the program as another container with the same volumes"));
         }
-        let init = container.state.init.filter(|_| container.state.status == Status::Running);
-        let init = init.ok_or_else(|| Error::conflict(format!("container {key} is not running")))?;
-        let image = self.store.image(&record.manifest)?;
-        let namespace = vfs::Namespace::new(self.store.tree(&image.config.view.rootfs.diff_ids)?);
+        if container.state.status != Status::Running {
+            return Err(Error::conflict(format!("container {key} is not running")));
+        }
+        let init = self.first_process(&container)?;
+        let namespace = self.running_namespace(init)?;
         let mut env = record.env.clone();
         env.extend(options.env.iter().cloned());
         let like = ContainerRecord {
@@ -225,7 +224,6 @@ impl Engine {
             before_start().about(|| "the terminal".to_owned())?;
         }
         let terminal = options.tty.then_some(stdio.terminal);
-        let init = InitProcess { pid: init.pid, start_time: init.start_time };
         Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal)?)
     }
 }

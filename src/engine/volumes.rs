@@ -104,7 +104,8 @@ impl Engine {
     }
 }
 
-fn is_empty(dir: &InodeRef) -> Result<bool> {
+/// Whether a directory has no entry.
+pub(super) fn is_empty(dir: &InodeRef) -> Result<bool> {
     let mut is_empty = true;
     dir.read_dir(0, &mut |_| {
         is_empty = false;
@@ -114,7 +115,7 @@ fn is_empty(dir: &InodeRef) -> Result<bool> {
 }
 
 /// Copies what the image has at `target`, attributes of the directory included.
-fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
+pub(super) fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
     let Ok(source) = namespace.find(target.as_bytes()) else { return Ok(()) };
     if source.kind() != FileKind::Directory {
         return Ok(());

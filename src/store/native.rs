@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,10 @@ use super::Store;
 use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
+use super::lock::{self, Lock};
 use crate::erofs;
 use crate::oci::DiffId;
+use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
 
 /// How a native container is kept apart from the host, where it differs from what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,8 +70,9 @@ pub struct ImageFiles {
 }
 
 impl Store {
-    /// The folders of a native container, made where they are missing.
-    pub fn native_folders(&self, id: &ContainerId) -> Result<NativeFolders> {
+    /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
+    /// root, as the kernel shows them at the container's.
+    pub fn native_folders(&self, id: &ContainerId, image_root: &InodeRef) -> Result<NativeFolders> {
         let base = self.layout.containers().join(id.as_str()).join("native");
         let folders = NativeFolders {
             upper: base.join("upper"),
@@ -77,8 +80,14 @@ impl Store {
             stage: base.join("stage"),
             etc: base.join("etc"),
         };
-        for folder in [&folders.upper, &folders.work, &folders.stage, &folders.etc] {
+        for folder in [&folders.work, &folders.stage, &folders.etc] {
             fs::create_dir_all(folder).context("create", folder)?;
+        }
+        if !folders.upper.exists() {
+            let new = base.join("upper.new");
+            fs::create_dir_all(&new).context("create", &new)?;
+            set_attributes(&new, image_root).context("set the attributes of", &new)?;
+            fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
         }
         Ok(folders)
     }
@@ -110,8 +119,29 @@ impl Store {
         }
     }
 
+    /// Held by whoever gives a volume its first files for native containers; others wait.
+    pub fn lock_volume_directory(&self, name: &str) -> Result<Lock> {
+        lock::exclusive(&self.volume_data(name).with_file_name("files.lock"))
+    }
+
     /// Whether the volume holds files of native containers.
     pub fn is_native_volume(&self, name: &str) -> bool {
         self.volume_data(name).with_file_name("files").exists()
     }
+}
+
+/// Gives a directory the attributes of another.
+fn set_attributes(folder: &Path, like: &InodeRef) -> io::Result<()> {
+    let (dir, attr) = (kernel_dir(folder, &KernelOptions::default())?, like.attr()?);
+    for name in like.list_xattrs()? {
+        dir.set_xattr(&name, &like.xattr(&name)?)?;
+    }
+    dir.set_attr(&SetAttr {
+        mode: Some(attr.mode),
+        uid: Some(attr.uid),
+        gid: Some(attr.gid),
+        atime: Some(attr.atime),
+        mtime: Some(attr.mtime),
+    })?;
+    Ok(())
 }

@@ -239,7 +239,11 @@ impl KernelNode {
     }
 
     fn find(&self, name: Name<'_>) -> Result<Arc<KernelNode>> {
-        let file = self.dir()?.child(name.as_bytes()).map_err(errno)?;
+        self.took(self.dir()?.child(name.as_bytes()).map_err(errno)?, name)
+    }
+
+    /// The node of a file that is entry `name`.
+    fn took(&self, file: RawFile, name: Name<'_>) -> Result<Arc<KernelNode>> {
         let stat = file.stat().map_err(errno)?;
         let place = Place { parent: self.arc(), name: name.to_owned() };
         self.fs.node(&stat, Some(place), Some(Held { file: Arc::new(file), content: None }))
@@ -359,8 +363,12 @@ impl Inode for KernelNode {
             }
             NewKind::Fifo | NewKind::Socket => RawKind::Node(new.kind.file_kind().mode_bits(), (0, 0)),
         };
-        dir.make(name.as_bytes(), kind, mode_of_new(new).into()).map_err(errno)?;
-        let node = self.find(name)?;
+        let made = dir.make(name.as_bytes(), kind, mode_of_new(new).into()).map_err(errno)?;
+        let node = self.took(made, name)?;
+        if node.kind != new.kind.file_kind() {
+            // Somebody else has put something in its place already.
+            return Err(Errno::Busy);
+        }
         let made = node.attr()?;
         let owner = (made.uid, made.gid) != (new.uid, new.gid);
         let change = SetAttr {

@@ -1,8 +1,9 @@
 //! Native containers where there are none: on systems that are not Linux, and in builds without them.
 
 use crate::oci::runtime::Process;
-use crate::runtime::native::SeccompChoice;
+use crate::runtime::native::{OverlayRoot, SeccompChoice};
 use crate::runtime::{Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Stdio, TerminalSize};
+use crate::vfs::InodeRef;
 
 /// The runtime that is not there.
 pub struct Native;
@@ -29,6 +30,16 @@ pub fn enter(
     _: Stdio,
     _: Option<TerminalSize>,
 ) -> Result<Box<dyn Running>> {
+    Err(absent())
+}
+
+/// An error: no container runs.
+pub fn running_root(_: InitProcess) -> Result<InodeRef> {
+    Err(absent())
+}
+
+/// An error: there are no containers.
+pub fn stopped_root(_: &OverlayRoot, _: bool) -> Result<InodeRef> {
     Err(absent())
 }
 

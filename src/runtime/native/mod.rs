@@ -12,4 +12,4 @@ mod system;
 
 pub use capabilities::CapSet;
 pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};
-pub use system::{Native, enter, is_alive};
+pub use system::{Native, enter, is_alive, running_root, stopped_root};

@@ -4,18 +4,24 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-/// Mounts a file system of this type with these options (`source` among them) read-only, without attaching it anywhere:
-/// fsopen(2), fsmount(2). Unlike mount(2) it takes any number of options.
-pub fn mount(kind: &str, options: &[(&str, &Path)]) -> io::Result<OwnedFd> {
+/// Mounts a file system of this type with these options (`source` among them), without attaching it anywhere: fsopen(2),
+/// fsmount(2). Unlike mount(2) it takes any number of options, and values of any letters.
+pub fn mount(kind: &str, options: &[(&str, Option<&Path>)], read_only: bool) -> io::Result<OwnedFd> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in options {
-        fsconfig_set_string(&context, *key, *value)?;
+        match value {
+            Some(value) => fsconfig_set_string(&context, *key, *value)?,
+            None => fsconfig_set_flag(&context, *key)?,
+        }
     }
     fsconfig_create(&context)?;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?)
+    let attributes = if read_only { MountAttrFlags::MOUNT_ATTR_RDONLY } else { MountAttrFlags::empty() };
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
 /// The descriptor `fd` of another process, as one of ours: pidfd_getfd(2).

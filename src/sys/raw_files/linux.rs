@@ -75,13 +75,14 @@ impl RawFile {
         Ok(entries)
     }
 
-    /// Makes an entry, with these permission bits as far as the umask leaves them.
-    pub fn make(&self, name: &[u8], kind: RawKind<'_>, mode: u32) -> io::Result<()> {
+    /// Makes an entry, with these permission bits as far as the umask leaves them. Where others change the directory too, what
+    /// is returned may be another file, of another kind, unless a regular one was asked for.
+    pub fn make(&self, name: &[u8], kind: RawKind<'_>, mode: u32) -> io::Result<RawFile> {
         let mode = Mode::from_raw_mode(mode & 0o7777);
         match kind {
             RawKind::Regular => {
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                openat(&self.0, name, flags, mode).map(drop)?;
+                return Ok(RawFile(openat(&self.0, name, flags, mode)?));
             }
             RawKind::Directory => mkdirat(&self.0, name, mode)?,
             RawKind::Symlink(target) => symlinkat(target, &self.0, name)?,
@@ -89,7 +90,7 @@ impl RawFile {
                 mknodat(&self.0, name, FileType::from_raw_mode(kind), mode, makedev(major, minor))?;
             }
         }
-        Ok(())
+        self.child(name)
     }
 
     /// Gives `file` another name in this directory.

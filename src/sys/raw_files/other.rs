@@ -18,8 +18,9 @@ pub struct RawFile(Infallible);
 
 impl RawFile {
     /// [`io::ErrorKind::Unsupported`].
-    pub fn at(_path: &Path) -> io::Result<RawFile> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub fn at(path: &Path) -> io::Result<RawFile> {
+        let message = format!("{}: files as a kernel has them need a Linux host", path.display());
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
     }
 
     /// What stat(2) tells of it.
@@ -42,8 +43,8 @@ impl RawFile {
         match self.0 {}
     }
 
-    /// Makes an entry, with these permission bits as far as the umask leaves them.
-    pub fn make(&self, _name: &[u8], _kind: RawKind<'_>, _mode: u32) -> io::Result<()> {
+    /// Makes an entry.
+    pub fn make(&self, _name: &[u8], _kind: RawKind<'_>, _mode: u32) -> io::Result<RawFile> {
         match self.0 {}
     }
 

@@ -1,6 +1,7 @@
 //! Native containers on Linux.
 
 mod container;
+mod files;
 mod image;
 mod launch;
 mod mounts;
@@ -9,3 +10,4 @@ mod plan;
 mod seccomp;
 
 pub use container::{Native, enter, is_alive};
+pub use files::{running_root, stopped_root};

@@ -163,6 +163,9 @@ fn push_root(
 }
 
 /// Options of overlayfs: overlayfs.rst. Nothing that would make an upper depend on more than itself is on.
+pub(super) const OVERLAY_OPTIONS: &[(&str, &str)] =
+    &[("index", "off"), ("metacopy", "off"), ("redirect_dir", "off"), ("xino", "off")];
+
 fn overlay_options(overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
     use crate::runtime::native::Lower;
     let lower = match (&overlay.lower, image) {
@@ -170,11 +173,11 @@ fn overlay_options(overlay: &OverlayRoot, image: Option<&MountedImage>) -> Resul
         (Lower::Image(_), Some(image)) => image.path(),
         (Lower::Image(files), None) => return Err(refuse(format!("{} is not mounted", files.tree.display()))),
     };
-    let mut options = format!(
-        "lowerdir={lower},upperdir={},workdir={},index=off,metacopy=off,redirect_dir=off,xino=off",
-        escape(&overlay.upper)?,
-        escape(&overlay.work)?
-    );
+    let mut options =
+        format!("lowerdir={lower},upperdir={},workdir={}", escape(&overlay.upper)?, escape(&overlay.work)?);
+    for (key, value) in OVERLAY_OPTIONS {
+        options.push_str(&format!(",{key}={value}"));
+    }
     if overlay.volatile {
         options.push_str(",volatile");
     }
