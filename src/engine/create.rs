@@ -229,7 +229,7 @@ impl Engine {
                         .any(|volume| volume.create_source && volume.mount.target == mount.target);
                     *path = bind_source(path, create)?;
                 }
-                MountSource::Volume { name, anonymous } => {
+                MountSource::Volume { name, anonymous, .. } => {
                     if *anonymous {
                         let mut bytes = [0; 32];
                         random::fill(&mut bytes)?;
@@ -296,7 +296,7 @@ fn all_mounts<'a>(of_image: impl Iterator<Item = &'a String>, asked: &[VolumeOpt
     for path in of_image {
         let target = GuestPath::new(path).about(|| format!("volume {path} of the image"))?.to_string();
         if target != "/" && mounts.iter().all(|mount| mount.target != target) {
-            let source = MountSource::Volume { name: String::new(), anonymous: true };
+            let source = MountSource::Volume { name: String::new(), anonymous: true, no_copy: false };
             mounts.push(MountRecord { source, target, read_only: false });
         }
     }

@@ -189,7 +189,7 @@ fn binds(mounts: &[MountRecord]) -> Value {
         let mode = if mount.read_only { ":ro" } else { "" };
         match &mount.source {
             MountSource::Bind { path } => Some(format!("{}:{}{mode}", path.display(), mount.target)),
-            MountSource::Volume { name, anonymous: false } => Some(format!("{name}:{}{mode}", mount.target)),
+            MountSource::Volume { name, anonymous: false, .. } => Some(format!("{name}:{}{mode}", mount.target)),
             _ => None,
         }
     };

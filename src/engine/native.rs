@@ -172,9 +172,9 @@ impl Engine {
                 MountSource::Bind { path } => {
                     mount(&asked.target, "bind", &text(path)?, &["rbind", "rprivate", access])
                 }
-                MountSource::Volume { name, .. } => {
+                MountSource::Volume { name, no_copy, .. } => {
                     let target = vfs::GuestPath::new(&asked.target)?;
-                    let directory = self.native_volume(name, namespace, &target)?;
+                    let directory = self.native_volume(name, (!no_copy).then_some(namespace), &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
                 MountSource::Tmpfs { size, mode } => {

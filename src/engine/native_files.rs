@@ -77,7 +77,9 @@ impl Engine {
         let target = GuestPath::new(&mount.target)?;
         let path = match &mount.source {
             MountSource::Bind { path } => path.clone(),
-            MountSource::Volume { name, .. } => self.native_volume(name, namespace, &target)?,
+            MountSource::Volume { name, no_copy, .. } => {
+                self.native_volume(name, (!no_copy).then_some(&*namespace), &target)?
+            }
             MountSource::Tmpfs { .. } => return Ok(()),
         };
         let options = KernelOptions { read_only: mount.read_only };
@@ -90,14 +92,15 @@ impl Engine {
         Ok(())
     }
 
-    /// The directory of a volume. An empty one first gets what `namespace` has at the place where it is mounted.
+    /// The directory of a volume. An empty one first gets what `fill_from` has at the place where it is mounted.
     pub(super) fn native_volume(
         &self,
         name: &str,
-        namespace: &Namespace,
+        fill_from: Option<&Namespace>,
         target: &GuestPath,
     ) -> Result<std::path::PathBuf> {
         let directory = self.store.volume_directory(name)?;
+        let Some(namespace) = fill_from else { return Ok(directory) };
         let _lock = self.store.lock_volume_directory(name)?;
         let files = kernel_dir(&directory, &KernelOptions::default()).about(|| directory.display().to_string())?;
         if volumes::is_empty(&files)? {

@@ -137,6 +137,9 @@ pub enum MountSource {
         /// Whether it was made for this container and goes with it.
         #[serde(default)]
         anonymous: bool,
+        /// Whether it stays empty at first, rather than getting what the image has in its place.
+        #[serde(default)]
+        no_copy: bool,
     },
     /// A file system in memory.
     Tmpfs {

@@ -11,6 +11,8 @@ mod command {
     mod limits;
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod native;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod native_files;
     mod shell;
     mod store;
     mod support;

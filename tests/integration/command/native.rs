@@ -7,7 +7,7 @@ use std::process::Stdio;
 use super::support::{Cowbox, wait_for_output};
 
 /// A store with the image `box` of a static busybox; none where native containers cannot run, and then it says why.
-fn with_box() -> Option<Cowbox> {
+pub(super) fn with_box() -> Option<Cowbox> {
     let skip = |why: &str| {
         println!("skipped: {why}");
         None

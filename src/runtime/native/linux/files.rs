@@ -1,6 +1,7 @@
 //! The files of a native container, from outside.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -16,10 +17,12 @@ use crate::vfs::{InodeRef, KernelOptions, kernel_dir};
 pub fn running_root(init: InitProcess) -> Result<InodeRef> {
     let opened = kernel_dir(Path::new(&format!("/proc/{}/root", init.pid)), &KernelOptions::default());
     // Another process may have had the number: what was opened is the container's if its first process is there afterwards.
-    if !is_alive(init) {
-        return Err(refuse("the container is not running"));
+    match opened {
+        Ok(root) if is_alive(init) => Ok(root),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(refuse(format!("open the container's root: {error}"))),
+        // One that is ending has no root any more.
+        _ => Err(refuse("the container is not running")),
     }
-    opened.map_err(|error| refuse(format!("open the container's root: {error}")))
 }
 
 /// The root of a container that does not run, without what would be mounted in it. It is mounted, in no place, for as long as
