@@ -199,6 +199,8 @@ impl RawFile {
     }
 }
 
+// Some processors' `stat` has a smaller field.
+#[allow(clippy::useless_conversion)]
 fn seen(stat: &rustix::fs::Stat) -> RawStat {
     RawStat {
         dev: stat.st_dev,

@@ -12,19 +12,24 @@ fn job(cowbox: &Cowbox, name: &str, image: &str, script: &str) -> String {
     cowbox.run(["run", "--name", name, image, "busybox", "sh", "-ec", script]).ok()
 }
 
-/// A container that runs until it is killed, once its script was run.
-fn long(cowbox: &Cowbox, options: &[&str], script: &str) -> Child {
+/// A container that runs until it is dropped.
+struct Long(Child);
+
+impl Drop for Long {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// The container `long`, once its script was run.
+fn long(cowbox: &Cowbox, options: &[&str], script: &str) -> Long {
     let script = format!("{script}\necho up; exec sleep 1000");
     let mut command =
         cowbox.command([&["run", "--name", "long"], options, &["box", "busybox", "sh", "-ec", &script]].concat());
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    wait_for_output(&mut child, "up\n");
-    child
-}
-
-fn end(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut long = Long(command.stdout(Stdio::piped()).spawn().unwrap());
+    wait_for_output(&mut long.0, "up\n");
+    long
 }
 
 #[test]
@@ -93,21 +98,25 @@ fn files_are_copied_into_and_out_of_a_stopped_container() {
     let tree = cowbox.path("tree");
     fs::create_dir_all(tree.join("deep")).unwrap();
     fs::write(tree.join("deep/file"), "given\n").unwrap();
-    job(&cowbox, "job", "box", "busybox rm -r /dev; busybox mkdir -p /out; echo made > /out/file");
+    job(&cowbox, "job", "box", "busybox rm /etc/group; busybox mkdir /out; echo made > /out/file");
     cowbox.run(["cp", "job:/out", "out"]).ok();
     assert_eq!(fs::read_to_string(cowbox.path("out/file")).unwrap(), "made\n");
-    // Over a whiteout, into a directory of the image, and over a file of the image.
-    cowbox.run(["cp", "tree", "job:/dev"]).ok();
+    // A new directory, a file in a directory of the image, one over a whiteout, and one over a file of the image.
+    cowbox.run(["cp", "tree", "job:/new"]).ok();
     cowbox.run(["cp", "tree/deep/file", "job:/etc"]).ok();
     cowbox.run(["cp", "tree/deep/file", "job:/etc/group"]).ok();
+    cowbox.run(["cp", "tree/deep/file", "job:/etc/passwd"]).ok();
     assert!(cowbox.run(["cp", "job:/no/such", "out"]).fails(1).contains("no such file"));
     let diff = cowbox.run(["diff", "job"]).ok();
-    assert_eq!(diff, "C /dev\nA /dev/deep\nA /dev/deep/file\nC /etc\nA /etc/file\nC /etc/group\nA /out\nA /out/file\n");
+    assert_eq!(
+        diff,
+        "C /etc\nA /etc/file\nC /etc/group\nC /etc/passwd\nA /new\nA /new/deep\nA /new/deep/file\nA /out\nA /out/file\n"
+    );
     cowbox.run(["commit", "job", "made"]).ok();
-    let script = "cat /etc/file /etc/group; busybox stat -c '%a %u:%g' /etc; cat /out/file";
+    let script = "cat /etc/file /etc/group /etc/passwd; busybox stat -c '%a %u:%g' /etc; cat /out/file";
     assert_eq!(
         cowbox.run(["run", "--rm", "made", "busybox", "sh", "-c", script]).ok(),
-        "given\ngiven\n755 0:0\nmade\n"
+        "given\ngiven\ngiven\n755 0:0\nmade\n"
     );
     cowbox.run(["create", "--name", "fixed", "--read-only", "box", "true"]).ok();
     assert!(cowbox.run(["cp", "tree", "fixed:/"]).fails(1).contains("read-only"));
@@ -121,7 +130,7 @@ fn a_running_container_is_seen_with_its_mounts() {
     let bind = format!("{}:/bound:ro", cowbox.path("bound").display());
     fs::write(cowbox.path("file"), "given\n").unwrap();
     let options = ["--tmpfs", "/scratch", "-v", "vol:/vol", "-v", &bind];
-    let child = long(&cowbox, &options, "echo inside > /scratch/made; echo changed > /etc/group");
+    let running = long(&cowbox, &options, "echo inside > /scratch/made; echo changed > /etc/group");
     cowbox.run(["cp", "long:/scratch/made", "made"]).ok();
     assert_eq!(fs::read_to_string(cowbox.path("made")).unwrap(), "inside\n");
     for target in ["/scratch", "/vol", "/etc"] {
@@ -139,7 +148,7 @@ fn a_running_container_is_seen_with_its_mounts() {
     fs::write(cowbox.path("passwd"), "zoe:x:70:71::/:/bin/sh\n").unwrap();
     cowbox.run(["cp", "passwd", "long:/etc/passwd"]).ok();
     assert!(cowbox.run(["exec", "-u", "zoe", "long", "id"]).ok().starts_with("uid=70(zoe) gid=71"));
-    end(child);
+    drop(running);
     cowbox.is_clean();
 }
 
@@ -163,9 +172,9 @@ fn links_of_a_container_do_not_lead_out_of_it() {
         assert!(!cowbox.path("stolen").exists() && !cowbox.path("hosts/planted").exists());
         assert!(!fs::exists("/planted").unwrap());
     };
-    let child = long(&cowbox, &[], &script);
+    let running = long(&cowbox, &[], &script);
     tries("long");
-    end(child);
+    drop(running);
     job(&cowbox, "stopped", "box", &script);
     tries("stopped");
 }
