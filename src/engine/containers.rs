@@ -45,16 +45,13 @@ impl Engine {
     pub fn remove(&self, key: &str, force: bool, volumes: bool) -> Result<()> {
         let container = self.container(key)?;
         let id = &container.record.id;
-        if container.state.status == Status::Running {
-            if !force {
-                return Err(Error::conflict(format!(
-                    "cannot remove container {:?}: container is running: stop the container before removing or force \
-                     remove",
-                    container.name
-                )));
-            }
-            self.kill(key, Signal::KILL)?;
-            self.store.wait_container(id)?;
+        if force {
+            self.kill_to_end(id)?;
+        } else if container.state.status == Status::Running {
+            return Err(Error::conflict(format!(
+                "cannot remove container {:?}: container is running: stop the container before removing or force remove",
+                container.name
+            )));
         }
         if self.store.container(id).is_err() {
             // It was created to go by itself when it ends.
@@ -79,7 +76,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a signal to the process that runs a container, which hands it on.
+    /// Sends a signal to the first process of a container that another process runs. With [`Signal::KILL`] it returns when
+    /// the container has ended.
     pub fn kill(&self, key: &str, signal: Signal) -> Result<()> {
         let container = self.container(key)?;
         if container.state.status != Status::Running {
@@ -87,22 +85,22 @@ impl Engine {
                 format!("cannot kill container: {key}: container {} is not running", container.record.id.short());
             return Err(Error::conflict(message));
         }
-        if container.state.pid == std::process::id() {
-            return Err(Error::conflict(format!("container {key} runs in this process"))
-                .hint("signal it through `RunningContainer::process`"));
+        match signal {
+            Signal::KILL => self.kill_to_end(&container.record.id),
+            signal => self.send(&container, signal),
         }
-        crate::sys::process::signal(container.state.pid, signal.0)
-            .about(|| format!("signal process {}, which runs container {key}", container.state.pid))
     }
 
     /// Waits until a container has ended, and returns its exit code.
     pub fn wait(&self, key: &str) -> Result<i32> {
         let container = self.container(key)?;
         let id = &container.record.id;
+        let mut code = container.state.exit_code;
         if container.state.status == Status::Running {
-            self.store.wait_container(id)?;
+            code = self.store.wait_container(id)?.unwrap_or(code);
         }
-        Ok(self.store.container(id).map_or(container.state, |container| container.state).exit_code)
+        self.settle(id)?;
+        Ok(self.store.container(id).map_or(code, |container| container.state.exit_code))
     }
 
     /// What a container changed of its image, parents first.

@@ -8,7 +8,7 @@ use super::error::{About, Error, ErrorKind, Result};
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
 use super::runtimes::has_runtime;
-use super::{Engine, change::set_env};
+use super::{Engine, change::set_env, parse_signal};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
 use crate::store::{
     self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, Volume,
@@ -59,6 +59,10 @@ pub struct CreateOptions {
     pub open_stdin: bool,
     /// Whether the process has a terminal.
     pub tty: bool,
+    /// The signal that asks it to end, by name or number; the image's where none is given.
+    pub stop_signal: Option<String>,
+    /// Seconds that it has to end after that signal, -1 for as long as it takes.
+    pub stop_timeout: Option<i64>,
     /// What the container may use.
     pub limits: LimitsRecord,
     /// The platform the image must have.
@@ -139,6 +143,9 @@ impl Engine {
                 "the working directory '{working_dir}' is invalid, it needs to be an absolute path"
             )));
         }
+        if let Some(signal) = options.stop_signal.as_deref().filter(|signal| parse_signal(signal).is_none()) {
+            return Err(Error::invalid(format!("invalid signal: {signal}")));
+        }
         let record = ContainerRecord {
             created: jiff::Timestamp::now().to_string(),
             image: options.image.clone(),
@@ -158,6 +165,11 @@ impl Engine {
             auto_remove: options.auto_remove,
             open_stdin: options.open_stdin,
             tty: options.tty,
+            stop_signal: options
+                .stop_signal
+                .clone()
+                .or_else(|| Some(config.stop_signal.clone()).filter(|signal| !signal.is_empty())),
+            stop_timeout: options.stop_timeout,
             limits: options.limits.clone(),
             isolation: options.isolation.clone(),
             id,

@@ -58,7 +58,7 @@ impl Engine {
                 "Restarting": false,
                 "OOMKilled": state.oom_killed,
                 "Dead": false,
-                "Pid": if state.status == Status::Running { state.pid } else { 0 },
+                "Pid": if state.status == Status::Running { state.init.map_or(state.pid, |init| init.pid) } else { 0 },
                 "ExitCode": state.exit_code,
                 "Error": state.error,
                 "StartedAt": or_zero_time(&state.started),
@@ -102,6 +102,8 @@ impl Engine {
                 "WorkingDir": record.working_dir,
                 "Entrypoint": if entrypoint.is_empty() { Value::Null } else { json!(entrypoint) },
                 "Labels": record.labels,
+                "StopSignal": record.stop_signal.as_deref().unwrap_or("SIGTERM"),
+                "StopTimeout": record.stop_timeout,
             },
             "NetworkSettings": { "Ports": {}, "Networks": {} },
         });

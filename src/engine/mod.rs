@@ -30,7 +30,10 @@ mod rootfs;
 mod run;
 mod runtimes;
 mod save;
+mod signal;
+mod stop;
 mod system;
+mod top;
 mod user;
 mod volumes;
 
@@ -49,7 +52,10 @@ pub use load::{ImportOptions, ImportSource, LoadSource, Loaded};
 pub use logs::LogLine;
 pub use native::ExecOptions;
 pub use run::{BeforeStart, RunStdio, RunningContainer, Sandbox, SandboxRun};
+pub use signal::parse_signal;
+pub use stop::StopOptions;
 pub use system::{DiskUsage, DiskUsageRow, Pruned, SystemInfo};
+pub use top::ProcessTable;
 
 use crate::store::Store;
 use runtimes::Runtimes;

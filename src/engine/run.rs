@@ -88,7 +88,7 @@ impl RunningContainer<'_> {
             finished: jiff::Timestamp::now().to_string(),
             exit_code: status.code,
             oom_killed: status.reason == ExitReason::OutOfMemory,
-            error: String::new(),
+            error: status.message.clone().unwrap_or_default(),
             ..self.state
         };
         drop(self.running);
@@ -97,8 +97,14 @@ impl RunningContainer<'_> {
                 Some(Ok(upper)) => upper.discard(),
                 shared => drop(shared),
             }
-            drop((self.files.volumes, self.lock));
-            self.engine.remove_stored(&self.record)?;
+            drop(self.files.volumes);
+            // Whoever waits for the lock finds nothing any more, and is told the exit code all the same.
+            let left = self.lock.leave(status.code);
+            let removed = self.engine.remove_stored(&self.record);
+            drop(self.lock);
+            // On some systems a folder stays while a file in it is open.
+            removed.or_else(|_| self.engine.remove_stored(&self.record))?;
+            left?;
             return Ok(status);
         }
         let flushed = self.files.flush();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +101,12 @@ pub struct ContainerRecord {
     /// Whether it has a terminal.
     #[serde(default)]
     pub tty: bool,
+    /// The signal that asks it to end, by name or number; SIGTERM where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
+    /// Seconds that it has to end after that signal, -1 for as long as it takes; 10 where none are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<i64>,
     /// What it may use.
     #[serde(default)]
     pub limits: LimitsRecord,
@@ -391,34 +398,36 @@ impl Store {
     /// Takes the lock of a container: who holds it runs the container, or changes it while it is stopped. None where
     /// somebody else does.
     pub fn lock_container(&self, id: &ContainerId) -> Result<Option<Lock>> {
-        lock::try_exclusive(&self.container_folder(id).join("lock"))
+        lock::try_exclusive_past_lookers(&self.container_folder(id).join("lock"))
     }
 
     fn is_container_locked(&self, id: &ContainerId) -> bool {
         lock::is_held(&self.container_folder(id).join("lock"))
     }
 
-    /// Waits until nobody runs the container.
-    pub fn wait_container(&self, id: &ContainerId) -> Result<()> {
+    /// Waits until nobody runs the container; then its exit code, where it was removed as it ended.
+    pub fn wait_container(&self, id: &ContainerId) -> Result<Option<i32>> {
         lock::wait(&self.container_folder(id).join("lock"))
     }
 
-    /// Removes a container with all it wrote. Its volumes stay.
+    /// As [`wait_container`](Store::wait_container), for this time at most: whether nobody runs the container any more.
+    pub fn wait_container_for(&self, id: &ContainerId, time: Duration) -> Result<bool> {
+        lock::wait_for(&self.container_folder(id).join("lock"), time)
+    }
+
+    /// Removes a container with all it wrote. Its volumes stay. That another process removes it too is no error.
     pub fn remove_container(&self, id: &ContainerId) -> Result<()> {
         let name = self.container(id).map(|container| container.name);
         let folder = self.container_folder(id);
         // Without its record it is no container any more, whatever becomes of the rest.
-        match fs::remove_file(folder.join("config.json")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("remove", &folder),
-            _ => {}
-        }
+        ignore_missing(fs::remove_file(folder.join("config.json"))).context("remove", &folder)?;
         if let Ok(name) = name {
             let path = self.name_path(&name);
             if fs::read_to_string(&path).is_ok_and(|holder| holder == id.as_str()) {
-                fs::remove_file(&path).context("remove", &path)?;
+                ignore_missing(fs::remove_file(&path)).context("remove", &path)?;
             }
         }
-        fs::remove_dir_all(&folder).context("remove", &folder)
+        ignore_missing(fs::remove_dir_all(&folder)).context("remove", &folder)
     }
 
     /// Names of containers that stand for nothing any more.
@@ -434,6 +443,14 @@ impl Store {
             .map(|entry| entry.path())
             .filter(is_stale)
             .collect()
+    }
+}
+
+/// What is not there any more need not be removed.
+fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

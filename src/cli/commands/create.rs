@@ -90,6 +90,12 @@ pub(in crate::cli) struct Options {
     /// Automatically remove the container when it exits
     #[arg(long)]
     rm: bool,
+    /// Signal to stop the container, by name or number [default: the image's, or TERM]
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Seconds to wait after that signal before killing the container (-1 for without end) [default: 10]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    stop_timeout: Option<i64>,
     /// The image
     image: String,
     /// The command, with its arguments
@@ -128,6 +134,8 @@ impl Options {
             auto_remove: self.rm,
             open_stdin: self.interactive,
             tty: self.tty,
+            stop_signal: self.stop_signal.clone(),
+            stop_timeout: self.stop_timeout,
             limits,
             isolation: self.isolation.resolve(ulimits)?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,

@@ -18,7 +18,9 @@ mod isolation;
 mod kill;
 mod load;
 mod logs;
+mod monitor;
 mod ps;
+mod restart;
 mod rm;
 mod rmi;
 mod run;
@@ -27,6 +29,7 @@ mod start;
 mod stop;
 mod system;
 mod tag;
+mod top;
 mod version;
 mod volume;
 mod wait;
@@ -46,12 +49,16 @@ pub(super) enum Command {
     Start(start::Args),
     /// Stop one or more running containers
     Stop(stop::Args),
+    /// Restart one or more containers
+    Restart(restart::Args),
     /// Send a signal to one or more running containers
     Kill(kill::Args),
     /// Run a command in a running container
     Exec(exec::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
+    /// Display the running processes of a container
+    Top(top::Args),
     /// List containers
     Ps(ps::Args),
     /// Fetch the logs of a container
@@ -100,6 +107,9 @@ pub(super) enum Command {
     Version(version::Args),
     /// Print a completion script for a shell
     Completion(completion::Args),
+    /// Run a container in the background
+    #[command(hide = true)]
+    Monitor(monitor::Args),
 }
 
 impl Command {
@@ -109,9 +119,11 @@ impl Command {
             Command::Create(args) => args.run(context),
             Command::Start(args) => args.run(context),
             Command::Stop(args) => args.run(context),
+            Command::Restart(args) => args.run(context),
             Command::Kill(args) => args.run(context),
             Command::Exec(args) => args.run(context),
             Command::Wait(args) => args.run(context),
+            Command::Top(args) => args.run(context),
             Command::Ps(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Rm(args) => args.run(context),
@@ -134,6 +146,7 @@ impl Command {
             Command::Info(args) => args.run(context),
             Command::Version(args) => args.run(context),
             Command::Completion(args) => args.run(context),
+            Command::Monitor(args) => args.run(context),
         }
     }
 }

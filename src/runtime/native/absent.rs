@@ -1,8 +1,10 @@
 //! Native containers where there are none: on systems that are not Linux, and in builds without them.
 
 use crate::oci::runtime::Process;
-use crate::runtime::native::SeccompChoice;
-use crate::runtime::{Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Stdio, TerminalSize};
+use crate::runtime::native::{HostProcess, SeccompChoice};
+use crate::runtime::{
+    Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
+};
 
 /// The runtime that is not there.
 pub struct Native;
@@ -35,4 +37,14 @@ pub fn enter(
 /// Never.
 pub fn is_alive(_: InitProcess) -> bool {
     false
+}
+
+/// An error: there is no container.
+pub fn signal(_: InitProcess, _: Signal) -> Result<()> {
+    Err(absent())
+}
+
+/// An error: there is no container.
+pub fn processes(_: InitProcess) -> Result<Vec<HostProcess>> {
+    Err(absent())
 }

@@ -1,6 +1,7 @@
 //! What a native container is made of, on all systems.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::oci::runtime::{Seccomp, Spec};
 
@@ -74,4 +75,23 @@ pub enum SeccompChoice {
     Default,
     /// One of its own.
     Profile(Box<Seccomp>),
+}
+
+/// A process of a native container, as the host sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostProcess {
+    /// Its number.
+    pub pid: u32,
+    /// The number of the process that made it.
+    pub parent: u32,
+    /// The user that runs it.
+    pub uid: u32,
+    /// Its terminal, such as `pts/0`, by the number that it has in the container.
+    pub terminal: Option<String>,
+    /// The CPU time that it has used.
+    pub cpu_time: Duration,
+    /// When it started, in seconds since 1970.
+    pub started: i64,
+    /// Its command line.
+    pub command: String,
 }

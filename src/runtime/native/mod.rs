@@ -11,5 +11,5 @@ mod interface;
 mod system;
 
 pub use capabilities::CapSet;
-pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};
-pub use system::{Native, enter, is_alive};
+pub use interface::{HostProcess, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};
+pub use system::{Native, enter, is_alive, processes, signal};

@@ -62,8 +62,27 @@ impl Child {
     }
 }
 
+/// Sends a signal to the process that has this number and started at that time. [`NotFound`](io::ErrorKind::NotFound)
+/// where it has ended.
+pub fn signal(pid: u32, started: u64, number: i32) -> io::Result<()> {
+    // The descriptor comes first: whoever still has the number and that time afterwards is the process that it stands for.
+    let pidfd = match open_pidfd(pid) {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(io::ErrorKind::NotFound.into()),
+        pidfd => pidfd?,
+    };
+    match start_time(pid)? == started {
+        true => send(&pidfd, number),
+        false => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+#[allow(unsafe_code)]
 fn send(pidfd: &OwnedFd, number: i32) -> io::Result<()> {
-    let signal = Signal::from_named_raw(number).ok_or(io::ErrorKind::InvalidInput)?;
+    if !(1..=64).contains(&number) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: it is a signal of Linux, and is only sent: that the C library has some for itself binds this process alone.
+    let signal = unsafe { Signal::from_raw_unchecked(number) };
     match pidfd_send_signal(pidfd, signal) {
         Err(rustix::io::Errno::SRCH) => Ok(()),
         sent => Ok(sent?),

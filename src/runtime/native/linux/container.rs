@@ -95,6 +95,14 @@ pub fn is_alive(init: InitProcess) -> bool {
     process::start_time(init.pid).is_ok_and(|start_time| start_time == init.start_time)
 }
 
+/// Sends a signal to the first process of a container, whoever runs it. One that has ended needs none.
+pub fn signal(init: InitProcess, signal: Signal) -> Result<()> {
+    match process::signal(init.pid, init.start_time, i32::from(signal.0)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        sent => sent.map_err(|error| refuse(format!("send signal {} to process {}: {error}", signal.0, init.pid))),
+    }
+}
+
 fn run(
     stdio: Stdio,
     terminal: Option<TerminalSize>,

@@ -6,6 +6,8 @@ mod launch;
 mod mounts;
 mod options;
 mod plan;
+mod processes;
 mod seccomp;
 
-pub use container::{Native, enter, is_alive};
+pub use container::{Native, enter, is_alive, signal};
+pub use processes::processes;
