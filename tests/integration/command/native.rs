@@ -46,7 +46,7 @@ fn a_program_runs_in_namespaces_of_its_own() {
     let Some(cowbox) = with_box() else { return };
     assert_eq!(run(&cowbox, &["--hostname", "inside"], "hostname; echo $$; pwd").ok(), "inside\n1\n/\n");
     let user = run(&cowbox, &["-u", "ann", "-w", "/work/deep"], "id; pwd").ok();
-    assert_eq!(user, "uid=1000(ann) gid=1001 groups=1001,50(staff)\n/work/deep\n");
+    assert_eq!(user, "uid=1000(ann) gid=1001 groups=50(staff),1001\n/work/deep\n");
     cowbox.is_clean();
 }
 
@@ -131,7 +131,7 @@ fn processes_enter_a_container_that_runs_and_end_with_it() {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     wait_for_output(&mut child, "up\n");
     let entered = cowbox.run(["exec", "-e", "A=b", "-u", "ann", "long", "sh", "-c", "echo $A; id; exit 3"]);
-    assert_eq!((entered.code, &*entered.out), (3, "b\nuid=1000(ann) gid=1001 groups=1001,50(staff)\n"));
+    assert_eq!((entered.code, &*entered.out), (3, "b\nuid=1000(ann) gid=1001 groups=50(staff),1001\n"));
     cowbox.run(["exec", "long", "nosuch"]).fails(127);
     cowbox.run(["rm", "long"]).fails(1);
     // What runs the container is killed: the container goes with it.
