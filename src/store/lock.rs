@@ -122,6 +122,7 @@ mod tests {
         let path = folder.path().join("lock");
         let lock = try_exclusive_past_lookers(&path).unwrap().unwrap();
         assert!(is_held(&path) && try_exclusive_past_lookers(&path).unwrap().is_none());
+        assert!(!wait_for(&path, Duration::ZERO).unwrap());
         std::thread::scope(|scope| {
             let file = File::open(&path).unwrap();
             let waits = scope.spawn(move || read_when_free(file, Path::new("lock")).unwrap());
@@ -131,6 +132,7 @@ mod tests {
             assert_eq!(waits.join().unwrap(), Some(143));
         });
         assert_eq!(wait(&path).unwrap(), None);
+        assert!(wait_for(&path, Duration::ZERO).unwrap());
     }
 
     #[test]
