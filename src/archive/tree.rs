@@ -66,7 +66,12 @@ impl<W: Write> EntryWriter<W> {
 
     /// Writes `inode`, without what is below it, under `name`. `path` is for errors.
     pub(super) fn inode(&mut self, inode: &InodeRef, path: &GuestPath, name: &[u8]) -> Result<()> {
-        let attr = inode.attr().map_err(|errno| Error::file("stat", path, errno))?;
+        let attr = match inode.attr() {
+            Ok(attr) => attr,
+            // Removed since it was found.
+            Err(Errno::NoEnt) => return Ok(()),
+            Err(errno) => return Err(Error::file("stat", path, errno)),
+        };
         if attr.kind == FileKind::Socket {
             self.written.sockets += 1;
             return Ok(());

@@ -86,16 +86,20 @@ impl Context {
         Context { root, engine: OnceLock::new() }
     }
 
+    /// The folder of the store.
+    pub(super) fn root(&self) -> Result<PathBuf, Failure> {
+        match &self.root {
+            Some(root) => Ok(root.clone()),
+            None => default_root(),
+        }
+    }
+
     /// The engine, opened when it is first asked for.
     pub(super) fn engine(&self) -> Result<&Engine, Failure> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let root = match &self.root {
-            Some(root) => root.clone(),
-            None => default_root()?,
-        };
-        let engine = Engine::open(EngineOptions { root, progress: Some(Arc::new(report)) })?;
+        let engine = Engine::open(EngineOptions { root: self.root()?, progress: Some(Arc::new(report)) })?;
         Ok(self.engine.get_or_init(|| engine))
     }
 

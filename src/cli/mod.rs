@@ -39,6 +39,10 @@ struct Cli {
 
 /// Runs the command that `args` (the program's name first) ask for.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(arguments) = commands::runtime::arguments(&args) {
+        return commands::runtime::exit_code(arguments);
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {

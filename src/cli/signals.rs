@@ -1,4 +1,4 @@
-//! Interrupt and termination, handed on to the container in the foreground.
+//! Signals to this process, handed on to the container that it runs.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) fn forward(process: Foreground, tty: bool) {
         let process = process.wait();
         let signal = Signal(number);
         // That its terminal is gone several may tell.
-        interrupts += u32::from(signal != Signal::HUP);
+        interrupts += u32::from(signal == Signal::INT || signal == Signal::TERM);
         let signal = if interrupts > 1 { Signal::KILL } else { signal };
         // A process that has ended needs no signal.
         let _ = process.kill(signal);
@@ -31,5 +31,13 @@ pub(super) fn forward(process: Foreground, tty: bool) {
                 let _ = process.kill(Signal::KILL);
             });
         }
+    });
+}
+
+/// Hands every signal on to `process`, which runs in the background, as soon as it is there.
+pub(super) fn forward_all(process: Foreground) {
+    sys::signals::on_any(move |number| {
+        // A process that has ended needs no signal.
+        let _ = process.wait().kill(Signal(number));
     });
 }

@@ -1,15 +1,14 @@
 //! `commit`: what a container changed becomes a layer, and with its image's layers a new image. `export`: all its files.
 
 use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
 
+use super::Engine;
 use super::change::Change;
 use super::error::{About, Result};
+use super::files::ContainerFiles;
 use super::load::Loaded;
-use super::{Container, Engine};
 use crate::archive;
 use crate::oci::{Descriptor, DiffId, HistoryEntry, Raw, Reference};
-use crate::vfs::Upper;
 
 /// How a container becomes an image.
 #[derive(Clone, Debug, Default)]
@@ -30,19 +29,19 @@ impl Engine {
     pub fn commit(&self, key: &str, options: &CommitOptions) -> Result<Loaded> {
         let _lease = self.store.lease()?;
         let name = options.name.as_deref().map(str::parse::<Reference>).transpose()?;
-        self.with_stopped(key, |container, upper| self.commit_upper(container, upper, options, name.as_ref()))
+        self.with_files(key, |files| self.commit_files(files, options, name.as_ref()))
     }
 
-    fn commit_upper(
+    fn commit_files(
         &self,
-        container: &Container,
-        upper: &Upper,
+        files: &ContainerFiles<'_>,
         options: &CommitOptions,
         name: Option<&Reference>,
     ) -> Result<Loaded> {
+        let container = &files.container;
         let record = &container.record;
         let image = self.store.image(&record.manifest)?;
-        let layer = self.layer_of(upper).about(|| format!("container {}", container.name))?;
+        let layer = self.layer_of(files).about(|| format!("container {}", container.name))?;
         let now = jiff::Timestamp::now();
         let mut config = image.config.view.clone();
         config.created = Some(now.to_string());
@@ -75,12 +74,8 @@ impl Engine {
     }
 
     /// The layer of all changes; none where there is none.
-    fn layer_of(&self, upper: &Upper) -> Result<Option<(Descriptor, DiffId)>> {
-        let mut changes = Vec::new();
-        upper.changes(&mut |change| {
-            changes.push(change);
-            ControlFlow::Continue(())
-        })?;
+    fn layer_of(&self, files: &ContainerFiles<'_>) -> Result<Option<(Descriptor, DiffId)>> {
+        let changes = files.changes()?;
         if changes.is_empty() {
             return Ok(None);
         }
@@ -115,8 +110,8 @@ impl Engine {
 
     /// All files of a container as one tar, as `export` writes it.
     pub fn export(&self, key: &str, out: &mut (dyn Write + Send)) -> Result<()> {
-        self.with_stopped(key, |_, upper| {
-            archive::write_tree(&upper.root(), out)?;
+        self.with_files(key, |files| {
+            archive::write_tree(&files.root()?, out)?;
             Ok(())
         })
     }

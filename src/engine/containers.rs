@@ -1,13 +1,10 @@
 //! The verbs on containers that are there: list, remove, wait, diff.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-
 use super::Engine;
-use super::error::{About, Error, Result};
+use super::error::{Error, Result};
 use crate::runtime::Signal;
 use crate::store::{ContainerRecord, Status, StoredContainer};
-use crate::vfs::{Change, ChangeKind, GuestPath, Upper};
+use crate::vfs::{ChangeKind, GuestPath};
 
 /// A container with its name and how it goes.
 pub type Container = StoredContainer;
@@ -26,12 +23,13 @@ impl Engine {
     pub fn containers(&self) -> Result<Vec<Container>> {
         let mut containers = self.store.containers()?;
         containers.sort_by(|a, b| (&b.record.created, &b.record.id).cmp(&(&a.record.created, &a.record.id)));
-        Ok(containers)
+        Ok(containers.into_iter().map(|container| self.with_pause(container)).collect())
     }
 
     /// The container of a name, an id, or the beginning of an id.
     pub fn container(&self, key: &str) -> Result<Container> {
-        self.store.find_container(key).map_err(|error| {
+        let found = self.store.find_container(key).map(|container| self.with_pause(container));
+        found.map_err(|error| {
             let error = Error::from(error);
             match error.kind {
                 super::ErrorKind::NotFound => Error::not_found(format!("no such container: {key}"))
@@ -45,16 +43,13 @@ impl Engine {
     pub fn remove(&self, key: &str, force: bool, volumes: bool) -> Result<()> {
         let container = self.container(key)?;
         let id = &container.record.id;
-        if container.state.status == Status::Running {
-            if !force {
-                return Err(Error::conflict(format!(
-                    "cannot remove container {:?}: container is running: stop the container before removing or force \
-                     remove",
-                    container.name
-                )));
-            }
-            self.kill(key, Signal::KILL)?;
-            self.store.wait_container(id)?;
+        if force {
+            self.kill_to_end(id)?;
+        } else if container.state.status == Status::Running {
+            return Err(Error::conflict(format!(
+                "cannot remove container {:?}: container is running: stop the container before removing or force remove",
+                container.name
+            )));
         }
         if self.store.container(id).is_err() {
             // It was created to go by itself when it ends.
@@ -64,6 +59,7 @@ impl Engine {
         if lock.is_none() {
             return Err(Error::conflict(format!("container {} is in use by another process", id.short())));
         }
+        self.remove_cgroup(id)?;
         drop(lock);
         self.store.remove_container(id)?;
         if volumes {
@@ -79,7 +75,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a signal to the process that runs a container, which hands it on.
+    /// Sends a signal to the first process of a container that another process runs. With [`Signal::KILL`] it returns when
+    /// the container has ended.
     pub fn kill(&self, key: &str, signal: Signal) -> Result<()> {
         let container = self.container(key)?;
         if container.state.status != Status::Running {
@@ -87,62 +84,29 @@ impl Engine {
                 format!("cannot kill container: {key}: container {} is not running", container.record.id.short());
             return Err(Error::conflict(message));
         }
-        if container.state.pid == std::process::id() {
-            return Err(Error::conflict(format!("container {key} runs in this process"))
-                .hint("signal it through `RunningContainer::process`"));
+        match signal {
+            Signal::KILL => self.kill_to_end(&container.record.id),
+            signal => self.send(&container, signal),
         }
-        crate::sys::process::signal(container.state.pid, signal.0)
-            .about(|| format!("signal process {}, which runs container {key}", container.state.pid))
     }
 
     /// Waits until a container has ended, and returns its exit code.
     pub fn wait(&self, key: &str) -> Result<i32> {
         let container = self.container(key)?;
         let id = &container.record.id;
+        let mut code = container.state.exit_code;
         if container.state.status == Status::Running {
-            self.store.wait_container(id)?;
+            code = self.store.wait_container(id)?.unwrap_or(code);
         }
-        Ok(self.store.container(id).map_or(container.state, |container| container.state).exit_code)
+        self.settle(id)?;
+        Ok(self.store.container(id).map_or(code, |container| container.state.exit_code))
     }
 
     /// What a container changed of its image, parents first.
     pub fn diff(&self, key: &str) -> Result<Vec<DiffLine>> {
-        let mut lines = Vec::new();
-        self.with_stopped(key, |_, upper| {
-            upper.changes(&mut |change: Change| {
-                // That something changed at the root is no news.
-                if !change.path.is_root() {
-                    lines.push(DiffLine { kind: change.kind, path: change.path });
-                }
-                ControlFlow::Continue(())
-            })?;
-            Ok(())
-        })?;
-        Ok(lines)
-    }
-
-    /// Works on the files of a container that does not run, and keeps it from running meanwhile.
-    pub(super) fn with_stopped<T>(
-        &self,
-        key: &str,
-        work: impl FnOnce(&Container, &Arc<Upper>) -> Result<T>,
-    ) -> Result<T> {
-        let container = self.container(key)?;
-        let id = &container.record.id;
-        if container.record.runtime == "native" {
-            return Err(Error::invalid(format!(
-                "container {} is a native one: its files can be reached from within alone, so far",
-                container.name
-            ))
-            .hint("use a bind mount (-v), or a program in the container"));
-        }
-        let _lock = self.store.lock_container(id)?.ok_or_else(|| {
-            Error::conflict(format!("container {} is running", container.name))
-                .hint(format!("wait for it with `cowbox wait {0}`, or stop it with `cowbox kill {0}`", container.name))
-        })?;
-        let upper = self.open_upper(&container.record)?;
-        let result = work(&container, &upper)?;
-        upper.flush().about(|| format!("save the files of container {}", container.name))?;
-        Ok(result)
+        let changes = self.with_files(key, |files| files.changes())?;
+        // That something changed at the root is no news.
+        let changes = changes.into_iter().filter(|change| !change.path.is_root());
+        Ok(changes.map(|change| DiffLine { kind: change.kind, path: change.path }).collect())
     }
 }

@@ -49,7 +49,8 @@ struct Target {
 }
 
 impl Engine {
-    /// Copies a file or directory. A directory that ends in `/.` is copied without itself. Containers must not run.
+    /// Copies a file or directory. A directory that ends in `/.` is copied without itself. WASI containers must not
+    /// run.
     pub fn copy(&self, from: &CopyEnd, to: &CopyEnd, options: CopyOptions) -> Result<()> {
         if let (CopyEnd::Container { .. }, CopyEnd::Container { .. }) = (from, to) {
             return Err(Error::invalid("copying between containers is not supported").hint(
@@ -62,16 +63,16 @@ impl Engine {
             CopyEnd::Host(_) => sys::process::owner(),
         };
         let apply = ApplyOptions { owner: (!options.keep_owner).then_some(owner), ..ApplyOptions::default() };
-        self.with_files(from, false, |files, path| {
+        self.with_end(from, false, |files, path| {
             let source = files.source(path, options.follow)?;
-            self.with_files(to, true, |files, path| files.put(&source, path, &apply))
+            self.with_end(to, true, |files, path| files.put(&source, path, &apply))
         })
     }
 
     /// Writes a file or directory of a container as a tar.
     pub fn copy_out(&self, key: &str, path: &str, follow: bool, out: &mut dyn Write) -> Result<()> {
         let end = CopyEnd::Container { key: key.into(), path: path.into() };
-        self.with_files(&end, false, |files, path| {
+        self.with_end(&end, false, |files, path| {
             let source = files.source(path, follow)?;
             let name = match (&source.name, source.contents_only) {
                 (Some(name), false) => name.as_bytes(),
@@ -85,7 +86,7 @@ impl Engine {
     /// Unpacks a tar into a directory of a container.
     pub fn copy_in(&self, key: &str, path: &str, tar: &mut (dyn Read + Send)) -> Result<()> {
         let end = CopyEnd::Container { key: key.into(), path: path.into() };
-        self.with_files(&end, true, |files, path| {
+        self.with_end(&end, true, |files, path| {
             let dir = files.directory(path)?;
             archive::apply(tar, &dir, &ApplyOptions::default())?;
             Ok(())
@@ -93,15 +94,13 @@ impl Engine {
     }
 
     /// Opens one end for `work`, which is given its files and the path.
-    fn with_files<T>(&self, end: &CopyEnd, is_target: bool, work: impl FnOnce(&Files, &str) -> Result<T>) -> Result<T> {
+    fn with_end<T>(&self, end: &CopyEnd, is_target: bool, work: impl FnOnce(&Files, &str) -> Result<T>) -> Result<T> {
         match end {
-            CopyEnd::Container { key, path } => self.with_stopped(key, |container, upper| {
-                let (rootfs, volumes) = self.rootfs(&container.record, upper)?;
-                let result = work(&Files::Container(rootfs.namespace), path);
-                for volume in &volumes {
-                    volume.flush()?;
-                }
-                result.about(|| format!("{}:{path}", container.name))
+            CopyEnd::Container { key, path } => self.with_files(key, |files| {
+                let name = files.container.name.clone();
+                files
+                    .with_namespace(|namespace| work(&Files::Container(namespace), path))
+                    .about(|| format!("{name}:{path}"))
             }),
             CopyEnd::Host(path) => {
                 let text = path.to_string_lossy().into_owned();

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use super::error::{About, Error, ErrorKind, Result};
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
+use super::resources;
 use super::runtimes::has_runtime;
-use super::{Engine, change::set_env};
+use super::{Engine, change::set_env, parse_signal};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
 use crate::store::{
-    self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, Volume,
+    self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, ResourcesRecord,
+    Volume,
 };
 use crate::sys::random;
 use crate::vfs::{GuestPath, Namespace};
@@ -59,8 +61,14 @@ pub struct CreateOptions {
     pub open_stdin: bool,
     /// Whether the process has a terminal.
     pub tty: bool,
+    /// The signal that asks it to end, by name or number; the image's where none is given.
+    pub stop_signal: Option<String>,
+    /// Seconds that it has to end after that signal, -1 for as long as it takes.
+    pub stop_timeout: Option<i64>,
     /// What the container may use.
     pub limits: LimitsRecord,
+    /// What only the cgroup of a native container limits.
+    pub resources: ResourcesRecord,
     /// The platform the image must have.
     pub platform: Option<Platform>,
     /// How a native container is kept apart from the host.
@@ -139,6 +147,9 @@ impl Engine {
                 "the working directory '{working_dir}' is invalid, it needs to be an absolute path"
             )));
         }
+        if let Some(signal) = options.stop_signal.as_deref().filter(|signal| parse_signal(signal).is_none()) {
+            return Err(Error::invalid(format!("invalid signal: {signal}")));
+        }
         let record = ContainerRecord {
             created: jiff::Timestamp::now().to_string(),
             image: options.image.clone(),
@@ -158,12 +169,20 @@ impl Engine {
             auto_remove: options.auto_remove,
             open_stdin: options.open_stdin,
             tty: options.tty,
+            stop_signal: options
+                .stop_signal
+                .clone()
+                .or_else(|| Some(config.stop_signal.clone()).filter(|signal| !signal.is_empty())),
+            stop_timeout: options.stop_timeout,
             limits: options.limits.clone(),
+            resources: options.resources.clone(),
             isolation: options.isolation.clone(),
             id,
         };
-        if record.runtime != "native"
-            && let Some(flag) = native_flag(&record.isolation)
+        if record.runtime == "native" {
+            resources::check(&record.limits, &record.resources)?;
+        } else if let Some(flag) =
+            native_flag(&record.isolation).or(resources::cgroup_flag(&record.resources).map(str::to_owned))
         {
             let message = format!("{flag} is for native containers, and image {} is for {platform}", options.image);
             return Err(
@@ -229,7 +248,7 @@ impl Engine {
                         .any(|volume| volume.create_source && volume.mount.target == mount.target);
                     *path = bind_source(path, create)?;
                 }
-                MountSource::Volume { name, anonymous } => {
+                MountSource::Volume { name, anonymous, .. } => {
                     if *anonymous {
                         let mut bytes = [0; 32];
                         random::fill(&mut bytes)?;
@@ -296,7 +315,7 @@ fn all_mounts<'a>(of_image: impl Iterator<Item = &'a String>, asked: &[VolumeOpt
     for path in of_image {
         let target = GuestPath::new(path).about(|| format!("volume {path} of the image"))?.to_string();
         if target != "/" && mounts.iter().all(|mount| mount.target != target) {
-            let source = MountSource::Volume { name: String::new(), anonymous: true };
+            let source = MountSource::Volume { name: String::new(), anonymous: true, no_copy: false };
             mounts.push(MountRecord { source, target, read_only: false });
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::error::Result;
 use super::images::Image;
 use super::{Container, Engine};
-use crate::store::{MountRecord, MountSource, Status, Volume};
+use crate::store::{ContainerState, MountRecord, MountSource, RateRecord, ResourcesRecord, Status, Volume};
 
 impl Engine {
     /// An image, in the shape of `docker image inspect`.
@@ -52,13 +52,13 @@ impl Engine {
             "Path": path,
             "Args": args,
             "State": {
-                "Status": status_word(state.status),
+                "Status": state_word(state),
                 "Running": state.status == Status::Running,
-                "Paused": false,
+                "Paused": state.paused,
                 "Restarting": false,
                 "OOMKilled": state.oom_killed,
                 "Dead": false,
-                "Pid": if state.status == Status::Running { state.pid } else { 0 },
+                "Pid": if state.status == Status::Running { state.init.map_or(state.pid, |init| init.pid) } else { 0 },
                 "ExitCode": state.exit_code,
                 "Error": state.error,
                 "StartedAt": or_zero_time(&state.started),
@@ -102,9 +102,13 @@ impl Engine {
                 "WorkingDir": record.working_dir,
                 "Entrypoint": if entrypoint.is_empty() { Value::Null } else { json!(entrypoint) },
                 "Labels": record.labels,
+                "StopSignal": record.stop_signal.as_deref().unwrap_or("SIGTERM"),
+                "StopTimeout": record.stop_timeout,
             },
             "NetworkSettings": { "Ports": {}, "Networks": {} },
         });
+        let host = value["HostConfig"].as_object_mut().expect("it was made as one");
+        append(host, resources(&record.resources));
         if size {
             let object = value.as_object_mut().expect("it was made as one");
             let (own, root) = self.container_sizes(container)?;
@@ -164,13 +168,39 @@ impl Engine {
     }
 }
 
-/// The word that Docker has for a status.
-pub fn status_word(status: Status) -> &'static str {
-    match status {
+/// The word that Docker has for a state.
+pub fn state_word(state: &ContainerState) -> &'static str {
+    match state.status {
+        Status::Running if state.paused => "paused",
         Status::Created => "created",
         Status::Running => "running",
         Status::Exited => "exited",
     }
+}
+
+/// The limits of a cgroup, as Docker's `HostConfig` has them.
+fn resources(resources: &ResourcesRecord) -> Value {
+    let rates = |rates: &[RateRecord]| match rates {
+        [] => Value::Null,
+        rates => rates.iter().map(|rate| json!({ "Path": rate.device, "Rate": rate.rate })).collect(),
+    };
+    json!({
+        "CgroupParent": resources.cgroup_parent,
+        "CpuShares": resources.cpu_shares,
+        "BlkioWeight": resources.blkio_weight,
+        "BlkioDeviceReadBps": rates(&resources.device_read_bps),
+        "BlkioDeviceWriteBps": rates(&resources.device_write_bps),
+        "BlkioDeviceReadIOps": rates(&resources.device_read_iops),
+        "BlkioDeviceWriteIOps": rates(&resources.device_write_iops),
+        "CpuPeriod": resources.cpu_period,
+        "CpuQuota": resources.cpu_quota,
+        "CpusetCpus": resources.cpuset_cpus,
+        "CpusetMems": resources.cpuset_mems,
+        "MemoryReservation": resources.memory_reservation,
+        "MemorySwap": resources.memory_swap,
+        "MemorySwappiness": resources.memory_swappiness,
+        "OomKillDisable": resources.oom_kill_disable,
+    })
 }
 
 fn or_zero_time(time: &str) -> &str {
@@ -189,7 +219,7 @@ fn binds(mounts: &[MountRecord]) -> Value {
         let mode = if mount.read_only { ":ro" } else { "" };
         match &mount.source {
             MountSource::Bind { path } => Some(format!("{}:{}{mode}", path.display(), mount.target)),
-            MountSource::Volume { name, anonymous: false } => Some(format!("{name}:{}{mode}", mount.target)),
+            MountSource::Volume { name, anonymous: false, .. } => Some(format!("{name}:{}{mode}", mount.target)),
             _ => None,
         }
     };

@@ -126,6 +126,7 @@ impl Engine {
         let mut reader = BufReader::new(file);
         let mut text = Vec::new();
         let mut number = 0;
+        let mut has_ended = false;
         loop {
             if reader.read_until(b'\n', &mut text)? > 0 && text.ends_with(b"\n") {
                 number += 1;
@@ -141,8 +142,13 @@ impl Engine {
                 let state = self.store.container(&container.record.id).map(|container| container.state.status);
                 state.is_ok_and(|status| status == crate::store::Status::Running)
             };
-            if !follow || !is_running() {
+            if !follow || has_ended {
                 return Ok(());
+            }
+            if !is_running() {
+                // What it wrote last may have come since.
+                has_ended = true;
+                continue;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }

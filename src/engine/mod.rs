@@ -13,12 +13,14 @@
 //! ```
 
 mod builtin;
+mod cgroups;
 mod change;
 mod commit;
 mod containers;
 mod copy;
 mod create;
 mod error;
+mod files;
 mod images;
 mod inspect;
 mod load;
@@ -26,11 +28,16 @@ mod logs;
 mod mounts;
 mod names;
 mod native;
+mod native_files;
+mod resources;
 mod rootfs;
 mod run;
 mod runtimes;
 mod save;
+mod signal;
+mod stop;
 mod system;
+mod top;
 mod user;
 mod volumes;
 
@@ -44,12 +51,15 @@ pub use copy::{CopyEnd, CopyOptions};
 pub use create::{CreateOptions, VolumeOption};
 pub use error::{Error, ErrorKind, Result};
 pub use images::{HistoryLine, Image, Removed};
-pub use inspect::status_word;
+pub use inspect::state_word;
 pub use load::{ImportOptions, ImportSource, LoadSource, Loaded};
 pub use logs::LogLine;
 pub use native::ExecOptions;
 pub use run::{BeforeStart, RunStdio, RunningContainer, Sandbox, SandboxRun};
+pub use signal::parse_signal;
+pub use stop::StopOptions;
 pub use system::{DiskUsage, DiskUsageRow, Pruned, SystemInfo};
+pub use top::ProcessTable;
 
 use crate::store::Store;
 use runtimes::Runtimes;

@@ -23,22 +23,24 @@ impl VolumeOption {
             [source, target, options] => (Some(source), target, options),
             _ => return Err(invalid("too many colons")),
         };
-        let mut read_only = false;
+        let (mut read_only, mut no_copy) = (false, false);
         for option in options.split(',').filter(|option| !option.is_empty()) {
             match option {
                 "ro" | "readonly" => read_only = true,
                 // Propagation, labels and copy options of Docker that mean nothing here, or are how it is anyway.
                 "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" | "copy" | "rprivate" | "private" => {}
-                "nocopy" => {}
+                "nocopy" => no_copy = true,
                 other => return Err(invalid(&format!("unknown option {other}"))),
             }
         }
         let target = absolute_target(target).map_err(|error| invalid(&error.message))?;
         let source = match source {
-            None => MountSource::Volume { name: String::new(), anonymous: true },
+            None => MountSource::Volume { name: String::new(), anonymous: true, no_copy },
             Some("") => return Err(invalid("empty source")),
             Some(source) if is_host_path(source) => MountSource::Bind { path: PathBuf::from(source) },
-            Some(name) if is_valid_name(name) => MountSource::Volume { name: name.to_owned(), anonymous: false },
+            Some(name) if is_valid_name(name) => {
+                MountSource::Volume { name: name.to_owned(), anonymous: false, no_copy }
+            }
             Some(name) => {
                 return Err(Error::invalid(format!("{name:?} includes invalid characters for a local volume name"))
                     .hint(
@@ -53,7 +55,7 @@ impl VolumeOption {
     pub fn parse_mount(text: &str) -> Result<VolumeOption> {
         let invalid = |why: String| Error::invalid(format!("invalid argument {text:?} for --mount: {why}"));
         let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
-        let (mut size, mut mode) = (None, None);
+        let (mut size, mut mode, mut no_copy) = (None, None, false);
         for field in text.split(',') {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key, Some(value)),
@@ -74,7 +76,8 @@ impl VolumeOption {
                     let parsed = u16::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777);
                     mode = Some(parsed.ok_or_else(|| invalid(format!("invalid value for {key}: {value}")))?);
                 }
-                ("volume-nocopy" | "bind-propagation" | "consistency", _) => {}
+                ("volume-nocopy", value) => no_copy = value.is_none_or(|value| matches!(value, "true" | "1")),
+                ("bind-propagation" | "consistency", _) => {}
                 (key, _) => return Err(invalid(format!("unexpected key '{key}' in '{field}'"))),
             }
         }
@@ -82,9 +85,9 @@ impl VolumeOption {
         let source = match (kind, source) {
             ("bind", Some(path)) => MountSource::Bind { path: PathBuf::from(path) },
             ("bind", None) => return Err(invalid("source is required for a bind mount".into())),
-            ("volume", None) => MountSource::Volume { name: String::new(), anonymous: true },
+            ("volume", None) => MountSource::Volume { name: String::new(), anonymous: true, no_copy },
             ("volume", Some(name)) if is_valid_name(name) => {
-                MountSource::Volume { name: name.to_owned(), anonymous: false }
+                MountSource::Volume { name: name.to_owned(), anonymous: false, no_copy }
             }
             ("volume", Some(name)) => return Err(invalid(format!("{name:?} is no name of a volume"))),
             ("tmpfs", None) if read_only => return Err(invalid("a tmpfs that is read-only would stay empty".into())),
@@ -158,9 +161,20 @@ mod tests {
         assert_eq!(volume("./a:/b/../c"), (MountSource::Bind { path: "./a".into() }, "/c".into(), false));
         assert_eq!(
             volume("data:/d"),
-            (MountSource::Volume { name: "data".into(), anonymous: false }, "/d".into(), false)
+            (MountSource::Volume { name: "data".into(), anonymous: false, no_copy: false }, "/d".into(), false)
         );
-        assert_eq!(volume("/d"), (MountSource::Volume { name: String::new(), anonymous: true }, "/d".into(), false));
+        assert_eq!(
+            volume("/d"),
+            (MountSource::Volume { name: String::new(), anonymous: true, no_copy: false }, "/d".into(), false)
+        );
+    }
+
+    #[test]
+    fn volumes_can_be_kept_from_the_images_files() {
+        let bare = MountSource::Volume { name: "data".into(), anonymous: false, no_copy: true };
+        assert_eq!(volume("data:/d:ro,nocopy"), (bare.clone(), "/d".into(), true));
+        let option = VolumeOption::parse_mount("src=data,dst=/d,volume-nocopy").unwrap();
+        assert_eq!(option.mount.source, bare);
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use super::Engine;
 use super::error::{About, Error, Result};
+use super::native_files::ETC_FILES;
+use super::resources::{cgroups_path, resources};
 use super::run::RunStdio;
 use super::user;
 use crate::oci::runtime::{
     Capabilities, Linux, LinuxDevice, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
-use crate::runtime::native::{CapSet, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice, enter};
-use crate::runtime::{InitProcess, Running};
+use crate::runtime::Running;
+use crate::runtime::native::{CapSet, NativeBundle, NativeRoot, SeccompChoice, enter};
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
@@ -57,22 +59,13 @@ pub struct ExecOptions {
 impl Engine {
     /// The bundle of a native container. Its folders are made where they are missing.
     pub(super) fn native_bundle(&self, record: &ContainerRecord) -> Result<NativeBundle> {
-        let image = self.store.image(&record.manifest)?;
-        let layers = &image.config.view.rootfs.diff_ids;
-        let files = self.store.image_files(layers)?;
-        let folders = self.store.native_folders(&record.id)?;
-        let namespace = vfs::Namespace::new(self.store.tree(layers)?);
+        let folders = self.native_folders(record)?;
+        let namespace = vfs::Namespace::new(self.native_overlay(record)?.root());
         let spec = self.native_spec(record, &namespace, &folders)?;
         Ok(NativeBundle {
             spec,
             folder: folders.etc.clone(),
-            root: NativeRoot::Overlay(OverlayRoot {
-                lower: Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared }),
-                volatile: record.auto_remove,
-                upper: folders.upper,
-                work: folders.work,
-                stage: folders.stage,
-            }),
+            root: NativeRoot::Overlay(self.overlay_root(record, &folders)?),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
             init: record.isolation.init,
@@ -85,7 +78,6 @@ impl Engine {
         namespace: &vfs::Namespace,
         folders: &NativeFolders,
     ) -> Result<Spec> {
-        check_limits(record)?;
         let isolation = &record.isolation;
         let own = |kind| Namespace { kind, path: String::new() };
         let mut namespaces =
@@ -102,10 +94,12 @@ impl Engine {
             process: Some(self.native_process(record, namespace)?),
             root: Some(Root { path: String::new(), readonly: record.read_only }),
             hostname: record.hostname.clone(),
-            mounts: self.native_mounts(record, folders)?,
+            mounts: self.native_mounts(record, namespace, folders)?,
             linux: Some(Linux {
                 namespaces,
                 sysctl: sysctls(isolation),
+                cgroups_path: cgroups_path(record),
+                resources: resources(record)?,
                 masked_paths: words(masked),
                 readonly_paths: words(read_only),
                 devices: if isolation.privileged { host_devices()? } else { Vec::new() },
@@ -146,7 +140,12 @@ impl Engine {
         })
     }
 
-    fn native_mounts(&self, record: &ContainerRecord, folders: &NativeFolders) -> Result<Vec<Mount>> {
+    fn native_mounts(
+        &self,
+        record: &ContainerRecord,
+        namespace: &vfs::Namespace,
+        folders: &NativeFolders,
+    ) -> Result<Vec<Mount>> {
         let isolation = &record.isolation;
         let shm = format!("size={}", isolation.shm_size.unwrap_or(SHM_SIZE));
         let sys = if isolation.privileged { "rw" } else { "ro" };
@@ -165,7 +164,7 @@ impl Engine {
             mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]),
         ];
         write_etc(record, &folders.etc)?;
-        for name in ["resolv.conf", "hostname", "hosts"] {
+        for name in ETC_FILES {
             let source = folders.etc.join(name);
             mounts.push(mount(&format!("/etc/{name}"), "bind", &text(&source)?, &["rbind", "rprivate"]));
         }
@@ -175,8 +174,9 @@ impl Engine {
                 MountSource::Bind { path } => {
                     mount(&asked.target, "bind", &text(path)?, &["rbind", "rprivate", access])
                 }
-                MountSource::Volume { name, .. } => {
-                    let directory = self.store.volume_directory(name)?;
+                MountSource::Volume { name, no_copy, .. } => {
+                    let target = vfs::GuestPath::new(&asked.target)?;
+                    let directory = self.native_volume(name, (!no_copy).then_some(namespace), &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
                 MountSource::Tmpfs { size, mode } => {
@@ -201,10 +201,15 @@ impl Engine {
             ))
             .hint("run the program as another container with the same volumes"));
         }
-        let init = container.state.init.filter(|_| container.state.status == Status::Running);
-        let init = init.ok_or_else(|| Error::conflict(format!("container {key} is not running")))?;
-        let image = self.store.image(&record.manifest)?;
-        let namespace = vfs::Namespace::new(self.store.tree(&image.config.view.rootfs.diff_ids)?);
+        if container.state.status != Status::Running {
+            return Err(Error::conflict(format!("container {key} is not running")));
+        }
+        if container.state.paused {
+            return Err(Error::conflict(format!("container {key} is paused"))
+                .hint(format!("let it go on first: `cowbox unpause {key}`")));
+        }
+        let init = self.first_process(&container)?;
+        let namespace = self.running_namespace(init)?;
         let mut env = record.env.clone();
         env.extend(options.env.iter().cloned());
         let like = ContainerRecord {
@@ -225,8 +230,8 @@ impl Engine {
             before_start().about(|| "the terminal".to_owned())?;
         }
         let terminal = options.tty.then_some(stdio.terminal);
-        let init = InitProcess { pid: init.pid, start_time: init.start_time };
-        Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal)?)
+        let cgroup = self.cgroup(&record.id)?;
+        Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal, cgroup.as_ref())?)
     }
 }
 
@@ -243,24 +248,6 @@ fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount
 fn text(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| Error::invalid(format!("{}: not UTF-8", path.display())))?;
     Ok(text.to_owned())
-}
-
-/// Limits that take control groups: they are refused rather than ignored.
-fn check_limits(record: &ContainerRecord) -> Result<()> {
-    let limits = &record.limits;
-    let asked = [
-        ("--memory", limits.memory.is_some()),
-        ("--cpus", limits.cpus.is_some()),
-        ("--pids-limit", limits.processes.is_some()),
-        ("--cpu-time", limits.cpu_time.is_some()),
-        ("--disk", limits.disk.is_some()),
-        ("--output-limit", limits.output.is_some()),
-    ];
-    match asked.iter().find(|(_, is_asked)| *is_asked) {
-        Some((flag, _)) => Err(Error::invalid(format!("{flag} cannot be kept by the native runtime"))
-            .hint("it makes no control groups: leave the flag away, or start cowbox in a group that has the limit")),
-        None => Ok(()),
-    }
 }
 
 fn seccomp(isolation: &IsolationRecord) -> Result<SeccompChoice> {

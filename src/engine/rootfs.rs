@@ -74,8 +74,9 @@ impl Engine {
                 let options = HostOptions { read_only: mount.read_only };
                 host(path, &options).about(|| path.display().to_string())?
             }
-            MountSource::Volume { name, .. } => {
-                let upper = self.open_volume(name, mount.read_only, namespace, &target)?;
+            MountSource::Volume { name, no_copy, .. } => {
+                let fill_from = (!no_copy).then_some(&*namespace);
+                let upper = self.open_volume(name, mount.read_only, fill_from, &target)?;
                 volume.insert(upper).root()
             }
             MountSource::Tmpfs { size, mode } => memfs(&MemFsOptions {

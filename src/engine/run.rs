@@ -88,22 +88,31 @@ impl RunningContainer<'_> {
             finished: jiff::Timestamp::now().to_string(),
             exit_code: status.code,
             oom_killed: status.reason == ExitReason::OutOfMemory,
-            error: String::new(),
+            error: status.message.clone().unwrap_or_default(),
             ..self.state
         };
         drop(self.running);
+        let removed = self.engine.remove_cgroup(&self.record.id);
         if self.record.auto_remove {
             match self.files.upper.map(Arc::try_unwrap) {
                 Some(Ok(upper)) => upper.discard(),
                 shared => drop(shared),
             }
-            drop((self.files.volumes, self.lock));
-            self.engine.remove_stored(&self.record)?;
+            drop(self.files.volumes);
+            // Whoever waits for the lock finds nothing any more, and is told the exit code all the same.
+            let left = self.lock.leave(status.code);
+            let gone = self.engine.remove_stored(&self.record);
+            drop(self.lock);
+            removed?;
+            // On some systems a folder stays while a file in it is open.
+            gone.or_else(|_| self.engine.remove_stored(&self.record))?;
+            left?;
             return Ok(status);
         }
         let flushed = self.files.flush();
         self.engine.store.set_container_state(&self.record.id, &state)?;
         drop((self.files, self.lock));
+        removed?;
         flushed.about(|| format!("save the files of container {}", self.record.id.short()))?;
         Ok(status)
     }
@@ -173,6 +182,7 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
+        self.remove_cgroup(&record.id)?;
         let (running, files) = if record.runtime == "native" {
             let bundle = self.native_bundle(record)?;
             (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio)?, Files::default())
@@ -191,7 +201,8 @@ impl Engine {
     fn note_failed_start(&self, record: &ContainerRecord, error: &Error) {
         let state =
             ContainerState { exit_code: error.exit_code(), error: error.message.clone(), ..ContainerState::default() };
-        // The error that is on its way to the caller matters more than one of writing it down.
+        // The error that is on its way to the caller matters more than those of cleaning up and writing it down.
+        let _ = self.remove_cgroup(&record.id);
         let _ = match record.auto_remove {
             true => self.remove_stored(record),
             false => self.store.set_container_state(&record.id, &state).map_err(Error::from),
@@ -241,6 +252,10 @@ impl Engine {
             stdio: stdio.stdio,
         };
         let container = runtime.create(bundle)?;
+        // Before anything is in them: whatever becomes of this process, they are found again.
+        if let Some(cgroup) = container.cgroup() {
+            self.store.set_cgroup(&record.id, &cgroup)?;
+        }
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }

@@ -55,13 +55,13 @@ impl Engine {
         Ok(self.store.remove_volume(name)?)
     }
 
-    /// The files of a volume. An empty one first gets what the image has at the place where it is mounted. A read-only mount
+    /// The files of a volume. An empty one first gets what `fill_from` has at the place where it is mounted. A read-only mount
     /// shows the files as they are now; changes by others show at the next start.
     pub(super) fn open_volume(
         &self,
         name: &str,
         read_only: bool,
-        namespace: &Namespace,
+        fill_from: Option<&Namespace>,
         target: &GuestPath,
     ) -> Result<Arc<Upper>> {
         if self.store.is_native_volume(name) {
@@ -80,7 +80,9 @@ impl Engine {
             Ok::<_, Error>(Arc::new(upper.about(|| format!("volume {name}"))?))
         };
         let mut upper = open(read_only)?;
-        if is_empty(&upper.root())? {
+        if let Some(namespace) = fill_from
+            && is_empty(&upper.root())?
+        {
             if read_only {
                 upper = open(false)?;
             }
@@ -96,7 +98,7 @@ impl Engine {
     /// Removes the volumes that were made for this container.
     pub(super) fn remove_anonymous_volumes(&self, record: &ContainerRecord) {
         for mount in &record.mounts {
-            if let MountSource::Volume { name, anonymous: true } = &mount.source {
+            if let MountSource::Volume { name, anonymous: true, .. } = &mount.source {
                 // One that another container has taken over by name stays.
                 let _ = self.store.remove_volume(name);
             }
@@ -104,7 +106,8 @@ impl Engine {
     }
 }
 
-fn is_empty(dir: &InodeRef) -> Result<bool> {
+/// Whether a directory has no entry.
+pub(super) fn is_empty(dir: &InodeRef) -> Result<bool> {
     let mut is_empty = true;
     dir.read_dir(0, &mut |_| {
         is_empty = false;
@@ -114,7 +117,7 @@ fn is_empty(dir: &InodeRef) -> Result<bool> {
 }
 
 /// Copies what the image has at `target`, attributes of the directory included.
-fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
+pub(super) fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
     let Ok(source) = namespace.find(target.as_bytes()) else { return Ok(()) };
     if source.kind() != FileKind::Directory {
         return Ok(());

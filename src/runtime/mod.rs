@@ -25,6 +25,11 @@ pub trait Runtime: Send + Sync {
 pub trait Container: Send {
     /// Starts the process.
     fn start(self: Box<Self>) -> Result<Box<dyn Running>>;
+
+    /// The cgroups that were made for it. From its start on they outlive it: [`native::clean_up`] removes them.
+    fn cgroup(&self) -> Option<native::CgroupRecord> {
+        None
+    }
 }
 
 /// A process that was started.

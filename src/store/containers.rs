@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use super::Store;
 use super::error::{Context, Error, Result};
 use super::layout::{escape, unescape};
 use super::lock::{self, Lock};
-use super::native::IsolationRecord;
+use super::native::{IsolationRecord, ResourcesRecord};
 use crate::oci::{Digest, hex};
 use crate::sys::random;
 
@@ -100,9 +101,18 @@ pub struct ContainerRecord {
     /// Whether it has a terminal.
     #[serde(default)]
     pub tty: bool,
+    /// The signal that asks it to end, by name or number; SIGTERM where none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
+    /// Seconds that it has to end after that signal, -1 for as long as it takes; 10 where none are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<i64>,
     /// What it may use.
     #[serde(default)]
     pub limits: LimitsRecord,
+    /// What only the cgroup of a native container limits.
+    #[serde(default)]
+    pub resources: ResourcesRecord,
     /// How a native container is kept apart from the host.
     #[serde(default)]
     pub isolation: IsolationRecord,
@@ -137,6 +147,9 @@ pub enum MountSource {
         /// Whether it was made for this container and goes with it.
         #[serde(default)]
         anonymous: bool,
+        /// Whether it stays empty at first, rather than getting what the image has in its place.
+        #[serde(default)]
+        no_copy: bool,
     },
     /// A file system in memory.
     Tmpfs {
@@ -196,6 +209,9 @@ pub enum Status {
 pub struct ContainerState {
     /// What became of it.
     pub status: Status,
+    /// Whether its processes are stopped meanwhile. The kernel knows that: it is never stored.
+    #[serde(skip)]
+    pub paused: bool,
     /// The host's process that runs it.
     #[serde(default)]
     pub pid: u32,
@@ -243,7 +259,7 @@ pub struct StoredContainer {
 const KILLED: i32 = 137;
 
 impl Store {
-    fn container_folder(&self, id: &ContainerId) -> PathBuf {
+    pub(super) fn container_folder(&self, id: &ContainerId) -> PathBuf {
         self.layout.containers().join(id.as_str())
     }
 
@@ -301,7 +317,7 @@ impl Store {
     }
 
     /// Writes a file of a container's folder; readers see the old content or the new.
-    fn write_json(&self, folder: &std::path::Path, file: &str, value: &impl Serialize) -> Result<()> {
+    pub(super) fn write_json(&self, folder: &std::path::Path, file: &str, value: &impl Serialize) -> Result<()> {
         let path = folder.join(file);
         let bytes = serde_json::to_vec(value).expect("records serialise");
         let temporary = folder.join(format!("{file}.new"));
@@ -391,34 +407,36 @@ impl Store {
     /// Takes the lock of a container: who holds it runs the container, or changes it while it is stopped. None where
     /// somebody else does.
     pub fn lock_container(&self, id: &ContainerId) -> Result<Option<Lock>> {
-        lock::try_exclusive(&self.container_folder(id).join("lock"))
+        lock::try_exclusive_past_lookers(&self.container_folder(id).join("lock"))
     }
 
     fn is_container_locked(&self, id: &ContainerId) -> bool {
         lock::is_held(&self.container_folder(id).join("lock"))
     }
 
-    /// Waits until nobody runs the container.
-    pub fn wait_container(&self, id: &ContainerId) -> Result<()> {
+    /// Waits until nobody runs the container; then its exit code, where it was removed as it ended.
+    pub fn wait_container(&self, id: &ContainerId) -> Result<Option<i32>> {
         lock::wait(&self.container_folder(id).join("lock"))
     }
 
-    /// Removes a container with all it wrote. Its volumes stay.
+    /// As [`wait_container`](Store::wait_container), for this time at most: whether nobody runs the container any more.
+    pub fn wait_container_for(&self, id: &ContainerId, time: Duration) -> Result<bool> {
+        lock::wait_for(&self.container_folder(id).join("lock"), time)
+    }
+
+    /// Removes a container with all it wrote. Its volumes stay. That another process removes it too is no error.
     pub fn remove_container(&self, id: &ContainerId) -> Result<()> {
         let name = self.container(id).map(|container| container.name);
         let folder = self.container_folder(id);
         // Without its record it is no container any more, whatever becomes of the rest.
-        match fs::remove_file(folder.join("config.json")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).context("remove", &folder),
-            _ => {}
-        }
+        ignore_missing(fs::remove_file(folder.join("config.json"))).context("remove", &folder)?;
         if let Ok(name) = name {
             let path = self.name_path(&name);
             if fs::read_to_string(&path).is_ok_and(|holder| holder == id.as_str()) {
-                fs::remove_file(&path).context("remove", &path)?;
+                ignore_missing(fs::remove_file(&path)).context("remove", &path)?;
             }
         }
-        fs::remove_dir_all(&folder).context("remove", &folder)
+        ignore_missing(fs::remove_dir_all(&folder)).context("remove", &folder)
     }
 
     /// Names of containers that stand for nothing any more.
@@ -434,6 +452,14 @@ impl Store {
             .map(|entry| entry.path())
             .filter(is_stale)
             .collect()
+    }
+}
+
+/// What is not there any more need not be removed.
+fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

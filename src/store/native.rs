@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,13 @@ use super::Store;
 use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
+use super::lock::{self, Lock};
 use crate::erofs;
 use crate::oci::DiffId;
+use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
+
+/// The file of a container's folder that says where its cgroups are.
+const CGROUP_FILE: &str = "cgroup.json";
 
 /// How a native container is kept apart from the host, where it differs from what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +48,51 @@ pub struct IsolationRecord {
     pub oom_score_adj: Option<i32>,
 }
 
+/// What a native container may use, beside its [`LimitsRecord`](super::LimitsRecord). Zero or nothing is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourcesRecord {
+    /// Bytes of memory that it keeps when the host has little.
+    pub memory_reservation: u64,
+    /// Bytes of memory and swap together; -1 is no limit.
+    pub memory_swap: i64,
+    /// How readily memory is swapped out, 0 to 100.
+    pub memory_swappiness: Option<u8>,
+    /// Whether processes wait rather than end when memory is out.
+    pub oom_kill_disable: bool,
+    /// The weight of CPU time among others.
+    pub cpu_shares: u64,
+    /// Microseconds of a period of CPU time.
+    pub cpu_period: u64,
+    /// Microseconds of CPU time in each period.
+    pub cpu_quota: i64,
+    /// The CPUs, such as `0-3,7`.
+    pub cpuset_cpus: String,
+    /// The memory nodes.
+    pub cpuset_mems: String,
+    /// The weight of block I/O among others.
+    pub blkio_weight: u16,
+    /// Bytes read a second.
+    pub device_read_bps: Vec<RateRecord>,
+    /// Bytes written a second.
+    pub device_write_bps: Vec<RateRecord>,
+    /// Reads a second.
+    pub device_read_iops: Vec<RateRecord>,
+    /// Writes a second.
+    pub device_write_iops: Vec<RateRecord>,
+    /// The cgroup that the container's lies in; empty for ours.
+    pub cgroup_parent: String,
+}
+
+/// A limit of one block device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateRecord {
+    /// Its file.
+    pub device: PathBuf,
+    /// How much in each second.
+    pub rate: u64,
+}
+
 /// The folders of one native container.
 #[derive(Clone, Debug)]
 pub struct NativeFolders {
@@ -68,8 +118,9 @@ pub struct ImageFiles {
 }
 
 impl Store {
-    /// The folders of a native container, made where they are missing.
-    pub fn native_folders(&self, id: &ContainerId) -> Result<NativeFolders> {
+    /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
+    /// root, as the kernel shows them at the container's.
+    pub fn native_folders(&self, id: &ContainerId, image_root: &InodeRef) -> Result<NativeFolders> {
         let base = self.layout.containers().join(id.as_str()).join("native");
         let folders = NativeFolders {
             upper: base.join("upper"),
@@ -77,10 +128,45 @@ impl Store {
             stage: base.join("stage"),
             etc: base.join("etc"),
         };
-        for folder in [&folders.upper, &folders.work, &folders.stage, &folders.etc] {
+        for folder in [&folders.work, &folders.stage, &folders.etc] {
             fs::create_dir_all(folder).context("create", folder)?;
         }
+        if !folders.upper.exists() {
+            let new = base.join("upper.new");
+            fs::create_dir_all(&new).context("create", &new)?;
+            set_attributes(&new, image_root).context("set the attributes of", &new)?;
+            fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
+        }
         Ok(folders)
+    }
+
+    /// What finds the cgroups of a native container again (see [`Store::set_cgroup`]); none where it has none. What cannot be
+    /// read is an error.
+    pub fn cgroup(&self, id: &ContainerId) -> Result<Option<serde_json::Value>> {
+        let path = self.cgroup_path(id);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| Error::damaged(format!("the cgroups of container {}", id.short()), error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("read", &path),
+        }
+    }
+
+    /// Writes down what finds the cgroups of a native container again. It stays until they are removed, whatever becomes of
+    /// the container's process.
+    pub fn set_cgroup(&self, id: &ContainerId, cgroup: &impl Serialize) -> Result<()> {
+        self.write_json(&self.container_folder(id), CGROUP_FILE, cgroup)
+    }
+
+    /// Forgets the cgroups of a container, which were removed.
+    pub fn forget_cgroup(&self, id: &ContainerId) -> Result<()> {
+        let path = self.cgroup_path(id);
+        fs::remove_file(&path).context("remove", &path)
+    }
+
+    fn cgroup_path(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join(CGROUP_FILE)
     }
 
     /// The files of the image of these layers. The tree is made where it is missing.
@@ -110,8 +196,29 @@ impl Store {
         }
     }
 
+    /// Held by whoever gives a volume its first files for native containers; others wait.
+    pub fn lock_volume_directory(&self, name: &str) -> Result<Lock> {
+        lock::exclusive(&self.volume_data(name).with_file_name("files.lock"))
+    }
+
     /// Whether the volume holds files of native containers.
     pub fn is_native_volume(&self, name: &str) -> bool {
         self.volume_data(name).with_file_name("files").exists()
     }
+}
+
+/// Gives a directory the attributes of another.
+fn set_attributes(folder: &Path, like: &InodeRef) -> io::Result<()> {
+    let (dir, attr) = (kernel_dir(folder, &KernelOptions::default())?, like.attr()?);
+    for name in like.list_xattrs()? {
+        dir.set_xattr(&name, &like.xattr(&name)?)?;
+    }
+    dir.set_attr(&SetAttr {
+        mode: Some(attr.mode),
+        uid: Some(attr.uid),
+        gid: Some(attr.gid),
+        atime: Some(attr.atime),
+        mtime: Some(attr.mtime),
+    })?;
+    Ok(())
 }

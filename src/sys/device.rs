@@ -4,7 +4,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "device_other.rs")]
 mod system;
 
-pub use system::devices;
+pub use system::{device, devices};
 
 /// A device file.
 #[derive(Clone, Debug, PartialEq, Eq)]

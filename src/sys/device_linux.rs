@@ -29,18 +29,25 @@ fn add_devices(folder: &Path, depth: usize, found: &mut Vec<Device>) -> io::Resu
         if meta.is_dir() && depth > 0 {
             add_devices(&entry.path(), depth - 1, found)?;
         }
-        let is_block = meta.file_type().is_block_device();
-        if is_block || meta.file_type().is_char_device() {
-            found.push(Device {
-                path: entry.path().to_string_lossy().into_owned(),
-                is_block,
-                major: rustix::fs::major(meta.rdev()),
-                minor: rustix::fs::minor(meta.rdev()),
-                mode: meta.mode() & 0o7777,
-                uid: meta.uid(),
-                gid: meta.gid(),
-            });
-        }
+        found.extend(device_of(&entry.path(), &meta));
     }
     Ok(())
+}
+
+/// The device file at `path`; none where something else is.
+pub fn device(path: &Path) -> io::Result<Option<Device>> {
+    Ok(device_of(path, &fs::metadata(path)?))
+}
+
+fn device_of(path: &Path, meta: &fs::Metadata) -> Option<Device> {
+    let is_block = meta.file_type().is_block_device();
+    (is_block || meta.file_type().is_char_device()).then(|| Device {
+        path: path.to_string_lossy().into_owned(),
+        is_block,
+        major: rustix::fs::major(meta.rdev()),
+        minor: rustix::fs::minor(meta.rdev()),
+        mode: meta.mode() & 0o7777,
+        uid: meta.uid(),
+        gid: meta.gid(),
+    })
 }

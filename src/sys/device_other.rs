@@ -9,3 +9,8 @@ use super::Device;
 pub fn devices(_: &Path) -> io::Result<Vec<Device>> {
     Ok(Vec::new())
 }
+
+/// None.
+pub fn device(_: &Path) -> io::Result<Option<Device>> {
+    Ok(None)
+}

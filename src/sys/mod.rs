@@ -13,6 +13,7 @@ pub mod mapping;
 #[cfg(test)]
 pub(crate) mod mount;
 pub mod random;
+pub mod raw_files;
 pub mod stdio;
 pub mod terminal;
 

@@ -1,22 +1,90 @@
-//! Signals that ask this process to end, on Unix.
+//! Signals that come to this process, on Unix.
+//!
+//! Guests know signals by Linux's numbers, and so do the functions here; other systems have some under other numbers.
 
 use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+/// SIGKILL by its number.
+const KILL: u8 = 9;
+
+/// Asks a process of ours to kill its container and to tidy up, which SIGKILL leaves no time for.
+pub(super) const KILL_REQUEST: libc::c_int = libc::SIGXCPU;
+
+/// Signals that ask this process to end or to do something, by Linux's number and by this system's.
+const TERMINATION: [(u8, libc::c_int); 6] = [
+    (1, libc::SIGHUP),
+    (2, libc::SIGINT),
+    (15, libc::SIGTERM),
+    (10, libc::SIGUSR1),
+    (12, libc::SIGUSR2),
+    (KILL, KILL_REQUEST),
+];
+
+/// The other signals that can be caught and do not tell of a fault.
+const OTHERS: [(u8, libc::c_int); 13] = [
+    (3, libc::SIGQUIT),
+    (6, libc::SIGABRT),
+    (14, libc::SIGALRM),
+    (18, libc::SIGCONT),
+    (20, libc::SIGTSTP),
+    (21, libc::SIGTTIN),
+    (22, libc::SIGTTOU),
+    (23, libc::SIGURG),
+    (25, libc::SIGXFSZ),
+    (26, libc::SIGVTALRM),
+    (27, libc::SIGPROF),
+    (28, libc::SIGWINCH),
+    (29, libc::SIGIO),
+];
+
+/// What is sent as it is: faults, and what cannot be caught.
+const REST: [(u8, libc::c_int); 10] = [
+    (4, libc::SIGILL),
+    (5, libc::SIGTRAP),
+    (7, libc::SIGBUS),
+    (8, libc::SIGFPE),
+    (KILL, libc::SIGKILL),
+    (11, libc::SIGSEGV),
+    (13, libc::SIGPIPE),
+    (17, libc::SIGCHLD),
+    (19, libc::SIGSTOP),
+    (31, libc::SIGSYS),
+];
+
 /// The pipe into which the handler writes the number of the signal.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
-/// Calls `handler` on a thread of its own with the number of every SIGINT, SIGTERM and SIGHUP from now on.
-pub fn on_termination(mut handler: impl FnMut(u8) + Send + 'static) {
+/// Calls `handler` on a thread of its own with Linux's number of every SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 from now
+/// on, and with that of SIGKILL where another process of ours asks for it.
+pub fn on_termination(handler: impl FnMut(u8) + Send + 'static) {
+    listen(&TERMINATION, handler);
+}
+
+/// As [`on_termination`], and with those of all other signals that can be caught and do not tell of a fault.
+pub fn on_any(handler: impl FnMut(u8) + Send + 'static) {
+    listen(&[TERMINATION.as_slice(), &OTHERS].concat(), handler);
+}
+
+/// This system's number of a signal.
+pub(super) fn host_number(number: u8) -> Option<libc::c_int> {
+    let mut known = REST.iter().chain(&OTHERS).chain(&TERMINATION);
+    known.find(|(guest, _)| *guest == number).map(|(_, host)| *host)
+}
+
+fn listen(signals: &[(u8, libc::c_int)], mut handler: impl FnMut(u8) + Send + 'static) {
     let Ok((reader, writer)) = std::io::pipe() else { return };
     PIPE.store(writer.into_raw_fd(), Ordering::SeqCst);
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        install(signal);
+    for (_, signal) in signals {
+        install(*signal);
     }
+    let known = signals.to_vec();
     std::thread::spawn(move || {
         let mut number = [0];
         while let Ok(1) = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut number)) {
-            handler(number[0]);
+            if let Some((guest, _)) = known.iter().find(|(_, host)| *host == libc::c_int::from(number[0])) {
+                handler(*guest);
+            }
         }
     });
 }
@@ -50,3 +118,19 @@ extern "C" fn handle(signal: libc::c_int) {
 pub(super) use libc::__errno_location as errno_location;
 #[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
 pub(super) use libc::__error as errno_location;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signal_has_one_number_of_its_own() {
+        let all = || TERMINATION.iter().chain(&OTHERS).chain(&REST);
+        for (at, (_, host)) in all().enumerate() {
+            assert_eq!(all().position(|(_, other)| other == host), Some(at));
+        }
+        assert_eq!(host_number(15), Some(libc::SIGTERM));
+        assert_eq!(host_number(9), Some(libc::SIGKILL));
+        assert_eq!(host_number(0), None);
+    }
+}

@@ -17,6 +17,11 @@ pub fn on_termination(handler: impl FnMut(u8) + Send + 'static) {
     unsafe { SetConsoleCtrlHandler(Some(handle), 1) };
 }
 
+/// The same: there are no others.
+pub fn on_any(handler: impl FnMut(u8) + Send + 'static) {
+    on_termination(handler);
+}
+
 #[allow(unsafe_code)]
 unsafe extern "system" fn handle(event: u32) -> windows_sys::core::BOOL {
     let number = if event == CTRL_C_EVENT { 2 } else { 15 };

@@ -9,7 +9,7 @@
 //!
 //! Lock order: a node's `listing`; then, each innermost: `Shared::nodes`, `Shared::recent`, a node's `place`, its `dir`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,6 +26,7 @@ use cap_std::fs::{Dir, DirBuilder, Metadata, OpenOptions};
 use super::attr::{Attr, Device, FileKind, SetAttr, Timespec, new_dev};
 use super::errno::{Errno, Result};
 use super::inode::{Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode, downcast};
+use super::listing::Listing;
 use super::path::Name;
 use super::rules::{FILE_MAX, end_of_write, not_a_file};
 use crate::sys::{host as system, positional};
@@ -141,14 +142,6 @@ struct HostNode {
     dir: Mutex<Option<Arc<Dir>>>,
     listing: Mutex<Listing>,
     appending: Mutex<()>,
-}
-
-/// The entries of a directory as they were listed last. An entry keeps its number while it is there.
-#[derive(Default)]
-struct Listing {
-    order: BTreeMap<u64, (Box<[u8]>, u64, FileKind)>,
-    numbers: HashMap<Box<[u8]>, u64>,
-    last: u64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -398,27 +391,18 @@ impl HostNode {
 
     /// Brings the listing up to date.
     fn relist(&self, listing: &mut Listing) -> Result<()> {
-        let mut numbers = HashMap::new();
-        let mut order = BTreeMap::new();
+        let mut entries = Vec::new();
         for entry in self.dir()?.entries()? {
             let entry = entry?;
             let file_name = entry.file_name();
             let name = system::name_to_guest(&file_name);
-            if Name::new(&name).is_err() {
-                continue;
-            }
             // Gone since it was listed.
             let Ok(metadata) = entry.metadata() else { continue };
             let place = Place { parent: self.arc(), name: file_name.clone() };
             let (_, ino) = self.fs.key(&metadata, &place);
-            let number = listing.numbers.get(&*name).copied().unwrap_or_else(|| {
-                listing.last += 1;
-                listing.last
-            });
-            numbers.insert(name.clone().into(), number);
-            order.insert(number, (name.into(), ino, kind_of(&metadata)));
+            entries.push((name.into(), ino, kind_of(&metadata)));
         }
-        (listing.numbers, listing.order) = (numbers, order);
+        listing.renew(entries);
         Ok(())
     }
 
@@ -482,13 +466,7 @@ impl Inode for HostNode {
         if from == 0 && !(self.place().is_none() && self.attr()?.nlink == 0) {
             self.relist(&mut listing)?;
         }
-        for (&number, (name, ino, kind)) in listing.order.range(from.saturating_add(1)..) {
-            let name = Name::new(name).map_err(|_| Errno::Io)?;
-            if sink(DirEntry { name, ino: *ino, kind: *kind, next: number }).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        listing.show(from, sink)
     }
 
     fn create(&self, name: Name<'_>, new: &NewInode<'_>) -> Result<InodeRef> {

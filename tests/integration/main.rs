@@ -2,19 +2,35 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_macros)]
 
 /// What runs the built program on its own images.
-#[cfg(all(feature = "cli", feature = "wasm", feature = "base"))]
+#[cfg(feature = "cli")]
 mod command {
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod cgroups;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod containers;
+    #[cfg(unix)]
+    mod detached;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod faults;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod files;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod images;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod limits;
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod native;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod native_files;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod runtime;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod shell;
+    #[cfg(all(feature = "wasm", feature = "base"))]
     mod store;
+    #[cfg_attr(not(all(feature = "wasm", feature = "base")), allow(dead_code, reason = "most tests run WASI programs"))]
     mod support;
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "wasm", feature = "base"))]
     mod terminals;
 }
 #[cfg(feature = "wasm")]

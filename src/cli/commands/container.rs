@@ -2,7 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{commit, cp, create, diff, export, inspect, kill, logs, ps, rm, run, start, stop, system, wait};
+use super::{
+    commit, cp, create, diff, export, inspect, kill, logs, pause, ps, restart, rm, run, start, stop, system, top,
+    update, wait,
+};
 use crate::cli::context::{Context, Outcome};
 
 /// A command on containers.
@@ -19,10 +22,20 @@ pub(in crate::cli) enum Command {
     Start(start::Args),
     /// Stop one or more running containers
     Stop(stop::Args),
+    /// Restart one or more containers
+    Restart(restart::Args),
     /// Send a signal to one or more running containers
     Kill(kill::Args),
+    /// Pause all processes within one or more containers
+    Pause(pause::Pause),
+    /// Unpause all processes within one or more containers
+    Unpause(pause::Unpause),
+    /// Change limits of one or more running containers, until they end
+    Update(update::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
+    /// Display the running processes of a container
+    Top(top::Args),
     /// Fetch the logs of a container
     Logs(logs::Args),
     /// Return low-level information on containers
@@ -54,8 +67,13 @@ impl Command {
             Command::Create(args) => args.run(context),
             Command::Start(args) => args.run(context),
             Command::Stop(args) => args.run(context),
+            Command::Restart(args) => args.run(context),
             Command::Kill(args) => args.run(context),
+            Command::Pause(args) => args.run(context),
+            Command::Unpause(args) => args.run(context),
+            Command::Update(args) => args.run(context),
             Command::Wait(args) => args.run(context),
+            Command::Top(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Inspect(args) => args.of_kind("container").run(context),
             Command::Rm(args) => args.run(context),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::isolation::{Isolation, ulimit};
+use super::resources::Resources;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::output::units::{parse_duration, parse_size};
 use crate::engine::{CreateOptions, VolumeOption};
@@ -49,12 +50,8 @@ pub(in crate::cli) struct Options {
     /// Mount the container's root file system as read only
     #[arg(long)]
     read_only: bool,
-    /// Memory limit (such as 512m)
-    #[arg(short, long, value_name = "BYTES")]
-    memory: Option<String>,
-    /// Number of CPUs (such as 0.5)
-    #[arg(long, value_name = "NUMBER")]
-    cpus: Option<f64>,
+    #[command(flatten)]
+    resources: Resources,
     /// End the container after this time (such as 30s)
     #[arg(long, value_name = "DURATION")]
     timeout: Option<String>,
@@ -67,9 +64,6 @@ pub(in crate::cli) struct Options {
     /// Most bytes that the container may write to its standard streams
     #[arg(long, value_name = "BYTES")]
     output_limit: Option<String>,
-    /// Limit of processes at one time (-1 for the largest there is)
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    pids_limit: Option<i64>,
     /// Ulimit options (such as nofile=1024:4096)
     #[arg(long, value_name = "NAME=SOFT[:HARD]")]
     ulimit: Vec<String>,
@@ -90,6 +84,12 @@ pub(in crate::cli) struct Options {
     /// Automatically remove the container when it exits
     #[arg(long)]
     rm: bool,
+    /// Signal to stop the container, by name or number [default: the image's, or TERM]
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Seconds to wait after that signal before killing the container (-1 for without end) [default: 10]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    stop_timeout: Option<i64>,
     /// The image
     image: String,
     /// The command, with its arguments
@@ -128,7 +128,10 @@ impl Options {
             auto_remove: self.rm,
             open_stdin: self.interactive,
             tty: self.tty,
+            stop_signal: self.stop_signal.clone(),
+            stop_timeout: self.stop_timeout,
             limits,
+            resources: self.resources.resolve()?,
             isolation: self.isolation.resolve(ulimits)?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,
         })
@@ -174,9 +177,6 @@ impl Options {
 
     /// The limits, and those of each process that only native containers have.
     fn limits(&self) -> Result<(LimitsRecord, Vec<Ulimit>), Failure> {
-        if let Some(cpus) = self.cpus.filter(|cpus| !cpus.is_finite() || *cpus <= 0.0) {
-            return Err(Failure::new(format!("invalid value for --cpus: {cpus} (expected a number above 0)")));
-        }
         let seconds = |text: &Option<String>| -> Result<Option<f64>, Failure> {
             Ok(text.as_deref().map(parse_duration).transpose()?.map(|duration| duration.as_secs_f64()))
         };
@@ -192,16 +192,12 @@ impl Options {
             }
         }
         let limits = LimitsRecord {
-            memory: size(&self.memory)?,
-            cpus: self.cpus,
             timeout: seconds(&self.timeout)?,
             cpu_time: seconds(&self.cpu_time)?,
             open_files,
-            processes: self
-                .pids_limit
-                .map(|limit| u32::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(u32::MAX)),
             output: size(&self.output_limit)?,
             disk: size(&self.disk)?,
+            ..self.resources.limits()?
         };
         Ok((limits, ulimits))
     }

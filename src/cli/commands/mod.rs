@@ -18,15 +18,24 @@ mod isolation;
 mod kill;
 mod load;
 mod logs;
+mod monitor;
+mod pause;
 mod ps;
+mod resources;
+mod restart;
 mod rm;
 mod rmi;
 mod run;
+#[cfg_attr(feature = "native", path = "runtime/mod.rs")]
+#[cfg_attr(not(feature = "native"), path = "runtime_absent.rs")]
+pub(super) mod runtime;
 mod save;
 mod start;
 mod stop;
 mod system;
 mod tag;
+mod top;
+mod update;
 mod version;
 mod volume;
 mod wait;
@@ -46,12 +55,22 @@ pub(super) enum Command {
     Start(start::Args),
     /// Stop one or more running containers
     Stop(stop::Args),
+    /// Restart one or more containers
+    Restart(restart::Args),
     /// Send a signal to one or more running containers
     Kill(kill::Args),
     /// Run a command in a running container
     Exec(exec::Args),
+    /// Pause all processes within one or more containers
+    Pause(pause::Pause),
+    /// Unpause all processes within one or more containers
+    Unpause(pause::Unpause),
+    /// Change limits of one or more running containers, until they end
+    Update(update::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
+    /// Display the running processes of a container
+    Top(top::Args),
     /// List containers
     Ps(ps::Args),
     /// Fetch the logs of a container
@@ -98,8 +117,13 @@ pub(super) enum Command {
     Info(info::Args),
     /// Show the version
     Version(version::Args),
+    /// Run containers from OCI bundles, with the commands of runc
+    Runtime(runtime::Args),
     /// Print a completion script for a shell
     Completion(completion::Args),
+    /// Run a container in the background
+    #[command(hide = true)]
+    Monitor(monitor::Args),
 }
 
 impl Command {
@@ -109,9 +133,14 @@ impl Command {
             Command::Create(args) => args.run(context),
             Command::Start(args) => args.run(context),
             Command::Stop(args) => args.run(context),
+            Command::Restart(args) => args.run(context),
             Command::Kill(args) => args.run(context),
             Command::Exec(args) => args.run(context),
+            Command::Pause(args) => args.run(context),
+            Command::Unpause(args) => args.run(context),
+            Command::Update(args) => args.run(context),
             Command::Wait(args) => args.run(context),
+            Command::Top(args) => args.run(context),
             Command::Ps(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Rm(args) => args.run(context),
@@ -133,7 +162,9 @@ impl Command {
             Command::System(command) => command.run(context),
             Command::Info(args) => args.run(context),
             Command::Version(args) => args.run(context),
+            Command::Runtime(args) => args.run(context),
             Command::Completion(args) => args.run(context),
+            Command::Monitor(args) => args.run(context),
         }
     }
 }

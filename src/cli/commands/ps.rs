@@ -108,7 +108,7 @@ impl Args {
             ("Ports", String::new()),
             ("RunningFor", human::ago(created, now)),
             ("Size", size),
-            ("State", crate::engine::status_word(container.state.status).into()),
+            ("State", crate::engine::state_word(&container.state).into()),
             ("Status", status(container, now)),
         ]);
         Ok(Row { labels: record.labels.clone(), ..row })
@@ -145,7 +145,7 @@ impl Args {
             && filters.finds("name", &container.name)
             && filters.fit_labels(&record.labels)
             && filters.any("exited", exited)
-            && filters.is("status", crate::engine::status_word(container.state.status))
+            && filters.is("status", crate::engine::state_word(&container.state))
             && filters.any("ancestor", ancestor)
             && filters.any("volume", uses)
             && filters.any("before", |key| own > place(key))
@@ -162,12 +162,13 @@ fn familiar(image: &str) -> String {
     }
 }
 
-/// `Up 3 minutes`, `Exited (0) 2 minutes ago`, `Created`.
+/// `Up 3 minutes`, `Up 3 minutes (Paused)`, `Exited (0) 2 minutes ago`, `Created`.
 fn status(container: &Container, now: Timestamp) -> String {
     let state = &container.state;
     let ago = |time: &str| human::duration((now.as_second()) - time.parse::<Timestamp>().unwrap_or(now).as_second());
     match state.status {
         Status::Created => "Created".into(),
+        Status::Running if state.paused => format!("Up {} (Paused)", ago(&state.started)),
         Status::Running => format!("Up {}", ago(&state.started)),
         Status::Exited if state.finished.is_empty() => format!("Exited ({})", state.exit_code),
         Status::Exited => format!("Exited ({}) {} ago", state.exit_code, ago(&state.finished)),

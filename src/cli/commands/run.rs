@@ -1,6 +1,7 @@
 //! `cowbox run`: create, start, wait.
 
 use super::create::Options;
+use super::monitor;
 use super::start::Attached;
 use crate::cli::context::{Context, Failure, Outcome};
 
@@ -8,6 +9,7 @@ const EXAMPLES: &str = r#"Examples:
   cowbox run --rm base ls -l /
   cowbox run --rm -i base sort < names.txt
   cowbox run --rm -it base
+  cowbox run -d --name server tool serve
   cowbox run --name job -v ./src:/work -w /work tool input.txt
   cowbox run --rm -m 256m --timeout 10s --read-only --tmpfs /tmp tool"#;
 
@@ -17,6 +19,9 @@ const EXAMPLES: &str = r#"Examples:
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     options: Options,
+    /// Run the container in the background and print its id
+    #[arg(short, long)]
+    detach: bool,
     /// Write the container's id to this file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<std::path::PathBuf>,
@@ -31,13 +36,20 @@ impl Args {
             // A container that is gone when it ends needs no log.
             log: !self.options.is_removed(),
         };
-        attached.check_input()?;
+        if !self.detach {
+            attached.check_input()?;
+        }
         let options = self.options.resolve().map_err(of_run)?;
         let engine = context.engine().map_err(of_run)?;
         let id = engine.create(&options).map_err(Failure::of_run)?;
         if let Some(path) = &self.cidfile {
             std::fs::write(path, id.as_str())
                 .map_err(|error| of_run(Failure::new(format!("{}: {error}", path.display()))))?;
+        }
+        if self.detach {
+            monitor::detach(context, &id)?;
+            context.print_line(id.as_str())?;
+            return Ok(0);
         }
         attached.run(engine, &id)
     }

@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+use super::monitor;
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::signals::{self, Foreground};
 use crate::engine::{Engine, RunStdio};
 use crate::runtime::{Input, Stdio};
-use crate::store::ContainerId;
+use crate::store::{ContainerId, Status};
 use crate::sys::terminal::{self, RawMode};
 
 /// Start one or more stopped containers
@@ -36,7 +37,14 @@ impl Args {
             let attached = Attached { stdin: self.interactive, tty: record.tty, log: !record.auto_remove };
             return attached.run(engine, &record.id);
         }
-        Err(Failure::new("a container runs in the foreground: start it with -a"))
+        context.for_each(&self.containers, |key| {
+            let container = engine.container(key)?;
+            // One that runs already is as good.
+            if container.state.status != Status::Running {
+                monitor::detach(context, &container.record.id)?;
+            }
+            context.print_line(key)
+        })
     }
 }
 

@@ -1,8 +1,14 @@
 //! Native containers where there are none: on systems that are not Linux, and in builds without them.
 
-use crate::oci::runtime::Process;
-use crate::runtime::native::SeccompChoice;
-use crate::runtime::{Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Stdio, TerminalSize};
+use std::path::Path;
+
+use super::lifecycle::{Afterwards, ContainerState, ExecRequest, Id, Lifecycle, StartOptions};
+use crate::oci::runtime::{Features, Process, Resources};
+use crate::runtime::native::{CgroupRecord, HostProcess, OverlayRoot, SeccompChoice};
+use crate::runtime::{
+    Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
+};
+use crate::vfs::InodeRef;
 
 /// The runtime that is not there.
 pub struct Native;
@@ -28,11 +34,121 @@ pub fn enter(
     _: &SeccompChoice,
     _: Stdio,
     _: Option<TerminalSize>,
+    _: Option<&CgroupRecord>,
 ) -> Result<Box<dyn Running>> {
+    Err(absent())
+}
+
+/// An error: no container runs.
+pub fn running_root(_: InitProcess) -> Result<InodeRef> {
+    Err(absent())
+}
+
+/// An error: there are no containers.
+pub fn stopped_root(_: &OverlayRoot, _: bool) -> Result<InodeRef> {
     Err(absent())
 }
 
 /// Never.
 pub fn is_alive(_: InitProcess) -> bool {
     false
+}
+
+#[expect(missing_docs, reason = "the twin says what they do, and these do nothing")]
+impl Lifecycle {
+    pub fn create(&self, _id: &Id, _bundle: &Path, _options: &StartOptions) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn run(&self, _id: &Id, _bundle: &Path, _options: &StartOptions, _then: Afterwards) -> Result<i32, Error> {
+        Err(absent())
+    }
+
+    pub fn start(&self, _id: &Id) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn exec(&self, _id: &Id, _request: ExecRequest) -> Result<i32, Error> {
+        Err(absent())
+    }
+
+    pub fn kill(&self, _id: &Id, _signal: i32, _all: bool) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn delete(&self, _id: &Id, _force: bool) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn state(&self, _id: &Id) -> Result<ContainerState, Error> {
+        Err(absent())
+    }
+
+    pub fn list(&self) -> Result<Vec<ContainerState>, Error> {
+        Err(absent())
+    }
+
+    pub fn processes(&self, _id: &Id) -> Result<Vec<u32>, Error> {
+        Err(absent())
+    }
+
+    pub fn pause(&self, _id: &Id) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn resume(&self, _id: &Id) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn update(&self, _id: &Id, _resources: &Resources) -> Result<(), Error> {
+        Err(absent())
+    }
+
+    pub fn stats(&self, _id: &Id) -> Result<serde_json::Value, Error> {
+        Err(absent())
+    }
+
+    pub fn features() -> Result<Features, Error> {
+        Err(absent())
+    }
+}
+
+/// An error.
+pub fn pausable(_: Option<CgroupRecord>, _: &str) -> Result<CgroupRecord> {
+    Err(absent())
+}
+
+/// An error.
+pub fn pause(_: InitProcess, _: &CgroupRecord) -> Result<()> {
+    Err(absent())
+}
+
+/// An error.
+pub fn unpause(_: &CgroupRecord) -> Result<()> {
+    Err(absent())
+}
+
+/// Never.
+pub fn is_paused(_: &CgroupRecord) -> bool {
+    false
+}
+
+/// An error.
+pub fn update(_: &CgroupRecord, _: &Resources) -> Result<()> {
+    Err(absent())
+}
+
+/// Nothing: there is none.
+pub fn clean_up(_: &CgroupRecord) -> Result<()> {
+    Ok(())
+}
+
+/// An error: there is no container.
+pub fn signal(_: InitProcess, _: Signal) -> Result<()> {
+    Err(absent())
+}
+
+/// An error: there is no container.
+pub fn processes(_: InitProcess) -> Result<Vec<HostProcess>> {
+    Err(absent())
 }

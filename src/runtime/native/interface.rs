@@ -1,6 +1,9 @@
 //! What a native container is made of, on all systems.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::oci::runtime::{Seccomp, Spec};
 
@@ -74,4 +77,44 @@ pub enum SeccompChoice {
     Default,
     /// One of its own.
     Profile(Box<Seccomp>),
+}
+
+/// Where the cgroups of a container are: what others find them by, also after the end of whoever made them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CgroupRecord {
+    /// Those of v1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub v1: Vec<V1Cgroup>,
+    /// The directory of the one of v2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unified: Option<PathBuf>,
+}
+
+/// A cgroup in one hierarchy of v1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct V1Cgroup {
+    /// The controllers of the hierarchy.
+    pub controllers: Vec<String>,
+    /// The directory.
+    pub path: PathBuf,
+}
+
+/// A process of a native container, as the host sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostProcess {
+    /// Its number.
+    pub pid: u32,
+    /// The number of the process that made it.
+    pub parent: u32,
+    /// The user that runs it.
+    pub uid: u32,
+    /// Its terminal, such as `pts/0`, by the number that it has in the container.
+    pub terminal: Option<String>,
+    /// The CPU time that it has used.
+    pub cpu_time: Duration,
+    /// When it started, in seconds since 1970.
+    pub started: i64,
+    /// Its command line.
+    pub command: String,
 }

@@ -5,11 +5,20 @@
 
 mod capabilities;
 mod interface;
+mod lifecycle;
 
 #[cfg_attr(all(target_os = "linux", feature = "native"), path = "linux/mod.rs")]
 #[cfg_attr(not(all(target_os = "linux", feature = "native")), path = "absent.rs")]
 mod system;
 
 pub use capabilities::CapSet;
-pub use interface::{ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice};
-pub use system::{Native, enter, is_alive};
+pub use interface::{
+    CgroupRecord, HostProcess, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice, V1Cgroup,
+};
+pub use lifecycle::{
+    Afterwards, ContainerState, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,
+};
+pub use system::{
+    Native, clean_up, enter, is_alive, is_paused, pausable, pause, processes, running_root, signal, stopped_root,
+    unpause, update,
+};

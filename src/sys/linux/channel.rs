@@ -5,15 +5,21 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::calls::errno;
 
 /// The most bytes that a message of the child carries.
 pub const DETAIL_MAX: usize = 64;
+
+/// The most bytes that a word of the parent carries: the state that hooks read.
+pub const WORD_MAX: usize = 60 << 10;
 
 pub(super) const FAILED: u32 = 1;
 pub(super) const REACHED: u32 = 2;
 pub(super) const MASTER: u32 = 3;
 pub(super) const LISTENER: u32 = 4;
+pub(super) const READY: u32 = 5;
 
 /// One message of the child, as it is sent.
 #[repr(C)]
@@ -35,6 +41,8 @@ pub enum Event {
     Master(OwnedFd),
     /// The listener of its filter.
     Listener(OwnedFd),
+    /// It waits for its start, and says no more here.
+    Ready,
     /// A step failed; the process is ending.
     Failed(Failure),
     /// Its program runs, or it was killed.
@@ -73,7 +81,12 @@ pub(super) fn pair() -> io::Result<(Channel, OwnedFd)> {
 }
 
 impl Channel {
-    pub(super) fn raw(&self) -> RawFd {
+    /// A channel on a connection to a process that waits for its start.
+    pub fn of_connection(socket: OwnedFd) -> Channel {
+        Channel { socket }
+    }
+
+    pub(super) fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 
@@ -86,6 +99,7 @@ impl Channel {
             REACHED => Event::Reached(message.number),
             MASTER => Event::Master(fd.ok_or_else(missing)?),
             LISTENER => Event::Listener(fd.ok_or_else(missing)?),
+            READY => Event::Ready,
             FAILED => Event::Failed(Failure {
                 step: message.number,
                 errno: message.errno,
@@ -95,10 +109,19 @@ impl Channel {
         })
     }
 
-    /// Lets the child go on.
-    pub fn go_on(&self) -> io::Result<()> {
-        rustix::net::send(self.socket.as_fd(), b" ", rustix::net::SendFlags::NOSIGNAL)?;
-        Ok(())
+    /// Lets the child go on, with a word that its hooks read.
+    #[allow(unsafe_code)]
+    pub fn go_on(&self, word: &[u8]) -> io::Result<()> {
+        if word.len() > WORD_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the state of the container is too long for hooks",
+            ));
+        }
+        // A packet without bytes would look like the end.
+        let packet = if word.is_empty() { &b" "[..] } else { word };
+        // SAFETY: sends no descriptor.
+        unsafe { send_bytes(self.socket.as_raw_fd(), packet, -1) }.map_err(io::Error::from_raw_os_error)
     }
 }
 
@@ -154,10 +177,23 @@ struct Control {
 ///
 /// # Safety
 ///
-/// May be called between clone and exec.
+/// `fd` is open or negative. May be called between clone and exec.
 #[allow(unsafe_code)]
 pub(super) unsafe fn send(socket: RawFd, message: &Message, fd: RawFd) -> Result<(), i32> {
-    let mut part = libc::iovec { iov_base: (&raw const *message).cast_mut().cast(), iov_len: size_of::<Message>() };
+    // SAFETY: a message is four words and bytes, with no gaps between them.
+    let bytes = unsafe { std::slice::from_raw_parts((&raw const *message).cast::<u8>(), size_of::<Message>()) };
+    // SAFETY: as this function's own.
+    unsafe { send_bytes(socket, bytes, fd) }
+}
+
+/// Sends bytes, with a descriptor unless `fd` is negative. Allocates nothing.
+///
+/// # Safety
+///
+/// `fd` is open or negative. May be called between clone and exec.
+#[allow(unsafe_code)]
+pub(super) unsafe fn send_bytes(socket: RawFd, bytes: &[u8], fd: RawFd) -> Result<(), i32> {
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = Control {
         len: size_of::<libc::cmsghdr>() + size_of::<libc::c_int>(),
         level: libc::SOL_SOCKET,
@@ -165,7 +201,7 @@ pub(super) unsafe fn send(socket: RawFd, message: &Message, fd: RawFd) -> Result
         fd,
         padding: 0,
     };
-    // SAFETY: all zeros is a message header without anything; then it leads to buffers that are alive.
+    // SAFETY: all zeros is a message header without anything; then it leads to buffers that are alive, which are only read.
     unsafe {
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = &raw mut part;
@@ -174,9 +210,12 @@ pub(super) unsafe fn send(socket: RawFd, message: &Message, fd: RawFd) -> Result
             header.msg_control = (&raw mut control).cast();
             header.msg_controllen = size_of::<Control>() as _;
         }
-        match libc::sendmsg(socket, &raw const header, libc::MSG_NOSIGNAL) {
-            0.. => Ok(()),
-            _ => Err(*libc::__errno_location()),
+        loop {
+            match libc::sendmsg(socket, &raw const header, libc::MSG_NOSIGNAL) {
+                0.. => return Ok(()),
+                _ if errno() == libc::EINTR => {}
+                _ => return Err(errno()),
+            }
         }
     }
 }

@@ -4,18 +4,44 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use super::mounts_raw;
+use super::script::MountAttributes;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-/// Mounts a file system of this type with these options (`source` among them) read-only, without attaching it anywhere:
-/// fsopen(2), fsmount(2). Unlike mount(2) it takes any number of options.
-pub fn mount(kind: &str, options: &[(&str, &Path)]) -> io::Result<OwnedFd> {
+/// Mounts a file system of this type with these options (`source` among them), without attaching it anywhere: fsopen(2),
+/// fsmount(2). Unlike mount(2) it takes any number of options, and values of any letters.
+pub fn mount(kind: &str, options: &[(&str, Option<&Path>)], read_only: bool) -> io::Result<OwnedFd> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in options {
-        fsconfig_set_string(&context, *key, *value)?;
+        match value {
+            Some(value) => fsconfig_set_string(&context, *key, *value)?,
+            None => fsconfig_set_flag(&context, *key)?,
+        }
     }
     fsconfig_create(&context)?;
-    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?)
+    let attributes = if read_only { MountAttrFlags::MOUNT_ATTR_RDONLY } else { MountAttrFlags::empty() };
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+/// A copy of the mount at `path`, with the mounts below where it is `recursive`, that shows owners as the user namespace
+/// `users` maps them: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
+pub fn mapped(path: &Path, recursive: bool, users: &OwnedFd) -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+    let recursion = if recursive { mounts_raw::AT_RECURSIVE } else { 0 };
+    let flags = mounts_raw::OPEN_TREE_CLONE | mounts_raw::OPEN_TREE_CLOEXEC | recursion;
+    let failed = io::Error::from_raw_os_error;
+    let tree = mounts_raw::open_tree(libc::AT_FDCWD, &path, flags).map_err(failed)?;
+    // SAFETY: it is new, and nobody else has it.
+    #[allow(unsafe_code)]
+    let tree = unsafe { OwnedFd::from_raw_fd(tree) };
+    let attributes = MountAttributes { id_map: Some(users.as_raw_fd()), recursive, ..MountAttributes::default() };
+    mounts_raw::set_attributes(tree.as_raw_fd(), &attributes).map_err(failed)?;
+    Ok(tree)
 }
 
 /// The descriptor `fd` of another process, as one of ours: pidfd_getfd(2).

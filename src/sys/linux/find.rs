@@ -1,120 +1,202 @@
-//! Finds the program of a new process in its root, and runs it: never the host's own, and never through a magic link.
+//! Looks for a program as execve(2) would, refuses the host's own, and runs it.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
 use std::os::fd::RawFd;
 
-use super::calls::{errno, syscall};
+use super::calls::{check, errno, syscall};
 use super::place::{Place, openat2};
 use super::script::Program;
 
-/// How many interpreters may stand before one another.
-const INTERPRETERS_MAX: usize = 5;
+/// How many interpreters may stand behind each other; the kernel has the same limit.
+const INTERPRETERS_MAX: usize = 4;
 
-/// The most of a `#!` line that the kernel reads.
-const LINE_MAX: usize = 256;
+/// As many bytes of a file as the kernel looks at.
+const HEAD_LEN: usize = 256;
 
-/// A program that was found.
-pub(super) struct Found<'p> {
-    /// Open for nothing but running it.
-    program: Place,
-    /// Open for reading where that is allowed.
-    pub(super) content: Place,
-    path: &'p CStr,
+/// A program that is there and can be run.
+pub(super) struct Found {
+    place: Place,
+    /// Which candidate it is.
+    index: usize,
+    is_readable: bool,
     is_script: bool,
 }
 
-/// Device and inode number of the program that this process runs.
-pub(super) fn own_program() -> (u64, u64) {
-    rustix::fs::stat("/proc/self/exe").map_or((0, 0), |stat| (stat.st_dev, stat.st_ino))
+impl Found {
+    /// The descriptor that its bytes can be read by, where they can be read at all; else -1.
+    pub(super) fn fd_for_reading(&self) -> RawFd {
+        if self.is_readable { self.place.fd() } else { -1 }
+    }
 }
 
-/// Opens a path of the process's root; magic links such as `/proc/self/exe` are refused with ELOOP.
+/// Opens a path of the process, not through magic links (`/proc/self/exe`).
 pub(super) fn open_plain(path: &CStr, flags: i32) -> Result<RawFd, i32> {
     openat2(libc::AT_FDCWD, path, flags, libc::RESOLVE_NO_MAGICLINKS)
 }
 
-/// The first candidate that can be run, as execvp(3) looks for it: what is missing is passed over, and that something was
-/// not allowed is said if nothing else is found.
-pub(super) fn find(program: &Program) -> Result<Found<'_>, i32> {
-    let mut outcome = libc::ENOENT;
-    for path in &program.candidates {
-        match open_program(path, program) {
-            Ok(found) => return Ok(found),
+/// The first candidate that can be run. Where none can, a file that may not be run is worse news (`EACCES`) than none
+/// (`ENOENT`). The binary of the host's own that runs here is `EPERM`: a container that ran it could write to it through
+/// `/proc/self/exe`.
+pub(super) fn find(program: &Program) -> Result<Found, i32> {
+    let mut failure = libc::ENOENT;
+    for (index, path) in program.candidates.iter().enumerate() {
+        match look_at(path, program) {
+            Ok((place, is_readable)) => {
+                let is_script = is_readable && check_interpreter(&place, program)?;
+                return Ok(Found { place, index, is_readable, is_script });
+            }
             Err(libc::ENOENT | libc::ENOTDIR) => {}
-            Err(errno) => outcome = errno,
+            Err(libc::EACCES) => failure = libc::EACCES,
+            Err(errno) => return Err(errno),
         }
     }
-    Err(outcome)
+    Err(failure)
 }
 
-fn open_program<'p>(path: &'p CStr, program: &Program) -> Result<Found<'p>, i32> {
-    let place = Place::of(open_plain(path, libc::O_PATH)?);
-    check_file(&place, program)?;
-    let content = read_only(path);
-    let mut is_script = false;
-    let mut line = [0_u8; LINE_MAX];
-    let mut interpreter = head(&content, &mut line);
-    for depth in 0.. {
-        let Some(path) = interpreter else { break };
-        is_script = true;
-        if depth == INTERPRETERS_MAX {
-            return Err(libc::ELOOP);
-        }
-        check_file(&Place::of(open_plain(path, libc::O_PATH)?), program)?;
-        let content = read_only(path);
-        interpreter = head(&content, &mut line);
-    }
-    Ok(Found { program: place, content, path, is_script })
-}
-
-/// A file whose content may not be read can still be run: then nothing is known of it.
-fn read_only(path: &CStr) -> Place {
-    Place::of(open_plain(path, libc::O_RDONLY | libc::O_NONBLOCK).unwrap_or(-1))
-}
-
-/// A regular file that may be executed, and is not the host's own program.
+/// A file that may be run, and whether it can be read.
 #[allow(unsafe_code)]
-fn check_file(place: &Place, program: &Program) -> Result<(), i32> {
+fn look_at(path: &CStr, program: &Program) -> Result<(Place, bool), i32> {
+    let place = Place::of(open_plain(path, libc::O_PATH)?);
     let stat = place.stat()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
         return Err(libc::EACCES);
     }
-    if (stat.st_dev, stat.st_ino) == program.own {
+    if program.own == Some((stat.st_dev, stat.st_ino)) {
         return Err(libc::EPERM);
     }
     let flags = libc::AT_EMPTY_PATH | libc::AT_EACCESS;
-    // SAFETY: an open descriptor and an empty text.
-    syscall(unsafe { libc::syscall(libc::SYS_faccessat2, place.fd(), c"".as_ptr(), libc::X_OK, flags) }).map(drop)
-}
-
-/// The interpreter that a `#!` line names, if the file begins with one.
-#[allow(unsafe_code)]
-fn head<'l>(content: &Place, line: &'l mut [u8; LINE_MAX]) -> Option<&'l CStr> {
-    line.fill(0);
-    // SAFETY: a buffer of one byte more than is read.
-    let len = unsafe { libc::pread(content.fd(), line.as_mut_ptr().cast(), LINE_MAX - 1, 0) };
-    if len < 3 || &line[..2] != b"#!" {
-        return None;
+    // SAFETY: an open descriptor and a literal text.
+    syscall(unsafe { libc::syscall(libc::SYS_faccessat2, place.fd(), c"".as_ptr(), libc::X_OK, flags) })?;
+    // A file that can be run but not read is run all the same.
+    let Ok(readable) = open_plain(path, libc::O_RDONLY | libc::O_NONBLOCK).map(Place::of) else {
+        return Ok((place, false));
+    };
+    let again = readable.stat()?;
+    match (again.st_dev, again.st_ino) == (stat.st_dev, stat.st_ino) {
+        true => Ok((readable, true)),
+        false => Err(libc::EAGAIN),
     }
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = 2 + line[2..].iter().position(|byte| !blank(byte))?;
-    let end = start + line[start..].iter().position(|byte| blank(byte) || matches!(byte, b'\n' | 0))?;
-    line[end] = 0;
-    CStr::from_bytes_until_nul(&line[start..]).ok()
 }
 
-/// Runs the program; returns the errno where it cannot be run.
-#[allow(unsafe_code)]
-pub(super) fn execute(found: &Found<'_>, program: &Program) -> i32 {
-    let (argv, envp) = (program.argv(), program.envp());
-    let none: *const c_char = c"".as_ptr();
-    // SAFETY: texts and lists of the program, which lives until this process is another.
-    unsafe {
-        if program.by_descriptor && !found.is_script {
-            libc::syscall(libc::SYS_execveat, found.program.fd(), none, argv, envp, libc::AT_EMPTY_PATH);
-        } else {
-            libc::execve(found.path.as_ptr(), argv, envp);
+/// Whether a file is a script; then its interpreter is there and can be run, and so is that one's.
+fn check_interpreter(file: &Place, program: &Program) -> Result<bool, i32> {
+    let mut head = [0; HEAD_LEN + 1];
+    if !read_interpreter(file, &mut head)? {
+        return Ok(false);
+    }
+    for _ in 0..INTERPRETERS_MAX {
+        let path = CStr::from_bytes_until_nul(&head).map_err(|_| libc::ENOEXEC)?;
+        let (interpreter, is_readable) = look_at(path, program)?;
+        if !is_readable || !read_interpreter(&interpreter, &mut head)? {
+            return Ok(true);
         }
     }
-    errno()
+    Err(libc::ELOOP)
+}
+
+/// Puts the path behind `#!` at the beginning of a file, and a NUL, into the buffer. False where there is none.
+#[allow(unsafe_code)]
+fn read_interpreter(file: &Place, path: &mut [u8; HEAD_LEN + 1]) -> Result<bool, i32> {
+    let mut head = [0_u8; HEAD_LEN];
+    // SAFETY: a buffer as long as it is said to be.
+    let len = unsafe { libc::pread(file.fd(), head.as_mut_ptr().cast(), HEAD_LEN, 0) };
+    let len = usize::try_from(len).map_err(|_| errno())?;
+    let Some(line) = head[..len].strip_prefix(b"#!") else { return Ok(false) };
+    let start = line.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let line = &line[start..];
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0)).unwrap_or(line.len());
+    if end == 0 {
+        return Ok(false);
+    }
+    path[..end].copy_from_slice(&line[..end]);
+    path[end] = 0;
+    Ok(true)
+}
+
+/// Runs what was found; the result is why it did not.
+///
+/// # Safety
+///
+/// The process is not to be this program any more.
+#[allow(unsafe_code)]
+pub(super) unsafe fn execute(found: &Found, program: &Program) -> i32 {
+    let path = program.candidates[found.index].as_ptr();
+    // SAFETY: both lists end in null and lead to texts that end in NUL.
+    unsafe {
+        if program.by_descriptor && !found.is_script {
+            // Exactly the file that was looked at.
+            let (argv, envp) = (program.argv(), program.envp());
+            let fd = found.place.fd();
+            let flags = libc::AT_EMPTY_PATH;
+            let done = libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, envp, flags);
+            match syscall(done) {
+                // An interpreter for foreign formats (binfmt_misc) must open the file itself, by a path.
+                Err(libc::ENOENT) => {}
+                done => return done.err().unwrap_or(0),
+            }
+        }
+        check(libc::execve(path, program.argv(), program.envp())).err().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+
+    fn outcome(candidates: &[&Path]) -> Result<usize, i32> {
+        let paths = candidates.iter().map(|path| CString::new(path.as_os_str().as_bytes()).unwrap()).collect();
+        find(&Program::new(paths, vec![c"x".to_owned()], Vec::new())).map(|found| found.index)
+    }
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn candidates_are_tried_in_order_and_the_worst_news_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (nothing, plain, program) = (dir.path().join("n"), dir.path().join("p"), dir.path().join("x"));
+        write(&plain, "text", 0o644);
+        write(&program, "text", 0o755);
+        assert_eq!(outcome(&[&nothing, &plain, &program]), Ok(2));
+        assert_eq!(outcome(&[&nothing]), Err(libc::ENOENT));
+        assert_eq!(outcome(&[&plain.join("below")]), Err(libc::ENOENT));
+        assert_eq!(outcome(&[&plain, &nothing]), Err(libc::EACCES));
+        assert_eq!(outcome(&[dir.path(), &nothing]), Err(libc::EACCES));
+    }
+
+    #[test]
+    fn a_script_needs_its_interpreter_and_that_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let (good, bad, second, endless) =
+            (dir.path().join("good"), dir.path().join("bad"), dir.path().join("second"), dir.path().join("endless"));
+        write(&good, "#! /bin/sh -e\n", 0o755);
+        write(&bad, "#!/nowhere/sh\n", 0o755);
+        write(&second, &format!("#!{}\n", bad.display()), 0o755);
+        write(&endless, &format!("#!{}", endless.display()), 0o755);
+        assert_eq!(outcome(&[&good]), Ok(0));
+        assert_eq!(outcome(&[&bad]), Err(libc::ENOENT));
+        assert_eq!(outcome(&[&second]), Err(libc::ENOENT));
+        assert_eq!(outcome(&[&endless]), Err(libc::ELOOP));
+    }
+
+    #[test]
+    fn the_binary_of_the_host_is_refused_by_every_way_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = std::env::current_exe().unwrap();
+        let script = dir.path().join("script");
+        write(&script, "#!/proc/self/exe\n", 0o755);
+        assert_eq!(outcome(&[&own]), Err(libc::EPERM));
+        assert_eq!(outcome(&[&script]), Err(libc::ELOOP));
+        assert_eq!(outcome(&[Path::new("/proc/self/exe")]), Err(libc::ELOOP));
+        write(&script, &format!("#!{}\n", own.display()), 0o755);
+        assert_eq!(outcome(&[&script]), Err(libc::EPERM));
+    }
 }

@@ -1,149 +1,215 @@
-//! Who a new process is and what it may do: ids, capabilities, limits, streams. Usable between clone and exec.
+//! Who a new process is and what it may do: ids, capabilities, limits; and the few things of its surroundings that are one call
+//! each.
+//!
+//! All by system calls of its own: the C library's functions tell other threads of new ids, and wait for threads that are not
+//! there in a new process.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_short, c_ulong};
 use std::os::fd::RawFd;
 
-use super::calls::{Outcome, check, errno, prctl, syscall};
+use super::calls::{Outcome, check, errno, hide, prctl, syscall};
+use super::place::Place;
 
-/// Becomes root of the user namespace.
-#[allow(unsafe_code)]
+/// Becomes root of its user namespace, in no other groups where it may say so.
 pub(super) fn become_root() -> Outcome {
-    // SAFETY: system calls with numbers alone, on this process's one thread.
-    unsafe {
-        // Where setgroups(2) is denied the groups stay; they are not mapped and mean nothing inside.
-        libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>());
-        syscall(libc::syscall(libc::SYS_setresgid, 0, 0, 0))?;
-        syscall(libc::syscall(libc::SYS_setresuid, 0, 0, 0)).map(drop)
+    match set_groups(&[]) {
+        Ok(()) | Err(libc::EPERM) => {}
+        Err(errno) => return Err(errno),
     }
+    set_ids(0, 0)
 }
 
-/// Becomes this user, keeping capabilities until they are set.
-#[allow(unsafe_code)]
+/// Becomes this user with these groups and keeps its capabilities, also the effective ones.
 pub(super) fn identity(uid: u32, gid: u32, groups: Option<&[u32]>) -> Outcome {
     prctl(libc::PR_SET_KEEPCAPS, 1)?;
-    let mut end_signal: c_int = 0;
-    // SAFETY: a list that lives through the call; numbers; an int on this stack. The plain system calls concern this
-    // process's one thread.
-    unsafe {
-        if let Some(groups) = groups {
-            match syscall(libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr())) {
-                // A user namespace without a right to set groups has none to give.
-                Err(libc::EPERM) if groups.is_empty() => {}
-                done => drop(done?),
-            }
-        }
-        check(libc::prctl(libc::PR_GET_PDEATHSIG, &raw mut end_signal))?;
-        syscall(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
-        syscall(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
+    if let Some(groups) = groups {
+        set_groups(groups)?;
     }
-    // A change of user forgets it.
-    prctl(libc::PR_SET_PDEATHSIG, end_signal as u64).map(drop)
+    set_ids(uid, gid)?;
+    prctl(libc::PR_SET_KEEPCAPS, 0)?;
+    let mut sets = capget()?;
+    for set in &mut sets {
+        set.effective = set.permitted;
+    }
+    capset(&sets)?;
+    hide()
 }
 
-/// Drops all capabilities but `kept` from the bounding set.
+#[allow(unsafe_code)]
+fn set_groups(groups: &[u32]) -> Outcome {
+    // SAFETY: a list as long as it is said to be.
+    syscall(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }).map(drop)
+}
+
+#[allow(unsafe_code)]
+fn set_ids(uid: u32, gid: u32) -> Outcome {
+    // SAFETY: these change the ids of the calling thread only, which is the only one.
+    unsafe {
+        syscall(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        syscall(libc::syscall(libc::SYS_setresuid, uid, uid, uid)).map(drop)
+    }
+}
+
+/// `struct __user_cap_data_struct`: the lower 32 capabilities, or the upper.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Sets {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// `struct __user_cap_header_struct`.
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: c_int,
+}
+
+impl Header {
+    /// `_LINUX_CAPABILITY_VERSION_3`, of the calling thread.
+    const OWN: Header = Header { version: 0x2008_0522, pid: 0 };
+}
+
+#[allow(unsafe_code)]
+fn capget() -> Result<[Sets; 2], i32> {
+    let (mut header, mut sets) = (Header::OWN, [Sets::default(); 2]);
+    // SAFETY: a header and two structures, as this version has them.
+    syscall(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) })?;
+    Ok(sets)
+}
+
+#[allow(unsafe_code)]
+fn capset(sets: &[Sets; 2]) -> Outcome {
+    let mut header = Header::OWN;
+    // SAFETY: a header and two structures, as this version has them.
+    syscall(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) }).map(drop)
+}
+
+/// Drops all capabilities but these from the bounding set.
 pub(super) fn bounding(kept: u64) -> Outcome {
-    for capability in 0..64 {
-        if kept & 1 << capability != 0 {
-            continue;
-        }
-        match prctl(libc::PR_CAPBSET_DROP, capability) {
-            // The first number that the kernel does not know.
+    for capability in (0..64).filter(|capability| kept >> capability & 1 == 0) {
+        match prctl(libc::PR_CAPBSET_READ, capability) {
+            Ok(0) => {}
+            // The kernel knows no more.
             Err(libc::EINVAL) => break,
-            dropped => drop(dropped?),
+            _ => prctl(libc::PR_CAPBSET_DROP, capability).map(drop)?,
         }
     }
     Ok(())
 }
 
-/// Sets all sets but the bounding one; what the bounding set or this process lacks is left out, as the kernel has fewer
-/// capabilities than the names that are known.
+/// Sets what the process may do, now and over an exec. What it does not have itself it cannot give: that is left out, as the
+/// specification asks for (runtime-spec config.md "capabilities").
 #[allow(unsafe_code)]
 pub(super) fn capabilities(effective: u64, permitted: u64, inheritable: u64, ambient: u64) -> Outcome {
-    const VERSION_3: u32 = 0x2008_0522;
-    let header = [VERSION_3, 0];
-    let mut now = [[0_u32; 3]; 2];
-    // SAFETY: a header of two words and data of two times three.
-    syscall(unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), now.as_mut_ptr()) })?;
-    let held = u64::from(now[0][1]) | u64::from(now[1][1]) << 32;
-    let (effective, permitted) = (effective & held, permitted & held);
-    let word = |set: u64, half: u32| (set >> (32 * half)) as u32;
-    let data = [0, 1].map(|half| [word(effective, half), word(permitted, half), word(inheritable & held, half)]);
-    // SAFETY: as above.
-    syscall(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) })?;
-    for capability in 0..64_u64 {
-        if ambient & permitted & inheritable & 1 << capability != 0 {
-            let (raise, none) = (libc::PR_CAP_AMBIENT_RAISE, 0_u64);
-            // SAFETY: numbers alone.
-            check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, capability, none, none) })?;
-        }
+    let own = capget()?;
+    let own = u64::from(own[0].permitted) | u64::from(own[1].permitted) << 32;
+    let (permitted, inheritable) = (permitted & own, inheritable & own);
+    let (effective, ambient) = (effective & permitted, ambient & permitted & inheritable);
+    let half = |shift: u32| Sets {
+        effective: (effective >> shift) as u32,
+        permitted: (permitted >> shift) as u32,
+        inheritable: (inheritable >> shift) as u32,
+    };
+    capset(&[half(0), half(32)])?;
+    let none: c_ulong = 0;
+    let ambient_call = |what: c_int, capability: c_ulong| {
+        // SAFETY: changes a set of the calling thread.
+        syscall(unsafe {
+            libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, what as c_ulong, capability, none, none)
+        })
+    };
+    ambient_call(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
+    for capability in (0..64).filter(|capability| ambient >> capability & 1 == 1) {
+        ambient_call(libc::PR_CAP_AMBIENT_RAISE, capability)?;
     }
-    Ok(())
+    hide()
 }
 
-/// setrlimit(2). Where the hard limit may not be raised both become what may be set.
-#[allow(unsafe_code)]
+/// `struct rlimit64`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Limit {
+    soft: u64,
+    hard: u64,
+}
+
+/// Sets a limit; where the hard limit may not be raised, what may be set.
 pub(super) fn limit(resource: u32, soft: u64, hard: u64) -> Outcome {
-    let wanted = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
-    let mut now = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-    let none = std::ptr::null_mut::<libc::rlimit64>();
-    // SAFETY: structures on this stack.
-    unsafe {
-        let set = |limit: &libc::rlimit64| {
-            syscall(libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const *limit, none)).map(drop)
-        };
-        match set(&wanted) {
-            Err(libc::EPERM) => {}
-            done => return done,
-        }
-        let nothing = std::ptr::null::<libc::rlimit64>();
-        syscall(libc::syscall(libc::SYS_prlimit64, 0, resource, nothing, &raw mut now))?;
-        set(&libc::rlimit64 { rlim_cur: soft.min(now.rlim_max), rlim_max: hard.min(now.rlim_max) })
+    let mut old = Limit { soft: 0, hard: 0 };
+    match prlimit(resource, Some(&Limit { soft, hard }), None) {
+        Err(libc::EPERM) => {}
+        set => return set,
     }
+    prlimit(resource, None, Some(&mut old))?;
+    let hard = hard.min(old.hard);
+    prlimit(resource, Some(&Limit { soft: soft.min(hard), hard }), None)
 }
 
-/// Brings `lo` of the network namespace up.
+#[allow(unsafe_code)]
+fn prlimit(resource: u32, new: Option<&Limit>, old: Option<&mut Limit>) -> Outcome {
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    let old = old.map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    // SAFETY: each is a structure that is alive, or null.
+    syscall(unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, new, old) }).map(drop)
+}
+
+/// `struct ifreq` with flags.
+#[repr(C)]
+struct InterfaceFlags {
+    name: [u8; libc::IFNAMSIZ],
+    flags: c_short,
+    padding: [u8; 22],
+}
+
+/// Brings the loopback interface up.
 #[allow(unsafe_code)]
 pub(super) fn loopback_up() -> Outcome {
-    // SAFETY: a request structure on this stack, as both calls take it.
+    let mut request = InterfaceFlags { name: [0; libc::IFNAMSIZ], flags: 0, padding: [0; 22] };
+    request.name[..2].copy_from_slice(b"lo");
+    // SAFETY: a structure as these requests take it.
     unsafe {
-        let socket = check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?;
-        let mut request: libc::ifreq = std::mem::zeroed();
-        request.ifr_name[0] = b'l' as _;
-        request.ifr_name[1] = b'o' as _;
-        request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
-        let done = check(libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request));
-        libc::close(socket);
-        done.map(drop)
+        let socket = Place::of(check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?);
+        check(libc::ioctl(socket.fd(), libc::SIOCGIFFLAGS, &raw mut request))?;
+        request.flags |= libc::IFF_UP as c_short;
+        check(libc::ioctl(socket.fd(), libc::SIOCSIFFLAGS, &raw const request)).map(drop)
     }
 }
 
-/// These descriptors become 0, 1 and 2.
+/// Makes these descriptors 0, 1 and 2, whichever numbers they have.
 #[allow(unsafe_code)]
 pub(super) fn streams(fds: &[RawFd; 3]) -> Outcome {
-    let mut copies = *fds;
-    // SAFETY: descriptors that are open.
+    let mut copies: [Option<Place>; 3] = [const { None }; 3];
+    // SAFETY: calls on numbers of descriptors.
     unsafe {
-        for copy in &mut copies {
-            // Beyond those that are about to be replaced.
-            *copy = check(libc::fcntl(*copy, libc::F_DUPFD_CLOEXEC, 3))?;
+        // First those that another would be put in the place of.
+        for (stream, fd) in fds.iter().enumerate() {
+            if *fd < 3 && *fd != stream as RawFd {
+                copies[stream] = Some(Place::of(check(libc::fcntl(*fd, libc::F_DUPFD_CLOEXEC, 3))?));
+            }
         }
-        for (number, copy) in copies.iter().enumerate() {
-            check(libc::dup2(*copy, number as RawFd))?;
-            libc::close(*copy);
+        for (stream, fd) in fds.iter().enumerate() {
+            let fd = copies[stream].as_ref().map_or(*fd, Place::fd);
+            match fd == stream as RawFd {
+                true => check(libc::fcntl(fd, libc::F_SETFD, 0))?,
+                false => check(libc::dup2(fd, stream as RawFd))?,
+            };
         }
     }
     Ok(())
 }
 
-/// Writes a text to a file that is there.
+/// Writes a text to a file that is there, in one go as files of `/proc` want it.
 #[allow(unsafe_code)]
 pub(super) fn write_file(path: &CStr, text: &[u8]) -> Outcome {
-    // SAFETY: a text that ends in NUL, and bytes of the length that is given.
+    // SAFETY: texts that are alive.
     unsafe {
-        let fd = check(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC))?;
-        let written = libc::write(fd, text.as_ptr().cast(), text.len());
-        let outcome = if written < 0 { Err(errno()) } else { Ok(()) };
-        libc::close(fd);
-        outcome
+        let file = Place::of(check(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC))?);
+        match libc::write(file.fd(), text.as_ptr().cast(), text.len()) {
+            len if len < 0 => Err(errno()),
+            len if len as usize == text.len() => Ok(()),
+            _ => Err(libc::EIO),
+        }
     }
 }

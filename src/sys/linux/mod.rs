@@ -1,11 +1,15 @@
 //! What only Linux has: namespaces, mounts, processes that enter them.
 
 mod calls;
+pub mod cgroup;
+pub mod cgroup_device;
 pub mod channel;
 pub mod clone;
+mod copy_up;
 pub mod detached;
 mod find;
 pub mod flags;
+mod hook;
 mod ids;
 mod init;
 mod mounts_raw;
@@ -13,4 +17,6 @@ mod place;
 pub mod process;
 pub mod script;
 pub mod seccomp;
+pub mod socket;
 mod steps;
+pub mod window;

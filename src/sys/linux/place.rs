@@ -158,7 +158,7 @@ pub(super) fn open(root: RawFd, target: &Target) -> Result<Place, i32> {
 /// The directory that a path's last part is in, made where it is missing, and that part.
 pub(super) fn parent(root: RawFd, path: &CStr) -> Result<(Place, Name), i32> {
     let (above, name) = split(path.to_bytes());
-    Ok((make_all(root, above, 0o755)?, Name::of(name)?))
+    Ok((make_all(root, above, 0o755, LINKS_MAX)?, Name::of(name)?))
 }
 
 /// A path without its last part, and that part.
@@ -171,11 +171,11 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// The directory of a path below the root; it and those above it are made where they are missing, the last with this mode.
 pub(super) fn make_directories(root: RawFd, path: &CStr, mode: u32) -> Result<Place, i32> {
-    make_all(root, path.to_bytes(), mode)
+    make_all(root, path.to_bytes(), mode, LINKS_MAX)
 }
 
 #[allow(unsafe_code)]
-fn make_all(root: RawFd, path: &[u8], mode: u32) -> Result<Place, i32> {
+fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, i32> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
     let mut reached = open_file(root, c".", flags).map(Place::of)?;
     let mut prefix = Path::new();
@@ -194,7 +194,14 @@ fn make_all(root: RawFd, path: &[u8], mode: u32) -> Result<Place, i32> {
                     // The mask of new files' modes has taken its part.
                     // SAFETY: as above.
                     Ok(_) => check(unsafe { libc::fchmodat(reached.fd(), name.as_ptr(), mode, 0) }).map(drop)?,
-                    Err(libc::EEXIST) => {}
+                    // A link that leads to nothing: directories are made where it leads.
+                    Err(libc::EEXIST) if links > 0 => {
+                        let target = led_on(&prefix, &reached, &name)?;
+                        if target.bytes() != prefix.bytes() {
+                            make_all(root, target.bytes(), mode, links - 1)?;
+                        }
+                    }
+                    Err(libc::EEXIST) => return Err(libc::ELOOP),
                     Err(errno) => return Err(errno),
                 }
                 Place::of(open_file(root, prefix.c_str()?, flags)?)

@@ -6,6 +6,8 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 
 /// A path below the container's root, relative to it, resolved there: symbolic links lead nowhere else, and magic links
 /// (`/proc/self/fd/N`) are refused.
@@ -52,15 +54,23 @@ impl MountAttributes {
     }
 }
 
+/// What a bind mount shows.
+#[derive(Clone, Debug)]
+pub enum BindSource {
+    /// A path of the host.
+    Path(CString),
+    /// A mount that has no place yet.
+    Detached(RawFd),
+}
+
 /// A program to run, with all that execve(2) takes.
 #[derive(Debug)]
 pub struct Program {
     /// The files that are tried, in this order.
-    pub(super) candidates: Vec<CString>,
-    /// Device and inode number of the program that this process runs: the container must never run it, or it could write
-    /// to it through `/proc/PID/exe`.
-    pub(super) own: (u64, u64),
-    /// Whether a program can be run by its descriptor and keep its name (Linux 6.14).
+    pub candidates: Vec<CString>,
+    /// Device and inode of the binary that this process is, which no container may run.
+    pub(super) own: Option<(u64, u64)>,
+    /// Whether the kernel can run a file by its descriptor and name the process after the file: Linux 6.14.
     pub(super) by_descriptor: bool,
     arguments: Strings,
     environment: Strings,
@@ -71,7 +81,7 @@ impl Program {
     pub fn new(candidates: Vec<CString>, arguments: Vec<CString>, environment: Vec<CString>) -> Program {
         Program {
             candidates,
-            own: super::find::own_program(),
+            own: own_binary(),
             by_descriptor: super::process::is_kernel_at_least(6, 14),
             arguments: Strings::new(arguments),
             environment: Strings::new(environment),
@@ -85,6 +95,11 @@ impl Program {
     pub(super) fn envp(&self) -> *const *const c_char {
         self.environment.pointers.as_ptr()
     }
+}
+
+fn own_binary() -> Option<(u64, u64)> {
+    static OWN: OnceLock<Option<(u64, u64)>> = OnceLock::new();
+    *OWN.get_or_init(|| std::fs::metadata("/proc/self/exe").ok().map(|own| (own.dev(), own.ino())))
 }
 
 /// A list of texts as C takes them: pointers, and a null at the end.
@@ -113,30 +128,36 @@ pub enum Step {
     BecomeRoot,
     /// setns(2).
     Join { namespace: RawFd, kind: u64 },
+    /// unshare(2).
+    Unshare(u64),
     /// setsid(2).
     NewSession,
+    /// A session keyring of its own, where the kernel has keyrings: keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING`.
+    NewKeyring,
     /// Writes a text to a file of the host.
     Write { path: CString, text: Vec<u8> },
     /// mount(2) on a path of the host.
     Mount { source: Option<CString>, target: CString, kind: Option<CString>, flags: u64, data: Option<CString> },
     /// The directory at this path of the host is the root that all targets lie below.
     OpenRoot(CString),
-    /// mount(2) on a target.
-    MountAt { source: Option<CString>, target: Target, kind: CString, flags: u64, data: Option<CString> },
+    /// mount(2) on a target. With `copy_up` the new file system gets what the target held.
+    MountAt { source: Option<CString>, target: Target, kind: CString, flags: u64, data: Option<CString>, copy_up: bool },
     /// Shows a file or directory at a target, as a mount of its own.
-    Bind { source: CString, target: Target, recursive: bool, attributes: MountAttributes },
+    Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes },
     /// Changes the mount at a target.
     SetMount { target: Target, attributes: MountAttributes },
     /// A target that can be read and not written to: a mount of itself.
     ReadOnly(Target),
     /// A target that shows nothing: an empty directory or file.
     Mask(Target),
-    /// A device file or fifo.
+    /// A device node or a fifo; what is there stays if it is the same device.
     MakeNode { target: CString, mode: u32, device: u64, owner: (u32, u32) },
     /// A symbolic link.
     MakeLink { target: CString, link: CString },
     /// A directory with those above it.
     MakeDirectory { target: CString, mode: u32 },
+    /// Runs a hook with what the parent said last as its input.
+    Hook { program: Program, timeout: Option<u32> },
     /// Opens a terminal in the root's `/dev/pts`, sends the parent its master, and makes it the streams and the controlling
     /// terminal; with `console` it is shown at `/dev/console`.
     Terminal { rows: u16, columns: u16, owner: u32, console: bool },
@@ -154,6 +175,12 @@ pub enum Step {
     Limit { resource: u32, soft: u64, hard: u64 },
     /// umask(2).
     Umask(u32),
+    /// personality(2).
+    Personality(u64),
+    /// ioprio_set(2).
+    IoPriority(u32),
+    /// sched_setattr(2), its structure.
+    Scheduler([u8; 56]),
     /// Capabilities that can never be gained: all but these are dropped from the bounding set.
     Bounding(u64),
     /// setgroups(2), setresgid(2), setresuid(2), keeping capabilities.
@@ -168,6 +195,11 @@ pub enum Step {
     WorkingDirectory { path: CString, must: bool },
     /// Descriptors from this one on are closed when the program starts.
     CloseFrom(u32),
+    /// Looks for the program, without running it.
+    FindProgram(Program),
+    /// Tells the parent that all is prepared, closes the way to it, and waits until somebody connects to this socket; from
+    /// now on whoever that is hears of failures.
+    WaitForStart(RawFd),
     /// Stays as the first process and runs what follows in a child.
     Init,
     /// Runs the program. Nothing follows it.
@@ -191,6 +223,11 @@ impl Script {
     /// What the step of this number attempts.
     pub fn words(&self, step: u32) -> &str {
         self.words.get(step as usize).map_or("start a process", String::as_str)
+    }
+
+    /// The words of all steps, for whoever hears of failures later than the parent.
+    pub fn into_words(self) -> Vec<String> {
+        self.words
     }
 
     /// The steps.

@@ -1,17 +1,22 @@
 //! Runs the steps of a script in a new process: system calls, and nothing that allocates or locks.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::os::fd::RawFd;
 
-use super::calls::{Outcome, check, errno, syscall};
-use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHED};
+use super::calls::{Outcome, check, errno, hide, prctl, syscall};
+use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHED, READY, WORD_MAX};
+use super::copy_up::copy_entries;
+use super::find;
+use super::hook;
+use super::ids::{become_root, bounding, capabilities, identity, limit, loopback_up, streams, write_file};
+use super::init;
 use super::mounts_raw::{
     AT_RECURSIVE, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, OPEN_TREE_CLOEXEC,
     OPEN_TREE_CLONE, mount, move_mount, open_tree, set_attributes, set_attributes_of,
 };
 use super::place::{self, Place};
-use super::script::{Make, MountAttributes, Program, Script, Step, Target, or_null};
-use super::{find, ids, init};
+use super::script::{BindSource, Make, MountAttributes, Program, Script, Step, Target, or_null};
+use super::seccomp;
 
 /// The state of a process on its way through a script.
 pub(super) struct Walk {
@@ -19,9 +24,14 @@ pub(super) struct Walk {
     channel: RawFd,
     /// The container's root.
     root: RawFd,
+    /// What the parent said last.
+    word: [u8; WORD_MAX],
+    word_len: usize,
     /// What is told beside an errno.
     detail: [u8; DETAIL_MAX],
     detail_len: usize,
+    /// Whether it ends with its parent.
+    dies_with_parent: bool,
     /// Whether the working directory is the one that was asked for.
     in_directory: bool,
 }
@@ -32,11 +42,11 @@ pub(super) struct Walk {
 ///
 /// Called in a new process with a memory of its own, by its only thread.
 #[allow(unsafe_code)]
-pub(super) unsafe fn run(script: &Script, channel: RawFd) -> ! {
-    let mut walk = Walk::new(channel);
+pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! {
+    walk.channel = channel;
     for (number, step) in script.steps().iter().enumerate() {
         // SAFETY: as this function's own.
-        if let Err(errno) = unsafe { walk.step(step) } {
+        if let Err(errno) = unsafe { walk.step(step).and_then(|()| walk.stays_tied(step)) } {
             let message = Message {
                 kind: FAILED,
                 number: number as u32,
@@ -54,8 +64,18 @@ pub(super) unsafe fn run(script: &Script, channel: RawFd) -> ! {
 }
 
 impl Walk {
-    fn new(channel: RawFd) -> Walk {
-        Walk { channel, root: -1, detail: [0; DETAIL_MAX], detail_len: 0, in_directory: false }
+    /// A walk that has not begun, made before the clone: its buffers are large.
+    pub(super) fn new() -> Box<Walk> {
+        Box::new(Walk {
+            channel: -1,
+            root: -1,
+            word: [0; WORD_MAX],
+            word_len: 0,
+            detail: [0; DETAIL_MAX],
+            detail_len: 0,
+            dies_with_parent: false,
+            in_directory: false,
+        })
     }
 
     #[allow(unsafe_code)]
@@ -63,22 +83,46 @@ impl Walk {
         // SAFETY: every call is a system call on texts and structures that the script owns or that live on this stack.
         unsafe {
             match step {
-                Step::DieWithParent => self.die_with_parent(),
+                Step::DieWithParent => {
+                    self.dies_with_parent = true;
+                    self.die_with_parent()
+                }
                 Step::Sync(number) => self.sync(*number),
-                Step::BecomeRoot => ids::become_root(),
-                Step::Join { namespace, kind } => check(libc::setns(*namespace, *kind as c_int)).map(drop),
+                Step::BecomeRoot => become_root(),
+                Step::Join { namespace, kind } => {
+                    if *kind & libc::CLONE_NEWUSER as u64 != 0 {
+                        // Its root may look into all that run there.
+                        hide()?;
+                    }
+                    check(libc::setns(*namespace, *kind as c_int)).map(drop)
+                }
+                Step::Unshare(flags) => check(libc::unshare(*flags as c_int)).map(drop),
                 Step::NewSession => check(libc::setsid()).map(drop),
-                Step::Write { path, text } => ids::write_file(path, text),
+                Step::NewKeyring => {
+                    const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;
+                    let none = std::ptr::null::<libc::c_char>();
+                    match syscall(libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, none)) {
+                        // A kernel without keyrings, or a filter around us that shows none.
+                        Err(libc::ENOSYS | libc::EPERM) => Ok(()),
+                        made => made.map(drop),
+                    }
+                }
+                Step::Write { path, text } => write_file(path, text),
                 Step::Mount { source, target, kind, flags, data } => mount(source, target, kind, *flags, data),
                 Step::OpenRoot(path) => {
                     self.root = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
                     Ok(())
                 }
-                Step::MountAt { source, target, kind, flags, data } => {
+                Step::MountAt { source, target, kind, flags, data, copy_up } => {
                     let Some(place) = self.place(target)? else { return Ok(()) };
                     check(libc::fchdir(place.fd()))?;
-                    let (source, data) = (or_null(source), or_null(data));
-                    check(libc::mount(source, c".".as_ptr(), kind.as_ptr(), *flags, data.cast())).map(drop)
+                    let (source, kind, data) = (or_null(source), kind.as_ptr(), or_null(data).cast());
+                    check(libc::mount(source, c".".as_ptr(), kind, *flags as _, data))?;
+                    match *copy_up {
+                        // By its descriptor the target is what was there before, by its path what is there now.
+                        true => self.place(target)?.map_or(Ok(()), |new| copy_entries(place.fd(), new.fd())),
+                        false => Ok(()),
+                    }
                 }
                 Step::Bind { source, target, recursive, attributes } => {
                     self.bind(source, target, *recursive, attributes)
@@ -92,36 +136,46 @@ impl Walk {
                 Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
+                Step::Hook { program, timeout } => hook::run(program, &self.word[..self.word_len], *timeout),
                 Step::Terminal { rows, columns, owner, console } => self.terminal(*rows, *columns, *owner, *console),
-                Step::Streams(fds) => ids::streams(fds),
+                Step::Streams(fds) => streams(fds),
                 Step::PivotRoot { read_only, propagation } => self.pivot(*read_only, *propagation),
                 Step::HostName(name) => check(libc::sethostname(name.as_ptr(), name.to_bytes().len())).map(drop),
                 Step::DomainName(name) => check(libc::setdomainname(name.as_ptr(), name.to_bytes().len())).map(drop),
-                Step::LoopbackUp => ids::loopback_up(),
-                Step::Limit { resource, soft, hard } => ids::limit(*resource, *soft, *hard),
+                Step::LoopbackUp => loopback_up(),
+                Step::Limit { resource, soft, hard } => limit(*resource, *soft, *hard),
                 Step::Umask(mask) => {
                     libc::umask(*mask);
                     Ok(())
                 }
-                Step::Bounding(kept) => ids::bounding(*kept),
-                Step::Identity { uid, gid, groups } => ids::identity(*uid, *gid, groups.as_deref()),
-                Step::Capabilities { effective, permitted, inheritable, ambient } => {
-                    ids::capabilities(*effective, *permitted, *inheritable, *ambient)
+                Step::Personality(domain) => check(libc::personality(*domain)).map(drop),
+                Step::IoPriority(priority) => {
+                    const IOPRIO_WHO_PROCESS: c_int = 1;
+                    syscall(libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, *priority)).map(drop)
                 }
-                Step::NoNewPrivileges => check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)).map(drop),
+                Step::Scheduler(attributes) => {
+                    syscall(libc::syscall(libc::SYS_sched_setattr, 0, attributes.as_ptr(), 0)).map(drop)
+                }
+                Step::Bounding(kept) => bounding(*kept),
+                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups.as_deref()),
+                Step::Capabilities { effective, permitted, inheritable, ambient } => {
+                    capabilities(*effective, *permitted, *inheritable, *ambient)
+                }
+                Step::NoNewPrivileges => prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop),
                 Step::Filter { program, flags, notify } => {
-                    let listener = super::seccomp::load(program.as_ptr(), program.len() as u16, *flags)?;
+                    let listener = seccomp::load(program.as_ptr(), program.len() as u16, *flags)?;
                     match *notify {
-                        true => self.tell(LISTENER, 0, listener),
+                        true => self.tell(LISTENER, 0, Place::of(listener).fd()),
                         false => Ok(()),
                     }
                 }
                 Step::WorkingDirectory { path, must } => self.working_directory(path, *must),
                 Step::CloseFrom(first) => {
-                    const CLOSE_RANGE_CLOEXEC: u32 = 4;
-                    syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, CLOSE_RANGE_CLOEXEC)).map(drop)
+                    syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
                 }
-                Step::Init => init::fork(),
+                Step::FindProgram(program) => find::find(program).map(drop),
+                Step::WaitForStart(socket) => self.wait_for_start(*socket),
+                Step::Init => init::fork_off(),
                 Step::Execute(program) => self.execute(program),
             }
         }
@@ -141,11 +195,27 @@ impl Walk {
         unsafe { channel::send(self.channel, &message, fd) }
     }
 
+    /// Asks again to end with the parent, if it shall, after a step that makes the kernel forget it: one that changes ids or
+    /// capabilities.
+    #[allow(unsafe_code)]
+    unsafe fn stays_tied(&self, step: &Step) -> Outcome {
+        let forgets = match step {
+            Step::BecomeRoot | Step::Identity { .. } | Step::Capabilities { .. } => true,
+            Step::Join { kind, .. } => *kind & libc::CLONE_NEWUSER as u64 != 0,
+            _ => false,
+        };
+        match forgets && self.dies_with_parent {
+            // SAFETY: as this function's own.
+            true => unsafe { self.die_with_parent() },
+            false => Ok(()),
+        }
+    }
+
     #[allow(unsafe_code)]
     unsafe fn die_with_parent(&self) -> Outcome {
+        prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong)?;
         // SAFETY: system calls on this process and its own buffer.
         unsafe {
-            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
             let mut byte = 0_u8;
             let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
             // The end of the channel: the parent went before it was asked to take this process along.
@@ -157,15 +227,17 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn sync(&self, number: u32) -> Outcome {
-        // SAFETY: called between clone and exec; the buffer is on this stack.
+    unsafe fn sync(&mut self, number: u32) -> Outcome {
+        // SAFETY: called between clone and exec; the buffer is this walk's own.
         unsafe {
             self.tell(REACHED, number, -1)?;
-            let mut byte = 0_u8;
             loop {
-                match libc::recv(self.channel, (&raw mut byte).cast(), 1, 0) {
+                match libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) {
                     0 => libc::_exit(255),
-                    1.. => return Ok(()),
+                    len if len > 0 => {
+                        self.word_len = len as usize;
+                        return Ok(());
+                    }
                     _ if errno() == libc::EINTR => {}
                     _ => libc::_exit(255),
                 }
@@ -173,10 +245,16 @@ impl Walk {
         }
     }
 
-    fn bind(&self, source: &CStr, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
+    #[allow(unsafe_code)]
+    fn bind(&self, source: &BindSource, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
         let recursion = if recursive { AT_RECURSIVE } else { 0 };
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursion;
-        let tree = Place::of(open_tree(libc::AT_FDCWD, source, flags)?);
+        let tree = match source {
+            BindSource::Path(path) => open_tree(libc::AT_FDCWD, path, flags)?,
+            // SAFETY: an open descriptor; the copy is this value's own.
+            BindSource::Detached(mount) => check(unsafe { libc::fcntl(*mount, libc::F_DUPFD_CLOEXEC, 3) })?,
+        };
+        let tree = Place::of(tree);
         set_attributes(tree.fd(), attributes)?;
         let Some(place) = self.place(target)? else { return Ok(()) };
         move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
@@ -260,7 +338,8 @@ impl Walk {
             // Where the id is not of this user namespace the terminal stays root's, as Docker's does.
             libc::fchown(slave.fd(), owner, u32::MAX);
             self.tell(MASTER, 0, master.fd())?;
-            check(libc::setsid())?;
+            // It fails where the process leads a session already, which is as well.
+            libc::setsid();
             check(libc::ioctl(slave.fd(), libc::TIOCSCTTY, 0))?;
             if console {
                 let mut number: c_int = 0;
@@ -275,7 +354,7 @@ impl Walk {
                 let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
                 move_mount(tree.fd(), c"", target.fd(), c"", flags)?;
             }
-            ids::streams(&[slave.fd(); 3])
+            streams(&[slave.fd(); 3])
         }
     }
 
@@ -323,13 +402,35 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
+    unsafe fn wait_for_start(&mut self, socket: RawFd) -> Outcome {
+        // SAFETY: descriptors that are open.
+        unsafe {
+            self.tell(READY, 0, -1)?;
+            libc::close(self.channel);
+            self.channel = -1;
+            let connection = loop {
+                match check(libc::accept4(socket, std::ptr::null_mut(), std::ptr::null_mut(), libc::SOCK_CLOEXEC)) {
+                    Err(libc::EINTR | libc::ECONNABORTED) => {}
+                    connection => break connection?,
+                }
+            };
+            libc::close(socket);
+            self.channel = connection;
+            // Who connects sends the state that hooks read.
+            let len = libc::recv(connection, self.word.as_mut_ptr().cast(), WORD_MAX, 0);
+            self.word_len = len.max(0) as usize;
+            Ok(())
+        }
+    }
+
+    #[allow(unsafe_code)]
     unsafe fn execute(&mut self, program: &Program) -> Outcome {
         // SAFETY: the program's lists end in null, and it lives until the process is another.
         unsafe {
             let found = find::find(program)?;
             let errno = find::execute(&found, program);
             if errno == libc::ENOEXEC {
-                let len = libc::pread(found.content.fd(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
+                let len = libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
                 self.detail_len = len.max(0) as usize;
             }
             Err(errno)

@@ -25,7 +25,7 @@ mod replay;
 mod space;
 
 #[cfg(test)]
-mod oracle;
+pub(super) mod oracle;
 #[cfg(test)]
 mod tests;
 

@@ -21,7 +21,7 @@ const KERNEL_RUNS: u64 = 50;
 
 /// One step: everything it needs is in it, so that it can be done to several trees.
 #[derive(Debug)]
-enum Operation {
+pub(in crate::vfs) enum Operation {
     Create(String, Kind),
     Write(String, u64, usize, u8),
     Append(String, usize, u8),
@@ -38,7 +38,7 @@ enum Operation {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(in crate::vfs) enum Kind {
     File,
     Directory,
     Symlink,
@@ -50,7 +50,7 @@ fn path(random: &mut fastrand::Rng) -> String {
     (0..depth).map(|_| ["a", "b", "c", "d", "long name"][random.usize(..5)]).collect::<Vec<_>>().join("/")
 }
 
-fn operation(random: &mut fastrand::Rng) -> Operation {
+pub(in crate::vfs) fn operation(random: &mut fastrand::Rng) -> Operation {
     let at = path(random);
     match random.u8(..24) {
         0..4 => Operation::Create(at, Kind::File),
@@ -94,7 +94,7 @@ fn split<'p>(root: &InodeRef, path: &'p str) -> Result<(InodeRef, Name<'p>)> {
 }
 
 /// Does one step and describes the outcome.
-fn perform(root: &InodeRef, operation: &Operation) -> Result<String> {
+pub(in crate::vfs) fn perform(root: &InodeRef, operation: &Operation) -> Result<String> {
     match operation {
         Operation::Create(path, kind) => {
             let (dir, name) = split(root, path)?;
@@ -155,7 +155,7 @@ fn perform(root: &InodeRef, operation: &Operation) -> Result<String> {
 
 /// How much of a tree is described.
 #[derive(Clone, Copy, PartialEq)]
-enum Depth {
+pub(in crate::vfs) enum Depth {
     /// All but times, inode numbers and sizes of directories.
     Contents,
     /// As `Contents`, without the number of names: it is the business of whoever applies changes.
@@ -165,7 +165,7 @@ enum Depth {
 }
 
 /// Every path of a tree and what is there; hard links name the first path of their file.
-fn describe(root: &InodeRef, depth: Depth) -> BTreeMap<String, String> {
+pub(in crate::vfs) fn describe(root: &InodeRef, depth: Depth) -> BTreeMap<String, String> {
     let (mut lines, mut first) = (BTreeMap::new(), HashMap::new());
     let mut pending = vec![(String::new(), root.clone())];
     while let Some((path, inode)) = pending.pop() {
@@ -244,7 +244,7 @@ fn copy_attributes(from: &InodeRef, to: &InodeRef) {
 }
 
 /// A tree like `from`, hard links included.
-fn copy_tree(from: &InodeRef) -> InodeRef {
+pub(in crate::vfs) fn copy_tree(from: &InodeRef) -> InodeRef {
     let root = memfs(&MemFsOptions::default());
     copy_attributes(from, &root);
     let mut made: HashMap<u64, InodeRef> = HashMap::new();
@@ -305,7 +305,7 @@ fn changes(upper: &Upper) -> Vec<Change> {
 }
 
 /// Does to `root` what the changes say.
-fn apply(root: &InodeRef, changes: &[Change]) {
+pub(in crate::vfs) fn apply(root: &InodeRef, changes: &[Change]) {
     let mut made: HashMap<u64, InodeRef> = HashMap::new();
     let mut last = None;
     for change in changes {
@@ -340,7 +340,7 @@ fn apply(root: &InodeRef, changes: &[Change]) {
     }
 }
 
-fn assert_same(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>, what: &str) {
+pub(in crate::vfs) fn assert_same(expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>, what: &str) {
     for (path, line) in expected {
         assert_eq!(Some(line), found.get(path), "{what}: {path}");
     }

@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::cgroup::{Begun, Cgroup};
 use super::image::MountedImage;
 use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
 use crate::oci::runtime::Process;
-use crate::runtime::native::{NativeBundle, SeccompChoice};
+use crate::runtime::native::{CgroupRecord, NativeBundle, SeccompChoice};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, Output, Result, Running,
     Runtime, Signal, Stdio, TerminalSize, Workload,
 };
-use crate::sys::linux::process::{self, Child, WaitStatus};
+use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
 
 /// The runtime for programs of the host's own kernel.
 pub struct Native;
@@ -25,6 +26,7 @@ pub struct Native;
 /// A container that has not started.
 struct NativeContainer {
     bundle: Box<NativeBundle>,
+    cgroup: Begun,
     limits: Limits,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
@@ -38,6 +40,7 @@ struct NativeRunning {
     master: Option<OwnedFd>,
     timed_out: Arc<AtomicBool>,
     end: Mutex<End>,
+    cgroup: Option<Cgroup>,
     _image: Option<MountedImage>,
 }
 
@@ -59,40 +62,57 @@ impl Runtime for Native {
         let Workload::Native(bundle) = workload else {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
-        Ok(Box::new(NativeContainer { bundle, limits, stdio, terminal }))
+        let cgroup = launch::cgroup(&bundle, false)?;
+        Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal }))
     }
 }
 
 impl Container for NativeContainer {
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { bundle, limits, stdio, terminal } = *self;
-        let running = run(stdio, terminal, move |options| launch::launch(&bundle, options))?;
+        let NativeContainer { bundle, cgroup, limits, stdio, terminal } = *self;
+        let running = run(stdio, terminal, move |options| launch::launch(&bundle, cgroup, options))?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }
         Ok(Box::new(running))
     }
+
+    fn cgroup(&self) -> Option<CgroupRecord> {
+        self.cgroup.0.as_ref().map(Cgroup::to_record)
+    }
 }
 
-/// Runs one more process in the container whose first process is `init`. `process` says whether it has a terminal.
+/// Runs one more process in the container whose first process is `init`, and in its cgroup. `process` says whether it has a
+/// terminal.
 pub fn enter(
     init: InitProcess,
     process: &Process,
     seccomp: &SeccompChoice,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
+    cgroup: Option<&CgroupRecord>,
 ) -> Result<Box<dyn Running>> {
     if !is_alive(init) {
         return Err(refuse("the container is not running"));
     }
     let (process, seccomp) = (process.clone(), seccomp.clone());
-    let running = run(stdio, terminal, move |options| launch::enter(init.pid, &process, &seccomp, options))?;
+    let cgroup = cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
+    let launch = move |options: LaunchOptions| launch::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
+    let running = run(stdio, terminal, launch)?;
     Ok(Box::new(running))
 }
 
 /// Whether the process still runs.
 pub fn is_alive(init: InitProcess) -> bool {
     process::start_time(init.pid).is_ok_and(|start_time| start_time == init.start_time)
+}
+
+/// Sends a signal to the first process of a container, whoever runs it. One that has ended needs none.
+pub fn signal(init: InitProcess, signal: Signal) -> Result<()> {
+    let number = i32::from(signal.0);
+    let sent = OtherProcess::open(init.pid, init.start_time)
+        .and_then(|process| process.map_or(Ok(false), |process| process.signal(number)));
+    sent.map(drop).map_err(|error| refuse(format!("send signal {number} to process {}: {error}", init.pid)))
 }
 
 fn run(
@@ -114,7 +134,8 @@ fn run(
             output(stdio.stderr, &mut copiers).map_err(broken)?,
         ],
     };
-    let launched = on_lasting_thread(LaunchOptions { streams, window: terminal, die_with_parent: true }, launch)?;
+    let options = LaunchOptions { window: terminal, die_with_parent: true, ..LaunchOptions::new(streams) };
+    let launched = on_lasting_thread(options, launch)?;
     let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
     if let (Some(master), Some(stdio)) = (&launched.master, pending) {
         connect(master, stdio, &mut copiers).map_err(broken)?;
@@ -125,6 +146,7 @@ fn run(
         master: launched.master,
         timed_out: Arc::default(),
         end: Mutex::new(End { status: None, copiers }),
+        cgroup: launched.cgroup,
         _image: launched.image,
     })
 }
@@ -234,11 +256,18 @@ impl NativeRunning {
 
     fn status(&self, ended: io::Result<WaitStatus>) -> ExitStatus {
         let plain = |code, reason| ExitStatus { code, reason, message: None };
+        let killed = 128 + i32::from(Signal::KILL.0);
+        let is_killed = matches!(ended, Ok(WaitStatus::Signaled(9)))
+            // A shell or an init passes on how its child ended.
+            || matches!(ended, Ok(WaitStatus::Exited(code)) if code == killed);
+        let is_out_of_memory = || self.cgroup.as_ref().is_some_and(|cgroup| cgroup.oom_kills() > 0);
         match ended {
-            _ if self.timed_out.load(Ordering::SeqCst) => ExitStatus {
-                message: Some("time limit reached".into()),
-                ..plain(128 + i32::from(Signal::KILL.0), ExitReason::TimedOut)
-            },
+            _ if self.timed_out.load(Ordering::SeqCst) => {
+                ExitStatus { message: Some("time limit reached".into()), ..plain(killed, ExitReason::TimedOut) }
+            }
+            _ if is_killed && is_out_of_memory() => {
+                ExitStatus { message: Some("memory limit reached".into()), ..plain(killed, ExitReason::OutOfMemory) }
+            }
             Ok(WaitStatus::Exited(code)) => plain(code, ExitReason::Exited),
             Ok(WaitStatus::Signaled(number)) => {
                 plain(128 + number, ExitReason::Signaled(Signal(u8::try_from(number).unwrap_or(0))))

@@ -22,9 +22,9 @@ impl MountedImage {
         if let Some(mount) = taken_over(&files.shared) {
             return Ok(MountedImage { mount });
         }
-        let mut options: Vec<(&str, &Path)> = vec![("source", &files.tree)];
-        options.extend(files.packs.iter().map(|pack| ("device", pack.as_path())));
-        let mount = detached::mount("erofs", &options).map_err(|error| {
+        let mut options: Vec<(&str, Option<&Path>)> = vec![("source", Some(&files.tree))];
+        options.extend(files.packs.iter().map(|pack| ("device", Some(pack.as_path()))));
+        let mount = detached::mount("erofs", &options, true).map_err(|error| {
             Error::new(ErrorKind::Runtime, format!("mount the image {}: {error}", files.tree.display()))
                 .hint("it takes root, and Linux 6.12 or later: `cowbox info` tells the kernel")
         })?;

@@ -2,10 +2,15 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use super::cgroup::{Begun, Cgroup, CgroupRequest};
+use super::hooks;
+use super::id_maps::ranges;
 use super::image::MountedImage;
-use super::plan::{self, PREPARED, Surroundings, namespace_flag, refuse};
+use super::namespaces::{self, Namespaces};
+use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
+use super::process::{push_labels, push_process};
 use super::seccomp;
-use crate::oci::runtime::{NamespaceKind, Process, Spec};
+use crate::oci::runtime::{Hooks, Linux, NamespaceKind, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, Result, TerminalSize};
 use crate::sys::linux::channel::{Channel, Event, Failure};
@@ -13,6 +18,9 @@ use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
 use crate::sys::linux::process::{self, Child};
 use crate::sys::linux::script::{Script, Step};
+
+/// Makes the state document that hooks read, for a status and the number of the process.
+pub(super) type StateOf = Box<dyn Fn(Status, u32) -> Vec<u8> + Send>;
 
 /// What a process is started with, beside its bundle.
 pub(super) struct LaunchOptions {
@@ -22,21 +30,58 @@ pub(super) struct LaunchOptions {
     pub(super) window: Option<TerminalSize>,
     /// Whether it ends when the calling thread does.
     pub(super) die_with_parent: bool,
+    /// How many descriptors from 3 on it keeps.
+    pub(super) preserve_fds: u32,
+    /// Whether it has a session keyring of its own.
+    pub(super) keyring: bool,
+    /// A listening socket: the process is prepared, and waits for a connection before its program runs.
+    pub(super) wait_for_start: Option<OwnedFd>,
+    /// The state for hooks; empty where there are none.
+    pub(super) state: StateOf,
 }
 
-/// A process whose program runs.
+impl LaunchOptions {
+    /// A process that runs at once, without anything special.
+    pub(super) fn new(streams: [OwnedFd; 3]) -> LaunchOptions {
+        LaunchOptions {
+            streams,
+            window: None,
+            die_with_parent: false,
+            preserve_fds: 0,
+            keyring: true,
+            wait_for_start: None,
+            state: Box::new(|_, _| Vec::new()),
+        }
+    }
+}
+
+/// A process whose program runs, or that waits for its start.
 pub(super) struct Launched {
     pub(super) process: Child,
     /// The master of its terminal.
     pub(super) master: Option<OwnedFd>,
+    /// Its cgroup. Who ends the container's bookkeeping removes it.
+    pub(super) cgroup: Option<Cgroup>,
     /// Kept while the process runs, so that others find it.
     pub(super) image: Option<MountedImage>,
+    /// What its steps are called, for failures after it has waited.
+    pub(super) words: Vec<String>,
 }
 
-/// Makes the container and starts its program.
-pub(super) fn launch(bundle: &NativeBundle, options: LaunchOptions) -> Result<Launched> {
+/// Makes the cgroup of a container, which is then [`launch`]ed in it; with `always` in every hierarchy, even where no limit
+/// asks for one.
+pub(super) fn cgroup(bundle: &NativeBundle, always: bool) -> Result<Begun> {
+    let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
+    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always };
+    Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
+}
+
+/// Makes the container, and starts its program unless it waits.
+pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOptions) -> Result<Launched> {
     let spec = &bundle.spec;
-    check(spec)?;
+    let none = Linux::default();
+    let linux = spec.linux.as_ref().unwrap_or(&none);
+    let namespaces = Namespaces::open(linux)?;
     let image = match &bundle.root {
         NativeRoot::Overlay(overlay) => match &overlay.lower {
             Lower::Image(files) => Some(MountedImage::open(files)?),
@@ -45,35 +90,62 @@ pub(super) fn launch(bundle: &NativeBundle, options: LaunchOptions) -> Result<La
         NativeRoot::Directory => None,
     };
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
+    let record = cgroup.0.as_ref().map(Cgroup::to_record);
     let with = Surroundings {
+        namespaces: &namespaces,
+        cgroup: record.as_ref(),
         image: image.as_ref(),
         streams: &options.streams,
         window: options.window,
         filter: filter(bundle, process)?,
         init: bundle.init,
         die_with_parent: options.die_with_parent,
+        keyring: options.keyring,
+        preserve_fds: options.preserve_fds,
+        start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
     };
-    let script = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
-    let linux = spec.linux.clone().unwrap_or_default();
-    let namespaces =
-        linux.namespaces.iter().map(|namespace| namespace_flag(namespace.kind)).fold(0, |all, flag| all | flag);
-    let spawn = Spawn { script: &script, namespaces, cgroup: None, pid_namespace: None };
-    let (child, channel) =
-        clone::spawn(&spawn).map_err(|error| refuse(format!("make the container's process: {error}")))?;
-    let maps = |maps: &[crate::oci::runtime::IdMapping]| {
-        maps.iter().map(|map| (map.container_id, map.host_id, map.size)).collect::<Vec<_>>()
+    let Plan { script, kept } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
+    let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
+    let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
+        .map_err(|error| refuse(format!("make the container's process: {error}")))?;
+    drop(kept);
+    let hooks = spec.hooks.clone().unwrap_or_default();
+    let answer = |point| match point {
+        PREPARED => {
+            cgroup.0.as_ref().map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map_err(refuse)?;
+            map_ids(linux, child.pid()).map(|()| Vec::new())
+        }
+        _ => run_hooks(&hooks, &options.state, child.pid()),
     };
-    let prepare = |pid| match linux.uid_mappings.is_empty() {
-        true => Ok(()),
-        false => clone::write_id_maps(pid, &maps(&linux.uid_mappings), &maps(&linux.gid_mappings))
-            .map_err(|error| refuse(format!("map the users of the container: {error}"))),
-    };
-    let master = follow(&script, &channel, &child, process, prepare)?;
-    Ok(Launched { process: child, master, image })
+    let master = follow(&script, &channel, &child, process, answer)?;
+    Ok(Launched { process: child, master, cgroup: cgroup.keep(), image, words: script.into_words() })
 }
 
-/// Runs one more process in the container of process `pid`.
-pub(super) fn enter(pid: u32, process: &Process, filter: &SeccompChoice, options: LaunchOptions) -> Result<Launched> {
+/// The users and groups of a new user namespace.
+fn map_ids(linux: &Linux, pid: u32) -> Result<()> {
+    if linux.uid_mappings.is_empty() {
+        return Ok(());
+    }
+    clone::write_id_maps(pid, &ranges(&linux.uid_mappings), &ranges(&linux.gid_mappings))
+        .map_err(|error| refuse(format!("map the users of the container: {error}")))
+}
+
+/// Hooks of the runtime before the root is entered; the state that those of the container read.
+fn run_hooks(hooks: &Hooks, state: &StateOf, pid: u32) -> Result<Vec<u8>> {
+    let told = state(Status::Creating, pid);
+    hooks::must_run("prestart", &hooks.prestart, &told)?;
+    hooks::must_run("createRuntime", &hooks.create_runtime, &told)?;
+    Ok(told)
+}
+
+/// Runs one more process in the container of process `pid`, and in its cgroup.
+pub(super) fn enter(
+    pid: u32,
+    process: &Process,
+    filter: &SeccompChoice,
+    cgroup: Option<&Cgroup>,
+    options: LaunchOptions,
+) -> Result<Launched> {
     let filter = match filter {
         SeccompChoice::Unconfined => None,
         SeccompChoice::Default => Some(seccomp::default_filter(bounding(process)?).map_err(refuse)?),
@@ -81,79 +153,67 @@ pub(super) fn enter(pid: u32, process: &Process, filter: &SeccompChoice, options
     };
     let gone = |error: std::io::Error| refuse(format!("process {pid} of the container: {error}"));
     let pidfd = process::open_pidfd(pid).map_err(gone)?;
+    let join = differing_namespaces(pid).map_err(gone)?;
+    let pid_namespace = match join & flags::CLONE_NEWPID as u64 {
+        0 => None,
+        _ => Some(process::open_namespace(pid, "pid").map_err(gone)?),
+    };
+    let mut script = Script::default();
+    if options.die_with_parent {
+        script.push(Step::DieWithParent, "tie the process to this one");
+    }
+    if cgroup.is_some_and(Cgroup::is_to_add) {
+        script.push(Step::Sync(PREPARED), "wait for the parent");
+    }
+    push_labels(&mut script, process)?;
+    let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !(flags::CLONE_NEWPID as u64) };
+    script.push(step, format!("join the namespaces of process {pid}"));
+    if join & flags::CLONE_NEWUSER as u64 != 0 {
+        script.push(Step::BecomeRoot, "become root of the user namespace");
+    }
+    script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
+    if process.terminal {
+        script.push(plan::terminal(process, options.window, false), "open a terminal");
+    } else {
+        script.push(Step::NewSession, "make a session");
+        script.push(Step::Streams(options.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
+    }
+    push_process(&mut script, process, filter, false, options.preserve_fds)?;
+    let spawn = Spawn {
+        script: &script,
+        namespaces: 0,
+        cgroup: cgroup.and_then(Cgroup::clone_fd),
+        pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+        before: Vec::new(),
+    };
+    let (child, channel) =
+        clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
+    let join = |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Vec::new()).map_err(refuse);
+    let master = follow(&script, &channel, &child, process, join)?;
+    Ok(Launched { process: child, master, cgroup: None, image: None, words: script.into_words() })
+}
+
+/// `CLONE_NEW*` of the namespaces in which a process is, and this one is not.
+fn differing_namespaces(pid: u32) -> std::io::Result<u64> {
     let own = std::process::id();
     let kinds = [
         NamespaceKind::User,
         NamespaceKind::Mount,
+        NamespaceKind::Pid,
         NamespaceKind::Uts,
         NamespaceKind::Ipc,
         NamespaceKind::Network,
         NamespaceKind::Cgroup,
         NamespaceKind::Time,
     ];
-    let differs = |kind: &str| {
-        Ok::<_, Error>(process::namespace(pid, kind).map_err(gone)? != process::namespace(own, kind).map_err(gone)?)
-    };
-    let mut join = 0;
+    let mut differing = 0;
     for kind in kinds {
-        if differs(namespace_file(kind))? {
-            join |= namespace_flag(kind);
+        let file = namespaces::file(kind);
+        if process::namespace(pid, file)? != process::namespace(own, file)? {
+            differing |= namespaces::flag(kind);
         }
     }
-    let pid_namespace = match differs("pid")? {
-        true => Some(process::open_namespace(pid, "pid").map_err(gone)?),
-        false => None,
-    };
-    let mut script = Script::default();
-    if options.die_with_parent {
-        script.push(Step::DieWithParent, "tie the process to this one");
-    }
-    script
-        .push(Step::Join { namespace: pidfd.as_raw_fd(), kind: join }, format!("join the namespaces of process {pid}"));
-    if join & flags::CLONE_NEWUSER as u64 != 0 {
-        script.push(Step::BecomeRoot, "become root of the user namespace");
-    }
-    script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
-    if process.terminal {
-        let size = options.window.unwrap_or(TerminalSize { rows: 0, columns: 0 });
-        let step = Step::Terminal { rows: size.rows, columns: size.columns, owner: process.user.uid, console: false };
-        script.push(step, "open a terminal");
-    } else {
-        script.push(Step::NewSession, "make a session");
-        script.push(Step::Streams(options.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
-    }
-    plan::push_process(&mut script, process, filter, false)?;
-    let spawn =
-        Spawn { script: &script, namespaces: 0, cgroup: None, pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd) };
-    let (child, channel) =
-        clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
-    let master = follow(&script, &channel, &child, process, |_| Ok(()))?;
-    Ok(Launched { process: child, master, image: None })
-}
-
-fn namespace_file(kind: NamespaceKind) -> &'static str {
-    match kind {
-        NamespaceKind::Pid => "pid",
-        NamespaceKind::Network => "net",
-        NamespaceKind::Mount => "mnt",
-        NamespaceKind::Ipc => "ipc",
-        NamespaceKind::Uts => "uts",
-        NamespaceKind::User => "user",
-        NamespaceKind::Cgroup => "cgroup",
-        NamespaceKind::Time => "time",
-    }
-}
-
-fn check(spec: &Spec) -> Result<()> {
-    let linux = spec.linux.clone().unwrap_or_default();
-    let has = |kind| linux.namespaces.iter().any(|namespace| namespace.kind == kind);
-    if let Some(joined) = linux.namespaces.iter().find(|namespace| !namespace.path.is_empty()) {
-        return Err(refuse(format!("namespace {}: joining one by its path is not known here", joined.path)));
-    }
-    match has(NamespaceKind::Mount) {
-        true => Ok(()),
-        false => Err(refuse("a container needs a mount namespace of its own")),
-    }
+    Ok(differing)
 }
 
 fn bounding(process: &Process) -> Result<CapSet> {
@@ -171,27 +231,32 @@ fn filter(bundle: &NativeBundle, process: &Process) -> Result<Option<seccomp::Fi
     }
 }
 
-/// Answers the process until its program runs, and returns the master of its terminal.
+/// Answers the process until its program runs or it waits for its start, and returns the master of its terminal. `answer` is
+/// asked at each point at which the process waits.
 fn follow(
     script: &Script,
     channel: &Channel,
     child: &Child,
     process: &Process,
-    prepare: impl Fn(u32) -> Result<()>,
+    answer: impl Fn(u32) -> Result<Vec<u8>>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
     let result = loop {
         match channel.next() {
-            Ok(Event::Reached(PREPARED)) => {
+            Ok(Event::Reached(point)) => {
                 let gone = |error| refuse(format!("let the container's process go on: {error}"));
-                if let Err(error) = prepare(child.pid()).and_then(|()| channel.go_on().map_err(gone)) {
+                if let Err(error) = answer(point).and_then(|word| channel.go_on(&word).map_err(gone)) {
                     break Err(error);
                 }
             }
             Ok(Event::Master(fd)) => master = Some(fd),
-            Ok(Event::Closed) => break Ok(()),
-            Ok(Event::Failed(failure)) => break Err(explain(script, &failure, process)),
-            Ok(other) => break Err(refuse(format!("the container's process says what nobody asked: {other:?}"))),
+            Ok(Event::Closed | Event::Ready) => break Ok(()),
+            Ok(Event::Failed(failure)) => break Err(explain(script.words(failure.step), &failure, process)),
+            Ok(Event::Listener(_)) => {
+                break Err(refuse(
+                    "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime",
+                ));
+            }
             Err(error) => break Err(refuse(format!("hear of the container's process: {error}"))),
         }
     };
@@ -205,11 +270,15 @@ fn follow(
 }
 
 /// A failure in words: Docker's for programs, with its exit codes.
-fn explain(script: &Script, failure: &Failure, process: &Process) -> Error {
-    let words = script.words(failure.step);
+pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Error {
     let error = std::io::Error::from_raw_os_error(failure.errno);
     if words != "exec" {
-        return Error::new(ErrorKind::Runtime, format!("{words}: {error}"));
+        let why = match failure.errno {
+            flags::EPROTO => "it did not end with 0".to_owned(),
+            flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
+            _ => error.to_string(),
+        };
+        return Error::new(ErrorKind::Runtime, format!("{words}: {why}"));
     }
     let name = process.args.first().map(String::as_str).unwrap_or_default();
     match failure.errno {

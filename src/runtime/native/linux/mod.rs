@@ -1,11 +1,23 @@
 //! Native containers on Linux.
 
+mod cgroup;
+mod cgroup_mounts;
 mod container;
+mod files;
+mod hooks;
+mod id_maps;
 mod image;
 mod launch;
+mod lifecycle;
 mod mounts;
+mod namespaces;
 mod options;
 mod plan;
+mod process;
+mod processes;
 mod seccomp;
 
-pub use container::{Native, enter, is_alive};
+pub use cgroup::{clean_up, is_paused, pausable, pause, unpause, update};
+pub use container::{Native, enter, is_alive, signal};
+pub use files::{running_root, stopped_root};
+pub use processes::processes;

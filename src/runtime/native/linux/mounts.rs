@@ -1,13 +1,17 @@
 //! The mounts and devices of a spec, as steps.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
+use super::cgroup_mounts::{Shown, push_cgroup};
+use super::id_maps;
 use super::options::Options;
 use super::plan::{refuse, target, text};
-use crate::oci::runtime::{LinuxDevice, Mount, Spec};
+use crate::oci::runtime::{Linux, LinuxDevice, Mount, Spec};
 use crate::runtime::Result;
+use crate::sys::linux::detached;
 use crate::sys::linux::flags;
-use crate::sys::linux::script::{Make, MountAttributes, Script, Step};
+use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
 
 /// The devices that every container has: runtime-spec config-linux.md "Default Devices".
 const DEVICES: &[(&str, u32, u32)] =
@@ -22,17 +26,29 @@ const LINKS: &[(&str, &str)] = &[
     ("dev/ptmx", "pts/ptmx"),
 ];
 
-pub(super) fn push_mounts(script: &mut Script, spec: &Spec, folder: &Path) -> Result<()> {
+/// The mounts of a spec; the descriptors that the steps name.
+pub(super) fn push_mounts(
+    script: &mut Script,
+    spec: &Spec,
+    linux: &Linux,
+    folder: &Path,
+    cgroups: &Shown<'_>,
+) -> Result<Vec<OwnedFd>> {
+    let mut kept = Vec::new();
     for mount in &spec.mounts {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
         let options = Options::parse(&mount.options).map_err(at)?;
-        if options.copy_up || options.id_map.is_some() || !mount.uid_mappings.is_empty() {
-            return Err(at("tmpcopyup and mapped ids are not known here; leave the option away".into()));
+        let is_bind = mount.kind == "bind" || options.bind;
+        let is_mapped = options.id_map.is_some() || !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
+        if is_mapped && !is_bind {
+            return Err(at("only bind mounts can have mapped ids".into()));
         }
         match mount.kind.as_str() {
-            "bind" => push_bind(script, mount, &options, folder)?,
-            _ if options.bind => push_bind(script, mount, &options, folder)?,
-            "cgroup" | "cgroup2" => push_cgroup(script, mount, &options)?,
+            _ if is_bind => {
+                let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
+                kept.extend(push_bind(script, mount, &options, folder, map.as_ref())?);
+            }
+            "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
             _ => push_new(script, mount, &options)?,
         }
         if options.propagation != 0 {
@@ -45,32 +61,60 @@ pub(super) fn push_mounts(script: &mut Script, spec: &Spec, folder: &Path) -> Re
             script.push(step, format!("set the propagation of {}", mount.destination));
         }
     }
-    Ok(())
+    Ok(kept)
 }
 
-fn push_new(script: &mut Script, mount: &Mount, options: &Options) -> Result<()> {
+pub(super) fn push_new(script: &mut Script, mount: &Mount, options: &Options) -> Result<()> {
     let kind = if mount.kind.is_empty() { "none" } else { &mount.kind };
     let source = if mount.source.is_empty() { kind } else { &mount.source };
     let data = (!options.data.is_empty()).then(|| text(&options.data.join(","))).transpose()?;
+    // What is copied into it is written before it is read-only.
+    let late = if options.copy_up { options.flags & flags::MS_RDONLY } else { 0 };
     let step = Step::MountAt {
         source: Some(text(source)?),
         target: target(&mount.destination, Make::Directory)?,
         kind: text(kind)?,
-        flags: options.flags,
+        flags: options.flags & !late,
         data,
+        copy_up: options.copy_up,
     };
     script.push(step, format!("mount {kind} on {}", mount.destination));
+    if late != 0 {
+        push_read_only(script, &mount.destination)?;
+    }
     Ok(())
 }
 
-fn push_bind(script: &mut Script, mount: &Mount, options: &Options, folder: &Path) -> Result<()> {
+pub(super) fn push_read_only(script: &mut Script, destination: &str) -> Result<()> {
+    let attributes = MountAttributes { set: flags::mount_attr::RDONLY, ..MountAttributes::default() };
+    let step = Step::SetMount { target: target(destination, Make::Nothing)?, attributes };
+    script.push(step, format!("make {destination} read-only"));
+    Ok(())
+}
+
+fn push_bind(
+    script: &mut Script,
+    mount: &Mount,
+    options: &Options,
+    folder: &Path,
+    users: Option<&OwnedFd>,
+) -> Result<Option<OwnedFd>> {
     let path = folder.join(&mount.source);
     let meta = std::fs::metadata(&path)
         .map_err(|error| refuse(format!("mount {}: bind source {}: {error}", mount.destination, path.display())))?;
     let make = if meta.is_dir() { Make::Directory } else { Make::File };
     let source = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?;
+    // Who has users of its own may not map those of the host's file systems: it is done here.
+    let mapped = users.map(|users| detached::mapped(&path, options.recursive, users)).transpose();
+    let mapped = mapped.map_err(|error| {
+        refuse(format!("mount {}: map the owners of {source}: {error}", mount.destination))
+            .hint("the file system must support mapped owners, and the caller be root of it")
+    })?;
     let step = Step::Bind {
-        source: text(source)?,
+        source: match &mapped {
+            Some(mapped) => BindSource::Detached(mapped.as_raw_fd()),
+            None => BindSource::Path(text(source)?),
+        },
         target: target(&mount.destination, make)?,
         recursive: options.recursive,
         attributes: options.attributes(),
@@ -81,62 +125,27 @@ fn push_bind(script: &mut Script, mount: &Mount, options: &Options, folder: &Pat
         let step = Step::SetMount { target: target(&mount.destination, Make::Nothing)?, attributes };
         script.push(step, format!("set attributes of {} and below", mount.destination));
     }
-    Ok(())
+    Ok(mapped)
 }
 
-/// The tree of cgroups, as the container's cgroup namespace shows it: one file system with v2, one a controller with v1.
-fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options) -> Result<()> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let hierarchies = hierarchies(&table);
-    let read_only = options.flags & flags::MS_RDONLY != 0;
-    if let [(name, kind, _)] = &hierarchies[..]
-        && kind == "cgroup2"
-        && name.is_empty()
-    {
-        let unified = Mount { kind: "cgroup2".into(), source: "cgroup".into(), ..mount.clone() };
-        return push_new(script, &unified, options);
-    }
-    let base = mount.destination.trim_end_matches('/');
-    let tmpfs = Step::MountAt {
-        source: Some(text("tmpfs")?),
-        target: target(base, Make::Directory)?,
-        kind: text("tmpfs")?,
-        flags: options.flags & !flags::MS_RDONLY,
-        data: Some(text("mode=755")?),
-    };
-    script.push(tmpfs, format!("mount tmpfs on {base}"));
-    for (name, kind, data) in &hierarchies {
-        let step = Step::MountAt {
-            source: Some(text("cgroup")?),
-            target: target(&format!("{base}/{name}"), Make::Directory)?,
-            kind: text(kind)?,
-            flags: options.flags,
-            data: if data.is_empty() { None } else { Some(text(data)?) },
-        };
-        script.push(step, format!("mount {kind} on {base}/{name}"));
-    }
-    if read_only {
-        let attributes = MountAttributes { set: flags::mount_attr::RDONLY, ..MountAttributes::default() };
-        let step = Step::SetMount { target: target(base, Make::Nothing)?, attributes };
-        script.push(step, format!("make {base} read-only"));
-    }
-    Ok(())
+/// The mount of the host that a path without symbolic links lies on.
+pub(super) fn mount_point_of(path: &str) -> Result<String> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
+    Ok(longest_above(&table, path))
 }
 
-/// Mounted hierarchies: name below `/sys/fs/cgroup`, type, controllers.
-fn hierarchies(mountinfo: &str) -> Vec<(String, String, String)> {
-    let mut found = Vec::new();
-    for line in mountinfo.lines() {
-        let Some((front, back)) = line.split_once(" - ") else { continue };
-        let Some(point) = front.split(' ').nth(4) else { continue };
-        let fields = back.split(' ').collect::<Vec<_>>();
-        let [kind @ ("cgroup" | "cgroup2"), _, options] = fields[..] else { continue };
-        let Some(name) = point.strip_prefix("/sys/fs/cgroup") else { continue };
-        let plain = |option: &&str| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children");
-        let data = if kind == "cgroup" { options.split(',').filter(plain).collect::<Vec<_>>() } else { Vec::new() };
-        found.push((name.trim_matches('/').to_owned(), kind.to_owned(), data.join(",")));
-    }
-    found
+fn longest_above(mountinfo: &str, path: &str) -> String {
+    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    let is_above = |point: &String| Path::new(path).starts_with(point);
+    points.filter(is_above).max_by_key(String::len).unwrap_or_else(|| "/".into())
+}
+
+/// A path in the table of mounts, where `\\040` stands for a space: proc_pid_mountinfo(5).
+fn unescape(text: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (code, letter)| text.replace(code, letter))
 }
 
 pub(super) fn push_devices(script: &mut Script, spec: &Spec) -> Result<()> {
@@ -195,7 +204,7 @@ fn push_device(
     }
     let step = match binds {
         true => Step::Bind {
-            source: text(path)?,
+            source: BindSource::Path(text(path)?),
             target: target(path, Make::File)?,
             recursive: false,
             attributes: MountAttributes::default(),
@@ -211,13 +220,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hierarchies_are_read_off_the_table_of_mounts() {
-        let table = "24 1 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
-                     25 24 0:23 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
-                     26 24 0:24 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let found = hierarchies(table);
-        assert_eq!(found[0], ("cpu,cpuacct".into(), "cgroup".into(), "cpu,cpuacct".into()));
-        assert_eq!(found[1], ("unified".into(), "cgroup2".into(), String::new()));
-        assert_eq!(found.len(), 2);
+    fn a_path_lies_on_the_deepest_mount_above_it() {
+        let table = "24 1 0:22 / / rw - ext4 a rw\n25 24 0:23 / /mnt rw - ext4 b rw\n26 24 0:24 / /mnt/a\\040b rw - ext4 c rw\n";
+        assert_eq!(longest_above(table, "/mnt/a b/root"), "/mnt/a b");
+        assert_eq!(longest_above(table, "/mntx/root"), "/");
     }
 }

@@ -1,0 +1,399 @@
+//! `cowbox runtime`: containers from bundles, by the flags and words of runc, for those who drive an OCI runtime.
+//!
+//! Who takes a single path for a runtime (podman, dockerd, containerd) gets a link to this program whose name ends in
+//! `-runtime`: `cowbox-runtime create x` is `cowbox runtime create x`.
+
+mod create;
+mod delete;
+mod events;
+mod exec;
+mod features;
+mod kill;
+mod list;
+mod log;
+mod pause;
+mod ps;
+mod resume;
+mod run;
+mod signals;
+mod spec;
+mod start;
+mod state;
+mod update;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::runtime;
+use crate::runtime::native::{Id, Lifecycle, StartOptions};
+use log::{Format, Level, Log};
+
+/// Run containers from OCI bundles, with the commands of runc
+#[derive(Parser)]
+#[command(name = "runtime", disable_version_flag = true, max_term_width = 110)]
+struct Cli {
+    /// Where the states of containers are kept; best in a tmpfs [default: /run/cowbox]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The file that errors and warnings are appended to
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// The form of lines in it
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
+    log_format: Format,
+    /// Log more
+    #[arg(long)]
+    debug: bool,
+    /// Have systemd make cgroups; cgroupsPath is then SLICE:PREFIX:NAME
+    #[arg(long)]
+    systemd_cgroup: bool,
+    /// Accepted and not looked at: what a user who is not root may do is found out
+    #[arg(long, value_name = "BOOL", num_args = 0..=1)]
+    rootless: Option<String>,
+    /// Accepted and not looked at
+    #[arg(long, value_name = "PATH")]
+    criu: Option<String>,
+    /// Print the version
+    #[arg(short, long)]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a container
+    Create(create::Args),
+    /// Start the program of a created container
+    Start(start::Args),
+    /// Create and start a container
+    Run(run::Args),
+    /// Print the state of a container
+    State(state::Args),
+    /// Send a signal to a container's process
+    Kill(kill::Args),
+    /// Remove all that is left of a container
+    Delete(delete::Args),
+    /// Run another process in a container
+    Exec(exec::Args),
+    /// List the processes of a container
+    Ps(ps::Args),
+    /// Freeze the processes of a container
+    Pause(pause::Args),
+    /// Let the processes of a paused container run
+    Resume(resume::Args),
+    /// Print what a container uses
+    Events(events::Args),
+    /// Print what this runtime understands
+    Features(features::Args),
+    /// Write a config.json to begin with
+    Spec(spec::Args),
+    /// Change limits of a container
+    Update(update::Args),
+    /// List containers
+    List(list::Args),
+}
+
+/// How a verb ends: with an exit code, or an error that is printed.
+type Outcome = Result<i32, Failure>;
+
+/// An error on its way to the client.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), code: 1 }
+    }
+
+    /// The error with words before it.
+    fn within(mut self, words: &str) -> Failure {
+        self.message = format!("{words}: {}", self.message);
+        self
+    }
+
+    /// The error with an exit code of its own.
+    fn with_code(self, code: u8) -> Failure {
+        Failure { code, ..self }
+    }
+}
+
+impl From<runtime::Error> for Failure {
+    fn from(error: runtime::Error) -> Failure {
+        Failure::new(match error.hint {
+            Some(hint) => format!("{} ({hint})", error.message),
+            None => error.message,
+        })
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::new(error.to_string())
+    }
+}
+
+/// What the top level shows of this command. Its arguments never arrive there: [`arguments`] has taken them.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(in crate::cli) struct Args {
+    /// The arguments; `cowbox runtime --help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
+}
+
+impl Args {
+    pub(in crate::cli) fn run(self, _context: &crate::cli::context::Context) -> crate::cli::context::Outcome {
+        Ok(main(self.arguments))
+    }
+}
+
+/// The arguments behind `runtime`, where it is what `args` (the program's name first) ask for.
+///
+/// They are taken before the top level sees them, whose options have the same names and other meanings.
+pub(in crate::cli) fn arguments(args: &[OsString]) -> Option<&[OsString]> {
+    let (program, rest) = args.split_first()?;
+    let name = Path::new(program).file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    if name.ends_with("-runtime") {
+        return Some(rest);
+    }
+    rest.split_first().filter(|(first, _)| *first == "runtime").map(|(_, rest)| rest)
+}
+
+/// [`main`] with an exit code for the system.
+pub(in crate::cli) fn exit_code(arguments: &[OsString]) -> ExitCode {
+    ExitCode::from((main(arguments.to_vec()) & 0xff) as u8)
+}
+
+fn main(arguments: Vec<OsString>) -> i32 {
+    let name = OsString::from("cowbox runtime");
+    let cli = match Cli::try_parse_from(std::iter::once(name).chain(arguments)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be said where the terminal is gone.
+            let _ = error.print();
+            return i32::from(error.use_stderr());
+        }
+    };
+    let log = Arc::new(Log { file: cli.log.clone(), format: cli.log_format });
+    let outcome = match cli.command {
+        _ if cli.version => print(&version()).map(|()| 0),
+        None => Cli::command().print_help().map(|()| 0).map_err(Failure::from),
+        Some(command) => command.run(&lifecycle(cli.root, cli.systemd_cgroup, log.clone())),
+    };
+    outcome.unwrap_or_else(|failure| {
+        log.line(Level::Error, &failure.message);
+        failure.code.into()
+    })
+}
+
+impl Command {
+    fn run(self, lifecycle: &Lifecycle) -> Outcome {
+        match self {
+            Command::Create(args) => args.run(lifecycle),
+            Command::Start(args) => args.run(lifecycle),
+            Command::Run(args) => args.run(lifecycle),
+            Command::State(args) => args.run(lifecycle),
+            Command::Kill(args) => args.run(lifecycle),
+            Command::Delete(args) => args.run(lifecycle),
+            Command::Exec(args) => args.run(lifecycle),
+            Command::Ps(args) => args.run(lifecycle),
+            Command::Pause(args) => args.run(lifecycle),
+            Command::Resume(args) => args.run(lifecycle),
+            Command::Events(args) => args.run(lifecycle),
+            Command::Features(args) => args.run(),
+            Command::Spec(args) => args.run(),
+            Command::Update(args) => args.run(lifecycle),
+            Command::List(args) => args.run(lifecycle),
+        }
+    }
+}
+
+fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Lifecycle {
+    let root = root.unwrap_or_else(default_root);
+    let root = std::path::absolute(&root).unwrap_or(root);
+    Lifecycle { root, systemd_cgroup, warn: Box::new(move |line| log.line(Level::Warning, line)) }
+}
+
+/// Where states are kept: of the system's user in `/run`, of others in the folder that ends with their session.
+fn default_root() -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+    match own {
+        Some(folder) if crate::sys::process::owner().0 != 0 => Path::new(&folder).join("cowbox"),
+        _ => PathBuf::from("/run/cowbox"),
+    }
+}
+
+/// What clients read a version from: a line with it, and one with the specification's.
+fn version() -> String {
+    format!("cowbox version {}\nspec: {}\n", env!("CARGO_PKG_VERSION"), spec::VERSION)
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::from)
+}
+
+/// The id that is the argument of almost every verb.
+#[derive(clap::Args)]
+struct Container {
+    /// The id of the container
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+impl Container {
+    fn id(&self) -> Result<Id, Failure> {
+        Ok(Id::parse(&self.id)?)
+    }
+}
+
+/// How a process is started.
+#[derive(clap::Args)]
+struct Starting {
+    /// The file that gets the number of the process
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+    /// The socket that gets the master of the terminal
+    #[arg(long, value_name = "SOCKET")]
+    console_socket: Option<PathBuf>,
+    /// How many descriptors beside the standard streams the process keeps
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    preserve_fds: u16,
+}
+
+impl Starting {
+    fn options(self) -> StartOptions {
+        StartOptions {
+            pid_file: self.pid_file,
+            console_socket: self.console_socket,
+            preserve_fds: self.preserve_fds.into(),
+            no_new_keyring: false,
+            listen_fds: listen_fds(),
+        }
+    }
+}
+
+/// How many sockets were handed to this process: sd_listen_fds(3).
+fn listen_fds() -> u32 {
+    let is_ours = std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string());
+    let count = std::env::var("LISTEN_FDS").ok().filter(|_| is_ours);
+    count.and_then(|count| count.parse::<u16>().ok()).unwrap_or_default().into()
+}
+
+/// Of what a container is made: what `create` and `run` have in common.
+#[derive(clap::Args)]
+struct Making {
+    /// The folder of the bundle
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+    #[command(flatten)]
+    starting: Starting,
+    /// Refused: a container's root is always entered by pivot_root(2)
+    #[arg(long)]
+    no_pivot: bool,
+    /// Leave the session keyring of who calls to the container
+    #[arg(long)]
+    no_new_keyring: bool,
+    #[command(flatten)]
+    container: Container,
+}
+
+impl Making {
+    fn options(self) -> StartOptions {
+        StartOptions { no_new_keyring: self.no_new_keyring, ..self.starting.options() }
+    }
+
+    fn check(&self) -> Result<Id, Failure> {
+        if self.no_pivot {
+            return Err(Failure::new(
+                "--no-pivot is not supported: put the root file system on a mount that is no ramfs",
+            ));
+        }
+        self.container.id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn os(args: &[&str]) -> Vec<OsString> {
+        args.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_name_or_a_word_makes_the_program_a_runtime() {
+        let table: [(&[&str], Option<&[&str]>); 6] = [
+            (&["cowbox", "runtime", "state", "x"], Some(&["state", "x"])),
+            (&["/usr/bin/cowbox-runtime", "--root", "r", "list"], Some(&["--root", "r", "list"])),
+            (&["cowbox-runtime"], Some(&[])),
+            (&["cowbox", "ps", "runtime"], None),
+            (&["cowbox"], None),
+            (&[], None),
+        ];
+        for (args, expected) in table {
+            assert_eq!(arguments(&os(args)).map(<[OsString]>::to_vec), expected.map(os), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn clients_lines_are_understood() {
+        let lines = [
+            "--root /r --log /l --log-format json --systemd-cgroup create --bundle /b --pid-file /p x",
+            "--root=/r --log=/l --log-format=json create -b /b --console-socket /c --preserve-fds 1 --no-new-keyring x",
+            "--root /r --log /l --log-format json start x",
+            "--rootless true --debug --criu c run -d --keep --no-subreaper x",
+            "state x",
+            "kill x 15",
+            "kill --all x KILL",
+            "kill x",
+            "delete --force x",
+            "exec --process /p --detach --pid-file /f --console-socket /c x",
+            "exec -d --pid-file /f -p /p --tty x",
+            "exec -t -e A=b -u 1:2 -g 3 -g 4 --cwd / -c CAP_KILL --no-new-privs --ignore-paused x sh -c exit",
+            "ps --format json x",
+            "ps x -ef",
+            "events --stats x",
+            "events --interval 1s x",
+            "update --resources - x",
+            "update --memory 100m --pids-limit 7 --cpu-share 2 x",
+            "list -f json",
+            "list -q",
+            "spec -b /b --rootless",
+            "features",
+            "pause x",
+            "resume x",
+            "--version",
+            "-v",
+        ];
+        for line in lines {
+            let args = std::iter::once("runtime").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(args) {
+                panic!("{line}: {error}");
+            }
+        }
+        for line in ["state", "state a b", "kill", "foo", "--bad", "create --bad x", "exec", "list x"] {
+            let args = std::iter::once("runtime").chain(line.split(' '));
+            assert!(Cli::try_parse_from(args).is_err_and(|error| error.use_stderr()), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_has_the_specifications() {
+        assert_eq!(version(), format!("cowbox version {}\nspec: 1.2.0\n", env!("CARGO_PKG_VERSION")));
+    }
+}

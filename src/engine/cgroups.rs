@@ -1,0 +1,96 @@
+//! The cgroups of native containers that are there: stopping their processes for a while, other limits, removing
+//! what is left.
+
+use super::error::{Error, Result};
+use super::resources::{cgroups_path, check, limited};
+use super::{Container, Engine};
+use crate::oci::runtime::Resources;
+use crate::runtime::InitProcess;
+use crate::runtime::native::{self, CgroupRecord};
+use crate::store::{self, ContainerId, LimitsRecord, ResourcesRecord, Status};
+
+impl Engine {
+    /// Stops all processes of a native container that runs, until [`Engine::unpause`].
+    pub fn pause(&self, key: &str) -> Result<()> {
+        let container = self.container(key)?;
+        if container.record.runtime != "native" {
+            return Err(Error::invalid(format!("container {key} is one of WASI programs: it cannot be paused"))
+                .hint(format!("end it with `cowbox stop {key}`")));
+        }
+        let init = container.state.init.filter(|_| container.state.status == Status::Running);
+        let init = init.ok_or_else(|| Error::conflict(format!("container {key} is not running")))?;
+        if container.state.paused {
+            return Err(Error::conflict(format!("container {key} is already paused")));
+        }
+        let id = &container.record.id;
+        let known = self.cgroup(id)?;
+        let cgroup = native::pausable(known.clone(), &cgroups_path(&container.record))?;
+        if known.as_ref() != Some(&cgroup) {
+            self.store.set_cgroup(id, &cgroup)?;
+        }
+        native::pause(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup)?;
+        Ok(())
+    }
+
+    /// Changes limits of a native container that runs, until it ends: those that say nothing stay as they are. On v1 it must have
+    /// been created with a limit of the same kind.
+    pub fn update(&self, key: &str, limits: &LimitsRecord, asked: &ResourcesRecord) -> Result<()> {
+        check(limits, asked)?;
+        if !asked.cgroup_parent.is_empty() {
+            return Err(Error::invalid("--cgroup-parent: a container stays in the cgroup that it was started in"));
+        }
+        let asked = limited(limits, asked)?;
+        if asked == Resources::default() {
+            return Err(Error::invalid("you must provide one or more flags when using this command"));
+        }
+        let container = self.container(key)?;
+        if container.record.runtime != "native" || container.state.status != Status::Running {
+            return Err(Error::conflict(format!("container {key} is no native container that runs")));
+        }
+        Ok(native::update(&self.cgroup(&container.record.id)?.unwrap_or_default(), &asked)?)
+    }
+
+    /// Lets the processes of a container go on.
+    pub fn unpause(&self, key: &str) -> Result<()> {
+        let container = self.container(key)?;
+        match container.state.paused {
+            true => self.unpause_stored(&container),
+            false => Err(Error::conflict(format!("container {key} is not paused"))),
+        }
+    }
+
+    /// Lets the processes of a container go on that was found to be paused.
+    pub(super) fn unpause_stored(&self, container: &Container) -> Result<()> {
+        match self.cgroup(&container.record.id)? {
+            Some(cgroup) => Ok(native::unpause(&cgroup)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The container with the word on whether it is paused, which the kernel has.
+    pub(super) fn with_pause(&self, mut container: Container) -> Container {
+        if container.state.status == Status::Running && container.record.runtime == "native" {
+            let cgroup = self.cgroup(&container.record.id).ok().flatten();
+            container.state.paused = cgroup.is_some_and(|cgroup| native::is_paused(&cgroup));
+        }
+        container
+    }
+
+    /// Where the cgroups of a container are.
+    pub(super) fn cgroup(&self, id: &ContainerId) -> Result<Option<CgroupRecord>> {
+        let read = |value| {
+            serde_json::from_value(value).map_err(|error| {
+                store::Error::damaged(format!("the cgroups of container {}", id.short()), error).into()
+            })
+        };
+        self.store.cgroup(id)?.map(read).transpose()
+    }
+
+    /// Removes the cgroups of a container that does not run, with what is still in them: also those that were left when the
+    /// process that ran it was killed.
+    pub(super) fn remove_cgroup(&self, id: &ContainerId) -> Result<()> {
+        let Some(cgroup) = self.cgroup(id)? else { return Ok(()) };
+        native::clean_up(&cgroup)?;
+        Ok(self.store.forget_cgroup(id)?)
+    }
+}

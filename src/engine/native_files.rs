@@ -1,0 +1,159 @@
+//! The files of native containers: what they changed of their image, and what they see while they run and while they do not.
+
+use super::Engine;
+use super::error::{About, Result};
+use super::volumes;
+use crate::runtime::InitProcess;
+use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, running_root, stopped_root};
+use crate::store::{ContainerRecord, MountRecord, MountSource, NativeFolders};
+use crate::vfs::{
+    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
+};
+
+/// Files that are made for each container and mounted below `/etc`.
+pub(super) const ETC_FILES: [&str; 3] = ["resolv.conf", "hostname", "hosts"];
+
+/// Where every container has something mounted. What is missing is made in its upper, as the kernel needs it there.
+const MOUNT_POINTS: [&str; 6] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev", "/proc", "/sys"];
+
+impl Engine {
+    /// The folders of a native container, made where they are missing.
+    pub(super) fn native_folders(&self, record: &ContainerRecord) -> Result<NativeFolders> {
+        Ok(self.store.native_folders(&record.id, &self.tree_of(record)?)?)
+    }
+
+    /// How the kernel makes the root of a native container.
+    pub(super) fn overlay_root(&self, record: &ContainerRecord, folders: &NativeFolders) -> Result<OverlayRoot> {
+        let image = self.store.image(&record.manifest)?;
+        let files = self.store.image_files(&image.config.view.rootfs.diff_ids)?;
+        Ok(OverlayRoot {
+            lower: Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared }),
+            volatile: record.auto_remove,
+            upper: folders.upper.clone(),
+            work: folders.work.clone(),
+            stage: folders.stage.clone(),
+        })
+    }
+
+    /// What a native container changed over its image, to be read.
+    pub(super) fn native_overlay(&self, record: &ContainerRecord) -> Result<Overlay> {
+        let tree = self.tree_of(record)?;
+        let folders = self.store.native_folders(&record.id, &tree)?;
+        let upper = kernel_dir(&folders.upper, &KernelOptions { read_only: true })
+            .about(|| format!("open {}", folders.upper.display()))?;
+        Ok(Overlay::new(upper, tree)?)
+    }
+
+    /// What a native container changed, without what was made for mounts that every container has: Docker too has these in
+    /// a layer of their own.
+    pub(super) fn native_changes(&self, record: &ContainerRecord) -> Result<Vec<Change>> {
+        let changes = self.native_overlay(record)?.changes()?;
+        without_mount_points(changes, &Namespace::new(self.tree_of(record)?))
+    }
+
+    /// What the processes of a container see, through its first one.
+    pub(super) fn running_namespace(&self, init: InitProcess) -> Result<Namespace> {
+        Ok(Namespace::new(running_root(init)?))
+    }
+
+    /// What the processes of a container that does not run would see. Nothing is mounted that lives in memory alone.
+    pub(super) fn stopped_namespace(&self, record: &ContainerRecord) -> Result<Namespace> {
+        let folders = self.native_folders(record)?;
+        let root = self.overlay_root(record, &folders)?;
+        let mut namespace = Namespace::new(stopped_root(&root, record.read_only)?);
+        for name in ETC_FILES {
+            // Before its first start it has none.
+            if let Ok(file) = kernel_dir(&folders.etc.join(name), &KernelOptions::default()) {
+                namespace.mount_hidden(&GuestPath::new(format!("/etc/{name}"))?, file)?;
+            }
+        }
+        for mount in &record.mounts {
+            self.mount_native(&mut namespace, mount).about(|| format!("mount {}", mount.target))?;
+        }
+        Ok(namespace)
+    }
+
+    fn mount_native(&self, namespace: &mut Namespace, mount: &MountRecord) -> Result<()> {
+        let target = GuestPath::new(&mount.target)?;
+        let path = match &mount.source {
+            MountSource::Bind { path } => path.clone(),
+            MountSource::Volume { name, no_copy, .. } => {
+                self.native_volume(name, (!no_copy).then_some(&*namespace), &target)?
+            }
+            MountSource::Tmpfs { .. } => return Ok(()),
+        };
+        let options = KernelOptions { read_only: mount.read_only };
+        let root = kernel_dir(&path, &options).about(|| path.display().to_string())?;
+        match namespace.mount(&target, root.clone()) {
+            // A mount point cannot be made in a root that is read-only.
+            Err(Errno::RoFs) => namespace.mount_hidden(&target, root)?,
+            result => result?,
+        }
+        Ok(())
+    }
+
+    /// The directory of a volume. An empty one first gets what `fill_from` has at the place where it is mounted.
+    pub(super) fn native_volume(
+        &self,
+        name: &str,
+        fill_from: Option<&Namespace>,
+        target: &GuestPath,
+    ) -> Result<std::path::PathBuf> {
+        let directory = self.store.volume_directory(name)?;
+        let Some(namespace) = fill_from else { return Ok(directory) };
+        let _lock = self.store.lock_volume_directory(name)?;
+        let files = kernel_dir(&directory, &KernelOptions::default()).about(|| directory.display().to_string())?;
+        if volumes::is_empty(&files)? {
+            volumes::copy_up(namespace, target, &files)
+                .about(|| format!("copy the image's files into volume {name}"))?;
+        }
+        Ok(directory)
+    }
+}
+
+/// The changes without mount points that nothing but a mount has used, and without directories that changed for them alone.
+fn without_mount_points(mut changes: Vec<Change>, image: &Namespace) -> Result<Vec<Change>> {
+    let mut above = vec![GuestPath::root()];
+    let mut has_made = false;
+    for point in MOUNT_POINTS {
+        let point = GuestPath::new(point)?;
+        if remove(&mut changes, &point, |change, attr| change.kind == ChangeKind::Added && is_bare(attr)) {
+            has_made = true;
+            let parent = point.parent();
+            if !above.contains(&parent) {
+                above.insert(0, parent);
+            }
+        }
+    }
+    for dir in above.iter().filter(|_| has_made) {
+        let was = image.find(dir.as_bytes()).and_then(|inode| inode.attr());
+        remove(&mut changes, dir, |change, attr| match change.kind {
+            ChangeKind::Added => is_bare(attr),
+            _ => was
+                .is_ok_and(|was| (was.kind, was.mode, was.uid, was.gid) == (attr.kind, attr.mode, attr.uid, attr.gid)),
+        });
+    }
+    Ok(changes)
+}
+
+/// Removes the change of a path, if none lies below it and it is one that may go.
+fn remove(changes: &mut Vec<Change>, path: &GuestPath, may_go: impl FnOnce(&Change, &Attr) -> bool) -> bool {
+    let Ok(at) = changes.binary_search_by(|change| change.path.cmp(path)) else { return false };
+    let attr = changes[at].inode.as_ref().and_then(|inode: &InodeRef| inode.attr().ok());
+    let is_alone = !changes.iter().any(|change| change.path != *path && change.path.starts_with(path));
+    let goes = is_alone && attr.is_some_and(|attr| may_go(&changes[at], &attr));
+    if goes {
+        changes.remove(at);
+    }
+    goes
+}
+
+/// Whether a file is as mount points are made: empty, and root's.
+fn is_bare(attr: &Attr) -> bool {
+    let is_as_made = match attr.kind {
+        FileKind::Directory => attr.mode == 0o755,
+        FileKind::Regular => attr.size == 0,
+        _ => false,
+    };
+    is_as_made && (attr.uid, attr.gid) == (0, 0)
+}

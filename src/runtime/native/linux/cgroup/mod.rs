@@ -1,0 +1,255 @@
+//! The cgroups of a container: what holds its processes together and limits what they use.
+//!
+//! A system has cgroup v2 (one hierarchy), v1 (several, each with its controllers) or both beside each other. Each limit goes to
+//! the hierarchy that has its controller, whichever version that is; a limit that no hierarchy can keep is an error.
+
+mod control;
+mod devices;
+mod hierarchy;
+mod limits;
+mod outside;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod v1;
+mod v2;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use crate::oci::runtime::Resources;
+use crate::runtime::native::{CgroupRecord, V1Cgroup};
+use crate::sys::linux::cgroup as system;
+use hierarchy::{Hierarchies, Hierarchy};
+
+pub use outside::{clean_up, is_paused, pausable, pause, unpause, update};
+
+/// Where hierarchies are mounted.
+const MOUNTED: &str = "/sys/fs/cgroup";
+/// The folder of cgroups that nobody chose a place for: it goes with its last one.
+const FOLDER: &str = "cowbox";
+
+/// What a cgroup is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CgroupRequest<'a> {
+    /// `linux.cgroupsPath` of the spec: from the root of the hierarchies if it begins with `/`, else from where we are.
+    pub(super) path: &'a str,
+    /// The limits.
+    pub(super) resources: Option<&'a Resources>,
+    /// Whether it is made in all hierarchies even where no limit asks for that.
+    pub(super) always: bool,
+}
+
+/// Where the files of one controller are.
+enum Place<'a> {
+    V1(&'a Path),
+    V2(&'a Path),
+}
+
+impl<'a> Place<'a> {
+    fn path(&self) -> &'a Path {
+        let (Place::V1(path) | Place::V2(path)) = self;
+        path
+    }
+}
+
+/// The cgroups of one container.
+#[derive(Debug)]
+pub(super) struct Cgroup {
+    record: CgroupRecord,
+    /// The one of v2.
+    directory: Option<OwnedFd>,
+}
+
+impl Cgroup {
+    /// Makes the cgroups that `request` needs and writes all limits to them. None where nothing asks for one: with v1 neither a
+    /// limit nor `always`; with v2 alone there is one unless it may not be made.
+    pub(super) fn create(request: &CgroupRequest<'_>) -> Result<Option<Cgroup>, String> {
+        // What cannot be kept is told before anything is made.
+        let needed = limits::needed(request.resources)?;
+        let is_asked = !needed.is_empty() || request.always;
+        if !is_asked && (request.path.is_empty() || !system::is_unified(Path::new(MOUNTED))) {
+            return Ok(None);
+        }
+        let found = Hierarchies::read()?;
+        let wanted = Wanted { needed: &needed, always: request.always };
+        Cgroup::make(&found, &wanted, request.resources, |hierarchy| directory_of(hierarchy, request.path))
+    }
+
+    /// Makes cgroups at the paths that `directory` tells for each hierarchy, and writes limits.
+    fn make(
+        found: &Hierarchies,
+        wanted: &Wanted<'_>,
+        resources: Option<&Resources>,
+        directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
+    ) -> Result<Option<Cgroup>, String> {
+        let mut cgroup = Cgroup { record: CgroupRecord::default(), directory: None };
+        let result = cgroup.make_all(found, wanted, directory).and_then(|()| match resources {
+            Some(resources) => cgroup.write_limits(resources),
+            None => Ok(()),
+        });
+        if let Err(error) = result {
+            // The first error is the one to tell.
+            let _ = cgroup.remove();
+            return Err(error);
+        }
+        let is_made = cgroup.directories().next().is_some();
+        Ok(is_made.then_some(cgroup))
+    }
+
+    fn make_all(
+        &mut self,
+        found: &Hierarchies,
+        wanted: &Wanted<'_>,
+        directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
+    ) -> Result<(), String> {
+        // A program of v2 keeps rules of devices on all systems that have v2: a process is born there, which costs far less than
+        // to be moved into a cgroup of v1.
+        let is_of_v1 = |name: &&str| {
+            let prefers_v2 = *name == "devices" && found.unified.is_some();
+            !prefers_v2 && found.v1_of(limits::v1_name(name)).is_some()
+        };
+        let (of_v1, of_v2): (Vec<&str>, Vec<&str>) = wanted.needed.iter().map(String::as_str).partition(is_of_v1);
+        if let (Some(name), None) = (of_v2.first(), &found.unified) {
+            return Err(limits::missing(name, Path::new(MOUNTED)));
+        }
+        for hierarchy in &found.v1 {
+            if wanted.always || of_v1.iter().any(|name| hierarchy.has(limits::v1_name(name))) {
+                self.make_v1(hierarchy, directory(hierarchy)?)?;
+            }
+        }
+        let Some(unified) = &found.unified else { return Ok(()) };
+        if of_v2.is_empty() && !wanted.always && !found.is_v2_only() {
+            return Ok(());
+        }
+        let path = directory(unified)?;
+        match tree::make_v2(unified, &path, &of_v2, wanted.always) {
+            Err(error) if error.is_not_writable && of_v2.is_empty() && !wanted.always => Ok(()),
+            Err(error) => Err(error.message),
+            Ok(()) => {
+                self.directory = Some(
+                    system::open_directory(&path)
+                        .map_err(|error| format!("cannot open the cgroup {}: {error}", path.display()))?,
+                );
+                self.record.unified = Some(path);
+                Ok(())
+            }
+        }
+    }
+
+    fn make_v1(&mut self, hierarchy: &Hierarchy, path: PathBuf) -> Result<(), String> {
+        tree::make_v1(hierarchy, &path).map_err(|error| error.message)?;
+        self.record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path });
+        Ok(())
+    }
+
+    /// The directory of v2, for `CLONE_INTO_CGROUP`; none where there is none.
+    pub(super) fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.directory.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether a process that was cloned into [`Cgroup::clone_fd`] has to be moved into others too.
+    pub(super) fn is_to_add(&self) -> bool {
+        !self.record.v1.is_empty()
+    }
+
+    /// Moves a process that was cloned into [`Cgroup::clone_fd`] into the others, too.
+    pub(super) fn add(&self, pid: u32) -> Result<(), String> {
+        self.record.v1.iter().try_for_each(|place| tree::add(&place.path, pid))
+    }
+
+    /// What another process opens these cgroups by.
+    pub(super) fn to_record(&self) -> CgroupRecord {
+        self.record.clone()
+    }
+
+    /// The cgroups of a record. Those that are gone are found to be so when they are used.
+    pub(super) fn from_record(record: &CgroupRecord) -> Result<Cgroup, String> {
+        let found = Hierarchies::read()?;
+        let points: Vec<&Path> =
+            found.v1.iter().chain(&found.unified).map(|hierarchy| hierarchy.point.as_path()).collect();
+        for path in directories(record) {
+            let is_plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+            let is_below = points.iter().any(|point| path.starts_with(point) && path != *point);
+            if !is_plain || !is_below {
+                return Err(format!("{} is no cgroup of a container", path.display()));
+            }
+        }
+        // One that is gone has no directory to clone into.
+        let directory = record.unified.as_deref().and_then(|path| system::open_directory(path).ok());
+        Ok(Cgroup { record: record.clone(), directory })
+    }
+
+    /// Changes limits.
+    pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
+        limits::needed(Some(resources))?;
+        self.write_limits(resources)
+    }
+
+    fn directories(&self) -> impl Iterator<Item = &Path> {
+        directories(&self.record)
+    }
+
+    /// Where the files of `controller` are, by its name in v1 or v2; none where this container has none.
+    fn find(&self, controller: &str) -> Option<Place<'_>> {
+        if let Some(place) = v1_place(&self.record, limits::v1_name(controller)) {
+            return Some(Place::V1(place));
+        }
+        let unified = self.record.unified.as_deref()?;
+        let is_there = hierarchy::read_words(&unified.join("cgroup.controllers")).iter().any(|name| name == controller);
+        is_there.then_some(Place::V2(unified))
+    }
+}
+
+/// A cgroup whose container has not started: it goes again unless it is kept.
+pub(super) struct Begun(pub(super) Option<Cgroup>);
+
+impl Begun {
+    /// The cgroup of a container that has started.
+    pub(super) fn keep(mut self) -> Option<Cgroup> {
+        self.0.take()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(cgroup) = &self.0 {
+            // What went wrong before is the error to tell.
+            let _ = cgroup.remove();
+        }
+    }
+}
+
+/// What the cgroups are made for.
+struct Wanted<'a> {
+    /// Controllers that limits need.
+    needed: &'a [String],
+    always: bool,
+}
+
+fn directories(record: &CgroupRecord) -> impl Iterator<Item = &Path> {
+    record.v1.iter().map(|place| place.path.as_path()).chain(record.unified.as_deref())
+}
+
+fn v1_place<'a>(record: &'a CgroupRecord, controller: &str) -> Option<&'a Path> {
+    let has = |place: &&V1Cgroup| place.controllers.iter().any(|name| name == controller);
+    record.v1.iter().find(has).map(|place| place.path.as_path())
+}
+
+/// The directory of the hierarchy that is mounted at `point` that belongs to a container: its own, or the one of this process.
+pub(super) fn own_directory(record: Option<&CgroupRecord>, point: &Path) -> Result<PathBuf, String> {
+    let is_in = |path: &&Path| path.strip_prefix(point).is_ok_and(|rest| !rest.as_os_str().is_empty());
+    if let Some(path) = record.and_then(|record| directories(record).find(is_in)) {
+        return Ok(path.to_owned());
+    }
+    let found = Hierarchies::read()?;
+    let own = found.v1.iter().chain(&found.unified).find(|hierarchy| hierarchy.point == point);
+    Ok(own.map_or_else(|| point.to_owned(), |hierarchy| hierarchy.own.clone()))
+}
+
+/// The directory in `hierarchy` that a path of a spec means.
+fn directory_of(hierarchy: &Hierarchy, path: &str) -> Result<PathBuf, String> {
+    let base = if path.starts_with('/') { hierarchy.point.clone() } else { tree::own_base(hierarchy) };
+    hierarchy::below(&base, path)
+}

@@ -1,0 +1,70 @@
+//! What is done to the cgroups of a container by whoever has their record.
+
+use std::collections::BTreeSet;
+
+use super::super::plan::refuse;
+use super::control;
+use super::hierarchy::Hierarchies;
+use super::{Cgroup, MOUNTED, directory_of, limits, tree};
+use crate::oci::runtime::Resources;
+use crate::runtime::native::CgroupRecord;
+use crate::runtime::{InitProcess, Result};
+use crate::sys::linux::process;
+
+/// How often processes are looked for that have begun meanwhile.
+const ROUNDS: usize = 100;
+
+/// Makes sure that a container can be paused: where nothing did so yet, an empty cgroup is made for that at `path` (as
+/// `linux.cgroupsPath` of a spec). The record that is returned has to be kept before [`pause`] is called.
+pub fn pausable(record: Option<CgroupRecord>, path: &str) -> Result<CgroupRecord> {
+    let mut cgroup = Cgroup::from_record(&record.unwrap_or_default()).map_err(refuse)?;
+    if !cgroup.has_freezer() {
+        let found = Hierarchies::read().map_err(refuse)?;
+        let freezer = found.v1_of("freezer");
+        let freezer = freezer.ok_or_else(|| refuse(limits::missing("freezer", MOUNTED.as_ref())))?;
+        directory_of(freezer, path).and_then(|path| cgroup.make_v1(freezer, path)).map_err(refuse)?;
+    }
+    Ok(cgroup.to_record())
+}
+
+/// Stops all processes of the container whose first is `init`.
+pub fn pause(init: InitProcess, record: &CgroupRecord) -> Result<()> {
+    let cgroup = Cgroup::from_record(record).map_err(refuse)?;
+    gather(init.pid, &cgroup).and_then(|()| cgroup.freeze()).map_err(refuse)
+}
+
+/// Lets the processes of a container go on.
+pub fn unpause(record: &CgroupRecord) -> Result<()> {
+    Cgroup::from_record(record).and_then(|cgroup| cgroup.thaw()).map_err(refuse)
+}
+
+/// Whether the processes of a container are stopped.
+pub fn is_paused(record: &CgroupRecord) -> bool {
+    control::is_frozen(record)
+}
+
+/// Changes limits of a container that runs.
+pub fn update(record: &CgroupRecord, resources: &Resources) -> Result<()> {
+    Cgroup::from_record(record).and_then(|cgroup| cgroup.update(resources)).map_err(refuse)
+}
+
+/// Removes the cgroups of a container that has ended. Processes that are still in them are ended; that they are gone is no
+/// error.
+pub fn clean_up(record: &CgroupRecord) -> Result<()> {
+    Cgroup::from_record(record).and_then(|cgroup| cgroup.kill().and_then(|()| cgroup.remove())).map_err(refuse)
+}
+
+/// Moves what is not in the cgroup of the freezer into it: one that was made later than the container is empty at first.
+fn gather(init: u32, cgroup: &Cgroup) -> std::result::Result<(), String> {
+    let Some(dir) = cgroup.v1_freezer() else { return Ok(()) };
+    for _ in 0..ROUNDS {
+        let inside: BTreeSet<u32> = tree::pids(dir).into_iter().collect();
+        let members = process::members(init).map_err(|error| format!("find the container's processes: {error}"))?;
+        let outside: Vec<u32> = members.into_iter().filter(|pid| !inside.contains(pid)).collect();
+        if outside.is_empty() {
+            return Ok(());
+        }
+        outside.into_iter().try_for_each(|pid| tree::add_if_there(dir, pid))?;
+    }
+    Err("the container makes processes faster than they can be stopped".to_owned())
+}

@@ -1,0 +1,272 @@
+//! The directories of cgroups: making and removing them, and moving processes into them.
+
+use std::io;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::hierarchy::{Hierarchy, read_file, read_words, write};
+use super::limits::missing;
+use super::v1;
+use crate::sys::linux::cgroup as system;
+
+/// Where our own processes are moved when the cgroup that they are in is to have cgroups with limits below it.
+const OWN: &str = "cowbox-self";
+/// How deep cgroups are looked at below one of ours.
+const DEPTH: usize = 64;
+/// How often, and how long after the last time, a cgroup is tried to be removed.
+const REMOVALS: usize = 1000;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(1);
+
+/// Why a cgroup could not be made.
+#[derive(Debug)]
+pub(super) struct MakeError {
+    pub(super) message: String,
+    /// Whether that is because it may not be written here.
+    pub(super) is_not_writable: bool,
+}
+
+impl From<String> for MakeError {
+    fn from(message: String) -> MakeError {
+        MakeError { message, is_not_writable: false }
+    }
+}
+
+/// The cgroup below which relative paths begin: on v1 our own. On v2, where a cgroup has either processes or cgroups with limits,
+/// the one that holds ours if it is ours to write to.
+pub(super) fn own_base(hierarchy: &Hierarchy) -> PathBuf {
+    let own = without_self(&hierarchy.own);
+    if !hierarchy.controllers.is_empty() || own == hierarchy.point || own != hierarchy.own {
+        return own.to_path_buf();
+    }
+    let is_ours = |path: &Path| {
+        ["cgroup.procs", "cgroup.subtree_control"].iter().all(|name| system::is_writable(&path.join(name)))
+    };
+    own.parent().filter(|parent| is_ours(parent)).unwrap_or(own).to_path_buf()
+}
+
+fn without_self(own: &Path) -> &Path {
+    if own.ends_with(OWN) { own.parent().unwrap_or(own) } else { own }
+}
+
+/// Makes `path`, and what is between it and the root of `hierarchy`.
+pub(super) fn make_v1(hierarchy: &Hierarchy, path: &Path) -> Result<(), MakeError> {
+    make(hierarchy, path, |dir| if hierarchy.has("cpuset") { v1::inherit_cpuset(dir) } else { Ok(()) }, |_| Ok(()))?;
+    refuse_used(path)
+}
+
+/// Makes `path`, and what is between it and the root of v2, with the controllers `needed`, and with others where that is possible:
+/// all with `always`, else those that statistics come from.
+pub(super) fn make_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool) -> Result<(), MakeError> {
+    let needed: Vec<&str> = needed
+        .iter()
+        .map(|name| name.strip_prefix("unified:").unwrap_or(name))
+        .filter(|name| !matches!(*name, "devices" | "unified"))
+        .collect();
+    make(hierarchy, path, |_| Ok(()), |dir| enable(dir, &needed, always, &hierarchy.own))?;
+    if let Ok(kind) = read_file(&path.join("cgroup.type"))
+        && kind != "domain"
+    {
+        // It is ours and empty; what it is says more than whether it could be removed.
+        let _ = std::fs::remove_dir(path);
+        return Err(format!(
+            "the cgroup {} is {kind:?}, below a threaded one, and can hold no container; choose another cgroupsPath",
+            path.display()
+        )
+        .into());
+    }
+    refuse_used(path)
+}
+
+/// Makes directories down to `path`; `made` is called for each new one, `parent` for each before one is made in it.
+fn make(
+    hierarchy: &Hierarchy,
+    path: &Path,
+    made: impl Fn(&Path) -> Result<(), String>,
+    parent: impl Fn(&Path) -> Result<(), String>,
+) -> Result<(), MakeError> {
+    let below = path.strip_prefix(&hierarchy.point).map_err(|error| error.to_string())?;
+    let mut tries = 0;
+    'again: loop {
+        tries += 1;
+        let mut dir = hierarchy.point.clone();
+        for part in below {
+            parent(&dir).map_err(|message| MakeError { message, is_not_writable: false })?;
+            dir.push(part);
+            match std::fs::create_dir(&dir) {
+                Ok(()) => made(&dir).inspect_err(|_| {
+                    // Nothing is in it; what could not be set is the error to tell.
+                    let _ = std::fs::remove_dir(&dir);
+                })?,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                // Another container was the last in the parent, and has just removed it.
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < 10 => continue 'again,
+                Err(error) => return Err(not_made(&dir, error)),
+            }
+        }
+        return Ok(());
+    }
+}
+
+fn not_made(dir: &Path, error: io::Error) -> MakeError {
+    let is_not_writable = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+    let fix = if is_not_writable {
+        "; limits need a cgroup that is delegated to you: run as root, or under `systemd-run --user --scope -p Delegate=yes`"
+    } else {
+        ""
+    };
+    MakeError { message: format!("cannot make the cgroup {}: {error}{fix}", dir.display()), is_not_writable }
+}
+
+/// Another container's cgroup, or a cgroup of the system, is not taken: what is in it would end with ours.
+fn refuse_used(path: &Path) -> Result<(), MakeError> {
+    match pids(path).len() {
+        0 => Ok(()),
+        count => {
+            Err(format!("the cgroup {} holds {count} processes already; choose another cgroupsPath", path.display())
+                .into())
+        }
+    }
+}
+
+/// Lets cgroups below `dir` have controllers.
+fn enable(dir: &Path, needed: &[&str], always: bool, own: &Path) -> Result<(), String> {
+    let control = dir.join("cgroup.subtree_control");
+    let enabled = read_words(&control);
+    let available = read_words(&dir.join("cgroup.controllers"));
+    for name in needed.iter().filter(|name| !enabled.iter().any(|enabled| enabled == *name)) {
+        if !available.iter().any(|available| available == name) {
+            return Err(missing(name, dir));
+        }
+        enable_needed(dir, name, own)?;
+    }
+    let is_wanted = |name: &String| always || matches!(name.as_str(), "cpu" | "io" | "memory" | "pids");
+    for name in available.iter().filter(|name| is_wanted(name) && !enabled.contains(name)) {
+        if needed.contains(&name.as_str()) {
+            continue;
+        }
+        // Nothing asked for it: without it there is less to count.
+        let _ = write(&control, &format!("+{name}"));
+    }
+    Ok(())
+}
+
+fn enable_needed(dir: &Path, name: &str, own: &Path) -> Result<(), String> {
+    let control = dir.join("cgroup.subtree_control");
+    let text = format!("+{name}");
+    let mut result = write(&control, &text);
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) && dir == without_self(own) {
+        move_own(dir)?;
+        result = write(&control, &text);
+    }
+    result.map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => format!(
+            "the cgroup {} holds processes, so that cgroups below it can have no {name}; choose another cgroupsPath, or start under `systemd-run --scope -p Delegate=yes`",
+            dir.display()
+        ),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => missing(name, dir),
+        ErrorKind::InvalidInput => format!("the cgroup {} is threaded, and cgroups below it can have no {name}; choose another cgroupsPath", dir.display()),
+        _ => format!("cannot enable the controller {name} in {}: {error}", dir.display()),
+    })
+}
+
+/// Moves all processes of the cgroup that we are in to one below it.
+fn move_own(dir: &Path) -> Result<(), String> {
+    let below = dir.join(OWN);
+    match std::fs::create_dir(&below) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(format!("cannot make the cgroup {}: {error}", below.display()));
+        }
+        _ => {}
+    }
+    // Those that begin meanwhile are found the next time.
+    for _ in 0..5 {
+        let pids = read_pids(dir);
+        if pids.is_empty() {
+            break;
+        }
+        for pid in pids {
+            add_if_there(&below, pid)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a process into a cgroup.
+pub(super) fn add(dir: &Path, pid: u32) -> Result<(), String> {
+    write(&dir.join("cgroup.procs"), &pid.to_string())
+        .map_err(|error| format!("cannot move process {pid} into the cgroup {}: {error}", dir.display()))
+}
+
+/// As [`add`]; a process that has ended is no error.
+pub(super) fn add_if_there(dir: &Path, pid: u32) -> Result<(), String> {
+    match write(&dir.join("cgroup.procs"), &pid.to_string()) {
+        Err(error) if system::is_no_process(&error) => Ok(()),
+        result => {
+            result.map_err(|error| format!("cannot move process {pid} into the cgroup {}: {error}", dir.display()))
+        }
+    }
+}
+
+/// The processes in a cgroup, and in those below it.
+pub(super) fn pids(dir: &Path) -> Vec<u32> {
+    let mut all = Vec::new();
+    for dir in directories(dir) {
+        all.extend(read_pids(&dir));
+    }
+    all
+}
+
+/// Processes of other pid namespaces are 0 in such a file.
+fn read_pids(dir: &Path) -> Vec<u32> {
+    read_words(&dir.join("cgroup.procs")).iter().filter_map(|word| word.parse().ok()).filter(|pid| *pid != 0).collect()
+}
+
+/// A cgroup and those below it, each after the one that it is in.
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let mut found = vec![dir.to_path_buf()];
+    let mut next = 0;
+    let depth = dir.components().count();
+    while let Some(dir) = found.get(next).cloned() {
+        next += 1;
+        if dir.components().count() > depth + DEPTH {
+            continue;
+        }
+        let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten();
+        found.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+        );
+    }
+    found
+}
+
+/// Removes a cgroup and those below it. One that is gone is no error. Waits a little for processes that are ending.
+pub(super) fn remove(dir: &Path) -> Result<(), String> {
+    let mut error = None;
+    for _ in 0..REMOVALS {
+        if error.is_some() {
+            thread::sleep(REMOVAL_PAUSE);
+        }
+        error = None;
+        for dir in directories(dir).into_iter().rev() {
+            if let Err(of_dir) = remove_one(&dir) {
+                error = Some((dir, of_dir));
+            }
+        }
+        match &error {
+            None => return Ok(()),
+            Some((_, error)) if error.kind() == ErrorKind::ResourceBusy => {}
+            Some(_) => break,
+        }
+    }
+    let Some((dir, error)) = error else { return Ok(()) };
+    Err(format!("cannot remove the cgroup {}: {error}", dir.display()))
+}
+
+fn remove_one(dir: &Path) -> io::Result<()> {
+    match std::fs::remove_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound || system::is_no_device(&error) => Ok(()),
+        result => result,
+    }
+}

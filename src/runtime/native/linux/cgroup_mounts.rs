@@ -1,0 +1,129 @@
+//! The tree of cgroups in a container: one file system with v2, one a hierarchy with v1.
+
+use std::path::Path;
+
+use super::cgroup;
+use super::mounts::{push_new, push_read_only};
+use super::options::Options;
+use super::plan::{refuse, target, text};
+use crate::oci::runtime::Mount;
+use crate::runtime::Result;
+use crate::runtime::native::CgroupRecord;
+use crate::sys::linux::flags;
+use crate::sys::linux::script::{BindSource, Make, Script, Step};
+
+/// What a container sees of the host's cgroups.
+pub(super) enum Shown<'a> {
+    /// What its cgroup namespace shows.
+    Namespace,
+    /// Its own cgroups, where it has some, else those of this process.
+    Own(Option<&'a CgroupRecord>),
+}
+
+pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options, shown: &Shown<'_>) -> Result<()> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let hierarchies = hierarchies(&table);
+    if let [(name, kind, _)] = &hierarchies[..]
+        && kind == "cgroup2"
+        && name.is_empty()
+    {
+        let unified = Mount { kind: "cgroup2".into(), source: "cgroup".into(), ..mount.clone() };
+        return match shown {
+            Shown::Namespace => push_new(script, &unified, options),
+            Shown::Own(record) => push_own(script, *record, name, &mount.destination, options),
+        };
+    }
+    let base = mount.destination.trim_end_matches('/');
+    let tmpfs = Step::MountAt {
+        source: Some(text("tmpfs")?),
+        target: target(base, Make::Directory)?,
+        kind: text("tmpfs")?,
+        flags: options.flags & !flags::MS_RDONLY,
+        data: Some(text("mode=755")?),
+        copy_up: false,
+    };
+    script.push(tmpfs, format!("mount tmpfs on {base}"));
+    for (name, kind, data) in &hierarchies {
+        let place = format!("{base}/{name}");
+        match shown {
+            Shown::Own(record) => push_own(script, *record, name, &place, options)?,
+            Shown::Namespace => {
+                let step = Step::MountAt {
+                    source: Some(text("cgroup")?),
+                    target: target(&place, Make::Directory)?,
+                    kind: text(kind)?,
+                    flags: options.flags,
+                    data: if data.is_empty() { None } else { Some(text(data)?) },
+                    copy_up: false,
+                };
+                script.push(step, format!("mount {kind} on {place}"));
+            }
+        }
+        push_links(script, base, name)?;
+    }
+    if options.flags & flags::MS_RDONLY != 0 {
+        push_read_only(script, base)?;
+    }
+    Ok(())
+}
+
+/// Controllers that share a hierarchy are found by their own names, too.
+fn push_links(script: &mut Script, base: &str, name: &str) -> Result<()> {
+    for controller in name.split(',').filter(|controller| *controller != name) {
+        let path = format!("{}/{controller}", base.trim_start_matches('/'));
+        script.push(Step::MakeLink { target: text(&path)?, link: text(name)? }, format!("link /{path}"));
+    }
+    Ok(())
+}
+
+fn push_own(
+    script: &mut Script,
+    record: Option<&CgroupRecord>,
+    name: &str,
+    place: &str,
+    options: &Options,
+) -> Result<()> {
+    let point = Path::new("/sys/fs/cgroup").join(name);
+    let own = cgroup::own_directory(record, &point).map_err(refuse)?;
+    let source = own.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", own.display())))?;
+    let step = Step::Bind {
+        source: BindSource::Path(text(source)?),
+        target: target(place, Make::Directory)?,
+        recursive: false,
+        attributes: options.attributes(),
+    };
+    script.push(step, format!("mount {source} on {place}"));
+    Ok(())
+}
+
+/// Mounted hierarchies: name below `/sys/fs/cgroup`, type, controllers.
+fn hierarchies(mountinfo: &str) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for line in mountinfo.lines() {
+        let Some((front, back)) = line.split_once(" - ") else { continue };
+        let Some(point) = front.split(' ').nth(4) else { continue };
+        let fields = back.split(' ').collect::<Vec<_>>();
+        let [kind @ ("cgroup" | "cgroup2"), _, options] = fields[..] else { continue };
+        let Some(name) = point.strip_prefix("/sys/fs/cgroup") else { continue };
+        let plain = |option: &&str| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children");
+        let data = if kind == "cgroup" { options.split(',').filter(plain).collect::<Vec<_>>() } else { Vec::new() };
+        found.push((name.trim_matches('/').to_owned(), kind.to_owned(), data.join(",")));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hierarchies_are_read_off_the_table_of_mounts() {
+        let table = "24 1 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
+                     25 24 0:23 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+                     26 24 0:24 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        let found = hierarchies(table);
+        assert_eq!(found[0], ("cpu,cpuacct".into(), "cgroup".into(), "cpu,cpuacct".into()));
+        assert_eq!(found[1], ("unified".into(), "cgroup2".into(), String::new()));
+        assert_eq!(found.len(), 2);
+    }
+}

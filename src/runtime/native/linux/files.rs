@@ -1,0 +1,47 @@
+//! The files of a native container, from outside.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use super::container::is_alive;
+use super::image::MountedImage;
+use super::plan::{self, refuse};
+use crate::runtime::native::{Lower, OverlayRoot};
+use crate::runtime::{InitProcess, Result};
+use crate::sys::linux::{detached, process};
+use crate::vfs::{InodeRef, KernelOptions, kernel_dir};
+
+/// The root of the container whose first process is `init`, with all that is mounted in it.
+pub fn running_root(init: InitProcess) -> Result<InodeRef> {
+    let opened = kernel_dir(Path::new(&format!("/proc/{}/root", init.pid)), &KernelOptions::default());
+    // Another process may have had the number: what was opened is the container's if its first process is there afterwards.
+    match opened {
+        Ok(root) if is_alive(init) => Ok(root),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(refuse(format!("open the container's root: {error}"))),
+        // One that is ending has no root any more.
+        _ => Err(refuse("the container is not running")),
+    }
+}
+
+/// The root of a container that does not run, without what would be mounted in it. It is mounted, in no place, for as long as
+/// somebody has a file of it.
+pub fn stopped_root(overlay: &OverlayRoot, read_only: bool) -> Result<InodeRef> {
+    let failed = |error: std::io::Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
+    let image = match &overlay.lower {
+        Lower::Image(files) => MountedImage::open(files)?,
+        Lower::Directory(path) => return Err(refuse(format!("{} is not an image", path.display()))),
+    };
+    // By descriptors: nothing in the paths has to be escaped.
+    let (upper, work) = (File::open(&overlay.upper).map_err(failed)?, File::open(&overlay.work).map_err(failed)?);
+    let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
+    let layers = [("lowerdir", image.path()), ("upperdir", path(&upper)), ("workdir", path(&work))];
+    let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
+    options.extend(plan::OVERLAY_OPTIONS.iter().map(|(key, value)| (*key, Some(Path::new(value)))));
+    if process::is_in_user_namespace() {
+        options.push(("userxattr", None));
+    }
+    let mount = detached::mount("overlay", &options, read_only).map_err(failed)?;
+    kernel_dir(Path::new(&detached::path(&mount)), &KernelOptions::default()).map_err(failed)
+}

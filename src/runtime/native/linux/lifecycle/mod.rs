@@ -1,0 +1,9 @@
+//! The life of containers as the OCI runtime specification has it: created, started, signalled, deleted.
+
+mod config;
+mod ending;
+mod folder;
+mod proxy;
+mod record;
+mod starting;
+mod watching;

@@ -1,0 +1,424 @@
+//! Starting processes: the container's own, which waits, and further ones.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::folder::{Folder, write_whole};
+use super::proxy;
+use super::record::{Facts, Record, status};
+use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
+use crate::runtime::native::lifecycle::{
+    Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed, plain,
+};
+use crate::runtime::native::system::cgroup::Cgroup;
+use crate::runtime::native::system::hooks;
+use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
+use crate::runtime::native::{NativeBundle, SeccompChoice};
+use crate::runtime::{Error, ErrorKind, TerminalSize};
+use crate::sys;
+use crate::sys::linux::channel::{Channel, Event};
+use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
+use crate::sys::linux::socket;
+
+/// SIGKILL.
+pub(super) const KILL: i32 = 9;
+
+/// The name that goes with the master of a terminal to a console socket.
+const MASTER_NAME: &str = "/dev/ptmx";
+
+impl Lifecycle {
+    /// Creates a container of the bundle in the folder `bundle`: everything but the start of its program.
+    pub fn create(&self, id: &Id, bundle: &Path, options: &StartOptions) -> Result<(), Error> {
+        let bundle = super::config::load(bundle, &self.warn)?;
+        check_terminal(has_terminal(&bundle), true, options)?;
+        self.prepare(id, bundle, options).map(drop)
+    }
+
+    /// Creates a container and starts its program. The code that its process ended with, where that is waited for.
+    pub fn run(&self, id: &Id, bundle: &Path, options: &StartOptions, afterwards: Afterwards) -> Result<i32, Error> {
+        let bundle = super::config::load(bundle, &self.warn)?;
+        let detach = afterwards == Afterwards::Detach;
+        check_terminal(has_terminal(&bundle), detach, options)?;
+        let launched = self.prepare(id, bundle, options)?;
+        let started = self.start(id).and_then(|()| if detach { Ok(0) } else { attend(launched) });
+        if started.is_err() || afterwards == Afterwards::Delete {
+            let deleted = self.delete(id, true);
+            // Why it did not start says more than that what is left could not be removed.
+            return started.and_then(|code| deleted.map(|()| code));
+        }
+        started
+    }
+
+    /// Starts the program of a container that was created.
+    pub fn start(&self, id: &Id) -> Result<(), Error> {
+        let folder = Folder::open(&self.root, id)?;
+        let _lock = folder.lock()?;
+        let record = folder.existing()?;
+        match self.status(&folder, &record)? {
+            Status::Created => {}
+            Status::Stopped => return Err(failed("cannot start a container that has stopped")),
+            Status::Running => return Err(failed("cannot start an already running container")),
+            other => return Err(failed(format!("cannot start a container in the {} state", other.as_str()))),
+        }
+        let channel = Channel::of_connection(folder.connect()?);
+        let word = state_document(&record.state(Status::Created));
+        channel.go_on(&word).map_err(|error| failed(format!("start the process that waits: {}", plain(&error))))?;
+        loop {
+            match channel
+                .next()
+                .map_err(|error| failed(format!("hear of the process that starts: {}", plain(&error))))?
+            {
+                Event::Closed => break,
+                Event::Failed(failure) => {
+                    let words = record.words.get(failure.step as usize).map_or("start a process", String::as_str);
+                    let process = record.more()?.process;
+                    return Err(in_runcs_words(launch::explain(words, &failure, &process), &process));
+                }
+                Event::Listener(listener) => {
+                    let profile = record.more()?.seccomp.unwrap_or_default();
+                    hand_over_listener(&profile, listener, record.pid, record.state(Status::Created))?;
+                }
+                Event::Reached(_) | Event::Master(_) | Event::Ready => {}
+            }
+        }
+        folder.note_start()?;
+        hooks::run("poststart", &record.poststart, &state_document(&record.state(Status::Running)), &self.warn);
+        Ok(())
+    }
+
+    /// Runs one more process in a container. The code that it ended with, unless it is not waited for.
+    pub fn exec(&self, id: &Id, request: ExecRequest) -> Result<i32, Error> {
+        let folder = Folder::open(&self.root, id)?;
+        let record = folder.existing()?;
+        match self.status(&folder, &record)? {
+            Status::Stopped => return Err(failed("cannot exec in a stopped container")),
+            Status::Paused if !request.ignore_paused => {
+                return Err(failed("cannot exec in a paused container (use --ignore-paused to override)"));
+            }
+            _ => {}
+        }
+        let more = record.more()?;
+        let mut process = match request.process {
+            ExecProcess::Whole(process) => *process,
+            ExecProcess::Changed(changes) => changes.applied_to(more.process),
+        };
+        super::config::check_process(&process)?;
+        super::config::keep_known_capabilities(&mut process, &self.warn);
+        check_terminal(process.terminal, request.detach, &request.options)?;
+        pass_sockets(&mut process, &request.options);
+        let first = self.process_of(&record)?.ok_or_else(|| failed("cannot exec in a stopped container"))?;
+        let cgroup = match &request.cgroup {
+            None => record.cgroup()?,
+            Some(_) => return Err(failed("exec into a cgroup below the container's is not supported")),
+        };
+        let seccomp =
+            more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
+        let options = self.options(&request.options, None, Box::new(|_, _| Vec::new()))?;
+        let launched = launch::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
+        let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
+        if let Err(error) = hand_out(&mut launched, &request.options) {
+            end(&launched.process);
+            return Err(error);
+        }
+        if request.detach { Ok(0) } else { attend(launched) }
+    }
+
+    /// Makes the container of a bundle, up to the process that waits for its start.
+    fn prepare(&self, id: &Id, mut bundle: NativeBundle, options: &StartOptions) -> Result<Launched, Error> {
+        if self.systemd_cgroup {
+            return Err(failed("--systemd-cgroup is not supported: set the client's cgroup manager to cgroupfs"));
+        }
+        check_descriptors(options)?;
+        if let Some(process) = &mut bundle.spec.process {
+            pass_sockets(process, options);
+        }
+        let linux = bundle.spec.linux.get_or_insert_default();
+        if linux.cgroups_path.is_empty() {
+            linux.cgroups_path = format!("cowbox/{}-{}", id.as_str(), std::process::id());
+        }
+        let folder = Folder::create(&self.root, id)?;
+        let made = self.prepare_in(&folder, id, bundle, options);
+        if made.is_err() {
+            // Why nothing was made says more than that an empty folder is left.
+            let _ = folder.remove();
+        }
+        made
+    }
+
+    fn prepare_in(
+        &self,
+        folder: &Folder,
+        id: &Id,
+        mut bundle: NativeBundle,
+        options: &StartOptions,
+    ) -> Result<Launched, Error> {
+        let _lock = folder.lock()?;
+        if bundle.seccomp != SeccompChoice::Unconfined {
+            let cache = self.root.join("~filters");
+            bundle.filter_cache = sys::durable::create_private_directory(&cache).is_ok().then_some(cache);
+        }
+        let mut state = State {
+            oci_version: bundle.spec.oci_version.clone(),
+            id: id.as_str().to_owned(),
+            bundle: bundle.folder.to_string_lossy().into_owned(),
+            annotations: bundle.spec.annotations.clone(),
+            ..State::default()
+        };
+        let template = state.clone();
+        let document = move |status, pid: u32| {
+            state_document(&State { status, pid: i32::try_from(pid).unwrap_or_default(), ..template.clone() })
+        };
+        let listener = folder.listen()?;
+        let cgroup = launch::cgroup(&bundle, true)?;
+        let launched = launch::launch(&bundle, cgroup, self.options(options, Some(listener), Box::new(document))?);
+        let process = bundle.spec.process.clone().unwrap_or_default();
+        let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
+        let recorded = hand_out_created(folder, id, &bundle, &mut launched, options);
+        if let Err(error) = recorded {
+            end(&launched.process);
+            if let Some(cgroup) = &launched.cgroup {
+                super::ending::clear(cgroup, &self.warn);
+            }
+            state.status = Status::Stopped;
+            let hooks = bundle.spec.hooks.unwrap_or_default();
+            hooks::run("poststop", &hooks.poststop, &state_document(&state), &self.warn);
+            return Err(error);
+        }
+        Ok(launched)
+    }
+
+    /// What all processes are started with.
+    fn options(
+        &self,
+        options: &StartOptions,
+        wait_for_start: Option<OwnedFd>,
+        state: StateOf,
+    ) -> Result<LaunchOptions, Error> {
+        let streams = own_streams().map_err(|error| failed(format!("copy the standard streams: {}", plain(&error))))?;
+        Ok(LaunchOptions {
+            preserve_fds: options.preserve_fds + options.listen_fds,
+            window: window_size(options),
+            keyring: !options.no_new_keyring,
+            wait_for_start,
+            state,
+            ..LaunchOptions::new(streams)
+        })
+    }
+
+    /// Where a container is in its life.
+    pub(super) fn status(&self, folder: &Folder, record: &Record) -> Result<Status, Error> {
+        let is_alive = process::start_of(record.pid)
+            .map_err(|error| failed(format!("look at process {}: {}", record.pid, plain(&error))))?
+            == Some(record.start);
+        Ok(status(is_alive, folder.waits_for_start(), || record.is_frozen()))
+    }
+}
+
+/// Writes the record of a container that was launched, and gives others what they asked for.
+fn hand_out_created(
+    folder: &Folder,
+    id: &Id,
+    bundle: &NativeBundle,
+    launched: &mut Launched,
+    options: &StartOptions,
+) -> Result<(), Error> {
+    let pid = launched.process.pid();
+    let start = process::start_of(pid)
+        .map_err(|error| failed(format!("look at process {pid}: {}", plain(&error))))?
+        .ok_or_else(|| failed("the process of the container ended before its start"))?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let facts = Facts {
+        pid,
+        start,
+        created: (i64::try_from(now.as_secs()).unwrap_or_default(), now.subsec_nanos()),
+        owner: sys::process::owner().0,
+        cgroup: launched.cgroup.as_ref().map(Cgroup::to_record),
+        words: launched.words.clone(),
+    };
+    folder.write(&Record::new(id.as_str(), bundle, facts)?)?;
+    hand_out(launched, options)
+}
+
+/// Gives the master of the terminal and the number of the process to who wants them.
+fn hand_out(launched: &mut Launched, options: &StartOptions) -> Result<(), Error> {
+    if let Some(path) = &options.console_socket
+        && let Some(master) = launched.master.take()
+    {
+        socket::send_descriptor(path, master.as_fd(), MASTER_NAME)
+            .map_err(|error| failed(format!("send the terminal to {}: {}", path.display(), plain(&error))))?;
+    }
+    if let Some(path) = &options.pid_file {
+        write_whole(path, launched.process.pid().to_string().as_bytes(), 0o666)
+            .map_err(|error| failed(format!("write {}: {}", path.display(), plain(&error))))?;
+    }
+    Ok(())
+}
+
+/// Attends a process to its end, and tells its code: 128 and the signal where one ended it.
+fn attend(mut launched: Launched) -> Result<i32, Error> {
+    let process = launched
+        .process
+        .pidfd()
+        .try_clone()
+        .map_err(|error| failed(format!("copy the descriptor of a process: {}", plain(&error))))?;
+    forward_signals(&launched.process);
+    if let Some(master) = launched.master.take() {
+        proxy::attend(master, &process)?;
+    }
+    let ended = launched.process.wait().map_err(|error| failed(format!("wait for the process: {}", plain(&error))))?;
+    Ok(match ended {
+        WaitStatus::Exited(code) => code,
+        WaitStatus::Signaled(signal) => 128 + signal,
+    })
+}
+
+/// Hands the signals that ask this process to end to `process`.
+fn forward_signals(process: &Child) {
+    let pid = process.pid();
+    let Ok(Some(start)) = process::start_of(pid) else { return };
+    let Ok(Some(other)) = OtherProcess::open(pid, start) else { return };
+    sys::signals::on_termination(move |number| {
+        // A process that has ended needs no signal.
+        let _ = other.signal(number.into());
+    });
+}
+
+/// Ends a process of which nothing was told to anybody.
+fn end(process: &Child) {
+    // It may have ended itself.
+    let _ = process.signal(KILL);
+    let _ = process.wait();
+}
+
+/// The specification's state for hooks.
+pub(super) fn state_document(state: &State) -> Vec<u8> {
+    // A state is texts and a number, of which JSON can be made.
+    serde_json::to_vec(state).unwrap_or_default()
+}
+
+/// Sends the listener of a filter to who decides: config-linux.md "Seccomp" `listenerPath`.
+fn hand_over_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: State) -> Result<(), Error> {
+    let told = ContainerProcessState {
+        oci_version: state.oci_version.clone(),
+        fds: vec![SECCOMP_FD.into()],
+        pid: i32::try_from(pid).unwrap_or_default(),
+        metadata: profile.listener_metadata.clone(),
+        state,
+    };
+    let text = serde_json::to_string(&told).map_err(|error| failed(format!("the state for a listener: {error}")))?;
+    socket::send_descriptor(Path::new(&profile.listener_path), listener.as_fd(), &text)
+        .map_err(|error| failed(format!("send the listener to {}: {}", profile.listener_path, plain(&error))))
+}
+
+/// An error of a program in the words that clients of runc look for.
+fn in_runcs_words(mut error: Error, process: &Process) -> Error {
+    let program = process.args.first().map_or("", String::as_str);
+    let why = match error.kind {
+        ErrorKind::NotFound if program.contains('/') => {
+            format!("exec: {program:?}: stat {program}: no such file or directory")
+        }
+        ErrorKind::NotFound => format!("exec: {program:?}: executable file not found in $PATH"),
+        ErrorKind::NotExecutable if error.message.to_lowercase().contains("permission denied") => {
+            format!("exec: {program:?}: permission denied")
+        }
+        _ => error.message,
+    };
+    error.message = format!("unable to start container process: {why}");
+    error
+}
+
+fn has_terminal(bundle: &NativeBundle) -> bool {
+    bundle.spec.process.as_ref().is_some_and(|process| process.terminal)
+}
+
+/// Somebody must take the master of a terminal, and nobody can take one that is not there.
+fn check_terminal(terminal: bool, detach: bool, options: &StartOptions) -> Result<(), Error> {
+    match (terminal, detach, options.console_socket.is_some()) {
+        (true, true, false) => Err(failed("cannot allocate tty if runc will detach without setting console socket")),
+        (false, _, true) | (_, false, true) => {
+            Err(failed("cannot use console socket if runc will not detach or allocate tty"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The descriptors that the process is to keep are there.
+fn check_descriptors(options: &StartOptions) -> Result<(), Error> {
+    let count = options.preserve_fds + options.listen_fds;
+    let missing = (3..3 + count).find(|fd| std::fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err());
+    missing
+        .map_or(Ok(()), |fd| Err(failed(format!("please check that preserved-fd {} (of {count}) is present", fd - 3))))
+}
+
+/// Tells a process of the sockets that it was handed: sd_listen_fds(3).
+fn pass_sockets(process: &mut Process, options: &StartOptions) {
+    if options.listen_fds > 0 {
+        process.env.extend([format!("LISTEN_FDS={}", options.listen_fds), "LISTEN_PID=1".into()]);
+    }
+}
+
+/// The size of the window here, where a terminal is to be shown in it.
+fn window_size(options: &StartOptions) -> Option<TerminalSize> {
+    options.console_socket.is_none().then(sys::terminal::size).flatten()
+}
+
+fn own_streams() -> io::Result<[OwnedFd; 3]> {
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
+    Ok([copy(stdin.as_fd())?, copy(stdout.as_fd())?, copy(stderr.as_fd())?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_needs_who_takes_it() {
+        let with =
+            |socket: bool| StartOptions { console_socket: socket.then(|| "/s".into()), ..StartOptions::default() };
+        for (terminal, detach, socket) in
+            [(true, true, true), (true, false, false), (false, true, false), (false, false, false)]
+        {
+            check_terminal(terminal, detach, &with(socket)).unwrap();
+        }
+        for (terminal, detach, socket) in
+            [(true, true, false), (false, true, true), (false, false, true), (true, false, true)]
+        {
+            check_terminal(terminal, detach, &with(socket)).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn clients_find_the_words_they_look_for() {
+        let process = |program: &str| Process { args: vec![program.into()], ..Process::default() };
+        let table = [
+            (ErrorKind::NotFound, "x", "a", "exec: \"a\": executable file not found in $PATH"),
+            (ErrorKind::NotFound, "x", "/a", "exec: \"/a\": stat /a: no such file or directory"),
+            (ErrorKind::NotExecutable, "execute /a: Permission denied", "/a", "exec: \"/a\": permission denied"),
+            (ErrorKind::NotExecutable, "exec format error", "/a", "exec format error"),
+            (ErrorKind::Runtime, "mount /proc: x", "/a", "mount /proc: x"),
+        ];
+        for (kind, message, program, expected) in table {
+            let error = in_runcs_words(Error::new(kind, message), &process(program));
+            assert_eq!(error.message, format!("unable to start container process: {expected}"));
+            assert_eq!(error.kind, kind);
+        }
+    }
+
+    #[test]
+    fn sockets_that_were_handed_over_are_told() {
+        let mut process = Process::default();
+        pass_sockets(&mut process, &StartOptions::default());
+        assert!(process.env.is_empty());
+        pass_sockets(&mut process, &StartOptions { listen_fds: 2, ..StartOptions::default() });
+        assert_eq!(process.env, ["LISTEN_FDS=2", "LISTEN_PID=1"]);
+    }
+
+    #[test]
+    fn descriptors_that_are_not_there_cannot_be_kept() {
+        let error = check_descriptors(&StartOptions { preserve_fds: 100_000, ..StartOptions::default() }).unwrap_err();
+        assert!(error.message.starts_with("please check that preserved-fd "), "{}", error.message);
+    }
+}

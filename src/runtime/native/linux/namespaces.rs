@@ -1,0 +1,186 @@
+//! The namespaces of a container: those made with it, and those of others that it joins.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use super::plan::refuse;
+use crate::oci::runtime::{Linux, NamespaceKind};
+use crate::runtime::Result;
+use crate::sys::linux::clone::{Before, Spawn};
+use crate::sys::linux::flags;
+use crate::sys::linux::script::{Script, Step};
+
+/// What a spec says of namespaces, with those that are joined open.
+pub(super) struct Namespaces {
+    /// `CLONE_NEW*` of those that are made with the process.
+    new: u64,
+    /// Whether it has users of its own.
+    has_users: bool,
+    /// Its cgroups are its own: from when it is in its cgroup.
+    has_cgroups: bool,
+    /// Those that are joined, but for the one of processes.
+    joined: Vec<(OwnedFd, NamespaceKind, String)>,
+    /// The one of processes that is joined.
+    processes: Option<OwnedFd>,
+    /// Lines for `/proc/PID/timens_offsets`.
+    clocks: Option<String>,
+}
+
+impl Namespaces {
+    /// Opens what is joined, and refuses what cannot be had.
+    pub(super) fn open(linux: &Linux) -> Result<Namespaces> {
+        let mut namespaces = Namespaces {
+            new: 0,
+            has_users: false,
+            has_cgroups: false,
+            joined: Vec::new(),
+            processes: None,
+            clocks: clocks(linux),
+        };
+        for namespace in &linux.namespaces {
+            match (namespace.kind, namespace.path.as_str()) {
+                (NamespaceKind::Cgroup, "") => namespaces.has_cgroups = true,
+                (NamespaceKind::Time, "") => {
+                    namespaces.clocks.get_or_insert_default();
+                }
+                (kind, "") => {
+                    namespaces.has_users |= kind == NamespaceKind::User;
+                    namespaces.new |= flag(kind);
+                }
+                (kind @ (NamespaceKind::Mount | NamespaceKind::User), path) => {
+                    let message = format!("the {kind:?} namespace {path} cannot be joined by its path").to_lowercase();
+                    return Err(refuse(message).hint("leave its path away: the container then has one of its own"));
+                }
+                (kind, path) => {
+                    let file = File::open(path).map_err(|error| {
+                        refuse(format!("open the {kind:?} namespace {path}: {error}").to_lowercase())
+                    })?;
+                    match kind {
+                        NamespaceKind::Pid => namespaces.processes = Some(file.into()),
+                        _ => namespaces.joined.push((file.into(), kind, path.to_owned())),
+                    }
+                }
+            }
+        }
+        match namespaces.new & flag(NamespaceKind::Mount) {
+            0 => Err(refuse("a container needs a mount namespace of its own")),
+            _ => Ok(namespaces),
+        }
+    }
+
+    /// Whether the process has users of its own.
+    pub(super) fn has_users(&self) -> bool {
+        self.has_users
+    }
+
+    /// Whether its cgroups are the root of those that it sees.
+    pub(super) fn has_cgroups(&self) -> bool {
+        self.has_cgroups || self.joined.iter().any(|(_, kind, _)| *kind == NamespaceKind::Cgroup)
+    }
+
+    /// Whether the process has a network of its own, so far without an interface that is up.
+    pub(super) fn has_network(&self) -> bool {
+        self.new & flag(NamespaceKind::Network) != 0
+    }
+
+    /// The steps by which the process joins the rest, when it has its ids and cgroups.
+    pub(super) fn push(&self, script: &mut Script) {
+        if !self.has_users {
+            for (fd, kind, path) in &self.joined {
+                let step = Step::Join { namespace: fd.as_raw_fd(), kind: flag(*kind) };
+                script.push(step, format!("join the namespace {path}"));
+            }
+        }
+        if self.has_cgroups {
+            script.push(Step::Unshare(flag(NamespaceKind::Cgroup)), "make a cgroup namespace");
+        }
+    }
+
+    /// The process of `script` in these namespaces.
+    pub(super) fn spawn<'a>(&'a self, script: &'a Script) -> Spawn<'a> {
+        let mut before = Vec::new();
+        if self.has_users {
+            // From within its own user namespace it could not join those of the host's users.
+            before.extend(self.joined.iter().map(|(fd, kind, _)| Before::Join(fd.as_fd(), flag(*kind))));
+        }
+        before.extend(self.clocks.as_deref().map(Before::Clocks));
+        Spawn {
+            script,
+            namespaces: self.new,
+            cgroup: None,
+            pid_namespace: self.processes.as_ref().map(AsFd::as_fd),
+            before,
+        }
+    }
+}
+
+/// time_namespaces(7): a line for each clock.
+fn clocks(linux: &Linux) -> Option<String> {
+    let line = |(clock, offset): (&String, &crate::oci::runtime::TimeOffset)| {
+        format!("{clock} {} {}\n", offset.secs, offset.nanosecs)
+    };
+    (!linux.time_offsets.is_empty()).then(|| linux.time_offsets.iter().map(line).collect())
+}
+
+/// The flag of clone(2) of a namespace.
+pub(super) fn flag(kind: NamespaceKind) -> u64 {
+    let flag = match kind {
+        NamespaceKind::Pid => flags::CLONE_NEWPID,
+        NamespaceKind::Network => flags::CLONE_NEWNET,
+        NamespaceKind::Mount => flags::CLONE_NEWNS,
+        NamespaceKind::Ipc => flags::CLONE_NEWIPC,
+        NamespaceKind::Uts => flags::CLONE_NEWUTS,
+        NamespaceKind::User => flags::CLONE_NEWUSER,
+        NamespaceKind::Cgroup => flags::CLONE_NEWCGROUP,
+        NamespaceKind::Time => flags::CLONE_NEWTIME,
+    };
+    flag as u64
+}
+
+/// Its file in `/proc/PID/ns`.
+pub(super) fn file(kind: NamespaceKind) -> &'static str {
+    match kind {
+        NamespaceKind::Pid => "pid",
+        NamespaceKind::Network => "net",
+        NamespaceKind::Mount => "mnt",
+        NamespaceKind::Ipc => "ipc",
+        NamespaceKind::Uts => "uts",
+        NamespaceKind::User => "user",
+        NamespaceKind::Cgroup => "cgroup",
+        NamespaceKind::Time => "time",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(json: &str) -> Result<Namespaces> {
+        Namespaces::open(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn what_is_new_is_made_with_the_process_and_the_rest_is_joined() {
+        let text = r#"{"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"cgroup"},{"type":"time"},
+            {"type":"network","path":"/proc/self/ns/net"}],"timeOffsets":{"boottime":{"secs":7}}}"#;
+        let namespaces = open(text).unwrap();
+        assert_eq!(namespaces.new, flag(NamespaceKind::Mount) | flag(NamespaceKind::Pid));
+        assert!(!namespaces.has_network() && !namespaces.has_users());
+        assert_eq!(namespaces.clocks.as_deref(), Some("boottime 7 0\n"));
+        let mut script = Script::default();
+        namespaces.push(&mut script);
+        assert!(matches!(script.steps(), [Step::Join { .. }, Step::Unshare(_)]));
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_named() {
+        for (text, word) in [
+            (r#"{"namespaces":[{"type":"pid"}]}"#, "mount namespace"),
+            (r#"{"namespaces":[{"type":"mount"},{"type":"ipc","path":"/nowhere"}]}"#, "/nowhere"),
+            (r#"{"namespaces":[{"type":"user","path":"/proc/self/ns/user"}]}"#, "user namespace"),
+        ] {
+            let error = open(text).err().unwrap().message;
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

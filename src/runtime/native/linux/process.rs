@@ -1,0 +1,192 @@
+//! What a process is and may do, as steps: what a container's first process and those that enter it share.
+
+use super::plan::{refuse, text};
+use super::seccomp::Filter;
+use crate::oci::runtime::{IoPriority, Process, Scheduler};
+use crate::runtime::Result;
+use crate::runtime::native::CapSet;
+use crate::sys::linux::flags;
+use crate::sys::linux::script::{Program, Script, Step};
+
+/// Numbers of policies and flags of sched(7).
+const POLICIES: &[(&str, u32)] = &[
+    ("SCHED_OTHER", 0),
+    ("SCHED_FIFO", 1),
+    ("SCHED_RR", 2),
+    ("SCHED_BATCH", 3),
+    ("SCHED_ISO", 4),
+    ("SCHED_IDLE", 5),
+    ("SCHED_DEADLINE", 6),
+];
+const SCHEDULER_FLAGS: &[(&str, u64)] = &[
+    ("SCHED_FLAG_RESET_ON_FORK", 1),
+    ("SCHED_FLAG_RECLAIM", 2),
+    ("SCHED_FLAG_DL_OVERRUN", 4),
+    ("SCHED_FLAG_KEEP_POLICY", 8),
+    ("SCHED_FLAG_KEEP_PARAMS", 16),
+    ("SCHED_FLAG_UTIL_CLAMP_MIN", 32),
+    ("SCHED_FLAG_UTIL_CLAMP_MAX", 64),
+];
+
+/// What is said to the security modules by files of `/proc`: the host's, before the root is another.
+pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> {
+    if !process.apparmor_profile.is_empty() {
+        let own = std::path::Path::new("/proc/self/attr/apparmor/exec");
+        let path = if own.exists() { "/proc/self/attr/apparmor/exec" } else { "/proc/self/attr/exec" };
+        let label = format!("exec {}", process.apparmor_profile);
+        let step = Step::Write { path: text(path)?, text: label.into_bytes() };
+        script.push(step, format!("set the AppArmor profile {}", process.apparmor_profile));
+    }
+    if !process.selinux_label.is_empty() {
+        let label = process.selinux_label.clone().into_bytes();
+        let step = Step::Write { path: text("/proc/self/attr/exec")?, text: label };
+        script.push(step, format!("set the SELinux label {}", process.selinux_label));
+    }
+    Ok(())
+}
+
+/// Limits, rights and the program.
+pub(super) fn push_process(
+    script: &mut Script,
+    process: &Process,
+    filter: Option<Filter>,
+    init: bool,
+    preserve_fds: u32,
+) -> Result<()> {
+    push_limits(script, process)?;
+    let sets = process.capabilities.clone().unwrap_or_default();
+    let set = |names: &[String]| CapSet::from_names(names).map(CapSet::bits).map_err(refuse);
+    let (bounding, effective) = (set(&sets.bounding)?, set(&sets.effective)?);
+    script.push(Step::Bounding(bounding), "drop capabilities");
+    // With no_new_privs a filter needs no rights, and is loaded last: it then need not allow what comes before.
+    let (early, late) = if process.no_new_privileges { (None, filter) } else { (filter, None) };
+    push_filter(script, early);
+    let cwd = text(&process.cwd)?;
+    let enter = |must| Step::WorkingDirectory { path: cwd.clone(), must };
+    script.push(enter(false), "");
+    let user = &process.user;
+    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups: Some(user.additional_gids.clone()) };
+    script.push(identity, format!("become user {}:{}", user.uid, user.gid));
+    let step = Step::Capabilities {
+        effective,
+        permitted: set(&sets.permitted)?,
+        inheritable: set(&sets.inheritable)?,
+        ambient: set(&sets.ambient)?,
+    };
+    script.push(step, "set capabilities");
+    script.push(enter(true), format!("enter the working directory {}", process.cwd));
+    if process.no_new_privileges {
+        script.push(Step::NoNewPrivileges, "give up gaining privileges");
+    }
+    push_filter(script, late);
+    script.push(Step::CloseFrom(3 + preserve_fds), "close descriptors");
+    if init {
+        script.push(Step::Init, "start an init");
+    }
+    script.push(Step::Execute(program(process)?), "exec");
+    Ok(())
+}
+
+fn push_limits(script: &mut Script, process: &Process) -> Result<()> {
+    for limit in &process.rlimits {
+        let resource =
+            flags::resource(&limit.kind).ok_or_else(|| refuse(format!("unknown resource limit {:?}", limit.kind)))?;
+        if limit.soft > limit.hard {
+            return Err(refuse(format!("{}: the soft limit is above the hard one", limit.kind)));
+        }
+        script.push(Step::Limit { resource, soft: limit.soft, hard: limit.hard }, format!("set {}", limit.kind));
+    }
+    if let Some(umask) = process.user.umask {
+        script.push(Step::Umask(umask & 0o777), "set the mask of modes");
+    }
+    if let Some(scheduler) = &process.scheduler {
+        script.push(Step::Scheduler(scheduler_attributes(scheduler)?), "set the scheduler");
+    }
+    if let Some(priority) = &process.io_priority {
+        script.push(Step::IoPriority(io_priority(priority)?), "set the I/O priority");
+    }
+    Ok(())
+}
+
+/// `struct sched_attr` of sched_setattr(2).
+fn scheduler_attributes(scheduler: &Scheduler) -> Result<[u8; 56]> {
+    let unknown = |what: &str, name: &str| refuse(format!("unknown {what} of a scheduler: {name:?}"));
+    let policy = POLICIES.iter().find(|(name, _)| *name == scheduler.policy);
+    let (_, policy) = policy.ok_or_else(|| unknown("policy", &scheduler.policy))?;
+    let mut all = 0;
+    for flag in &scheduler.flags {
+        let known = SCHEDULER_FLAGS.iter().find(|(name, _)| name == flag);
+        all |= known.ok_or_else(|| unknown("flag", flag))?.1;
+    }
+    let mut attributes = [0; 56];
+    attributes[0..4].copy_from_slice(&56_u32.to_ne_bytes());
+    attributes[4..8].copy_from_slice(&policy.to_ne_bytes());
+    attributes[8..16].copy_from_slice(&all.to_ne_bytes());
+    attributes[16..20].copy_from_slice(&scheduler.nice.to_ne_bytes());
+    attributes[20..24].copy_from_slice(&scheduler.priority.to_ne_bytes());
+    attributes[24..32].copy_from_slice(&scheduler.runtime.to_ne_bytes());
+    attributes[32..40].copy_from_slice(&scheduler.deadline.to_ne_bytes());
+    attributes[40..48].copy_from_slice(&scheduler.period.to_ne_bytes());
+    Ok(attributes)
+}
+
+/// The number of ioprio_set(2): class and priority.
+fn io_priority(priority: &IoPriority) -> Result<u32> {
+    let class = match priority.class.as_str() {
+        "IOPRIO_CLASS_RT" => 1,
+        "IOPRIO_CLASS_BE" => 2,
+        "IOPRIO_CLASS_IDLE" => 3,
+        other => return Err(refuse(format!("unknown class of I/O priorities: {other:?}"))),
+    };
+    match priority.priority {
+        level @ 0..8 => Ok(class << 13 | level),
+        level => Err(refuse(format!("the I/O priority {level} is not within 0 to 7"))),
+    }
+}
+
+fn push_filter(script: &mut Script, filter: Option<Filter>) {
+    if let Some(filter) = filter {
+        let step = Step::Filter { program: filter.program, flags: filter.flags, notify: filter.listener.is_some() };
+        script.push(step, "load the seccomp filter");
+    }
+}
+
+/// The program with all places where it may be: execvp(3).
+pub(super) fn program(process: &Process) -> Result<Program> {
+    let name = process.args.first().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| refuse("the process has no arguments"))?;
+    let candidates = match name.contains('/') {
+        true => vec![text(name)?],
+        false => {
+            let path = process.env.iter().rev().find_map(|line| line.strip_prefix("PATH="));
+            let path = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+            path.split(':')
+                .map(|folder| text(&format!("{}/{name}", if folder.is_empty() { "." } else { folder })))
+                .collect::<Result<_>>()?
+        }
+    };
+    let all = |texts: &[String]| texts.iter().map(|line| text(line)).collect::<Result<Vec<_>>>();
+    Ok(Program::new(candidates, all(&process.args)?, all(&process.env)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedulers_and_priorities_are_the_kernels_numbers() {
+        let scheduler = Scheduler {
+            policy: "SCHED_FIFO".into(),
+            priority: 7,
+            flags: vec!["SCHED_FLAG_RESET_ON_FORK".into()],
+            ..Scheduler::default()
+        };
+        let attributes = scheduler_attributes(&scheduler).unwrap();
+        assert_eq!((attributes[4], attributes[8], attributes[20]), (1, 1, 7));
+        assert!(scheduler_attributes(&Scheduler::default()).is_err());
+        let priority = |class: &str, priority| io_priority(&IoPriority { class: class.into(), priority });
+        assert_eq!(priority("IOPRIO_CLASS_BE", 4).unwrap(), 2 << 13 | 4);
+        assert!(priority("IOPRIO_CLASS_BE", 8).is_err());
+        assert!(priority("best", 1).is_err());
+    }
+}

@@ -1,0 +1,214 @@
+//! The files of native containers from outside: `diff`, `commit`, `export`, `cp`, volumes; as root on Linux.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::process::{Child, Stdio};
+
+use super::support::native::with_box;
+use super::support::{Cowbox, has_tool, tool, wait_for_output};
+
+/// Runs a script of busybox's in the container `name` of an image, to its end.
+fn job(cowbox: &Cowbox, name: &str, image: &str, script: &str) -> String {
+    cowbox.run(["run", "--name", name, image, "busybox", "sh", "-ec", script]).ok()
+}
+
+/// A container that runs until it is dropped.
+struct Long(Child);
+
+impl Drop for Long {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// The container `long`, once its script was run.
+fn long(cowbox: &Cowbox, options: &[&str], script: &str) -> Long {
+    let script = format!("{script}\necho up; exec sleep 1000");
+    let mut command =
+        cowbox.command([&["run", "--name", "long"], options, &["box", "busybox", "sh", "-ec", &script]].concat());
+    let mut long = Long(command.stdout(Stdio::piped()).spawn().unwrap());
+    wait_for_output(&mut long.0, "up\n");
+    long
+}
+
+#[test]
+fn an_untouched_container_has_no_changes() {
+    let Some(cowbox) = with_box() else { return };
+    job(&cowbox, "plain", "box", "true");
+    assert_eq!(cowbox.run(["diff", "plain"]).ok(), "");
+    cowbox.run(["commit", "plain", "same"]).ok();
+    let layers = |image| cowbox.run(["inspect", "-f", "{{len .RootFS.Layers}}", image]).ok();
+    assert_eq!(layers("same"), layers("box"));
+    assert_eq!(cowbox.run(["run", "--rm", "box", "busybox", "stat", "-c", "%a", "/"]).ok(), "755\n");
+}
+
+#[test]
+fn changes_are_listed_and_become_a_layer() {
+    let Some(cowbox) = with_box() else { return };
+    job(&cowbox, "first", "box", "busybox mkdir -p /opt/a/b /opt/gone; echo 1 > /opt/a/b/f; echo 2 > /opt/gone/f");
+    assert_eq!(
+        cowbox.run(["diff", "first"]).ok(),
+        "A /opt\nA /opt/a\nA /opt/a/b\nA /opt/a/b/f\nA /opt/gone\nA /opt/gone/f\n"
+    );
+    cowbox.run(["commit", "first", "one"]).ok();
+    let script = "busybox rm -r /opt/gone /opt/a; busybox mkdir /opt/a; echo 3 > /opt/a/new; \
+                  busybox rm /etc/group; busybox chmod 600 /etc/passwd; busybox ln /opt/a/new /opt/hard; \
+                  busybox mkfifo -m 640 /opt/pipe; busybox chown 7:8 /opt/pipe; busybox ln -s /nowhere /opt/link";
+    job(&cowbox, "second", "one", script);
+    let expected = "C /etc\nD /etc/group\nC /etc/passwd\nC /opt\nC /opt/a\nA /opt/a/new\nD /opt/gone\nA /opt/hard\n\
+                    A /opt/link\nA /opt/pipe\n";
+    assert_eq!(cowbox.run(["diff", "second"]).ok(), expected);
+    cowbox.run(["commit", "second", "two"]).ok();
+    let look = "cd /; busybox find opt etc/passwd etc/group 2> /dev/null | busybox sort; \
+                busybox stat -c '%a %u:%g %h %n' opt/hard opt/pipe etc/passwd; busybox readlink opt/link";
+    let seen = "etc/passwd\nopt\nopt/a\nopt/a/new\nopt/hard\nopt/link\nopt/pipe\n\
+                644 0:0 2 opt/hard\n640 7:8 1 opt/pipe\n600 0:0 1 etc/passwd\n/nowhere\n";
+    assert_eq!(cowbox.run(["run", "--rm", "two", "busybox", "sh", "-c", look]).ok(), seen);
+    // As one tar, in again as an image of one layer.
+    let tar = cowbox.path("two.tar");
+    cowbox.run(["export", "-o", tar.to_str().unwrap(), "second"]).ok();
+    let platform = format!("linux/{}", std::env::consts::ARCH);
+    cowbox.run(["import", "--platform", &platform, tar.to_str().unwrap(), "flat"]).ok();
+    assert_eq!(cowbox.run(["run", "--rm", "flat", "busybox", "sh", "-c", look]).ok(), seen);
+    cowbox.is_clean();
+}
+
+#[test]
+fn other_tools_read_a_committed_image() {
+    let Some(cowbox) = with_box() else { return };
+    if !has_tool("skopeo") || !has_tool("umoci") {
+        return;
+    }
+    job(&cowbox, "job", "box", "busybox rm /etc/group; echo new > /etc/new");
+    cowbox.run(["commit", "job", "made"]).ok();
+    cowbox.run(["save", "-o", "made.tar", "made"]).ok();
+    let path = |name: &str| cowbox.path(name).to_str().unwrap().to_owned();
+    let (archive, layout) = (format!("oci-archive:{}", path("made.tar")), format!("{}:made", path("layout")));
+    assert_eq!(tool("skopeo", ["inspect", "--format", "{{len .Layers}}", &archive]), "2\n");
+    tool("skopeo", ["copy", "-q", &archive, &format!("oci:{layout}")]);
+    tool("umoci", ["raw", "unpack", "--image", &layout, &path("rootfs")]);
+    assert_eq!(fs::read_to_string(path("rootfs/etc/new")).unwrap(), "new\n");
+    assert!(!cowbox.path("rootfs/etc/group").exists() && cowbox.path("rootfs/etc/passwd").exists());
+}
+
+#[test]
+fn files_are_copied_into_and_out_of_a_stopped_container() {
+    let Some(cowbox) = with_box() else { return };
+    let tree = cowbox.path("tree");
+    fs::create_dir_all(tree.join("deep")).unwrap();
+    fs::write(tree.join("deep/file"), "given\n").unwrap();
+    job(&cowbox, "job", "box", "busybox rm /etc/group; busybox mkdir /out; echo made > /out/file");
+    cowbox.run(["cp", "job:/out", "out"]).ok();
+    assert_eq!(fs::read_to_string(cowbox.path("out/file")).unwrap(), "made\n");
+    // A new directory, a file in a directory of the image, one over a whiteout, and one over a file of the image.
+    cowbox.run(["cp", "tree", "job:/new"]).ok();
+    cowbox.run(["cp", "tree/deep/file", "job:/etc"]).ok();
+    cowbox.run(["cp", "tree/deep/file", "job:/etc/group"]).ok();
+    cowbox.run(["cp", "tree/deep/file", "job:/etc/passwd"]).ok();
+    assert!(cowbox.run(["cp", "job:/no/such", "out"]).fails(1).contains("no such file"));
+    let diff = cowbox.run(["diff", "job"]).ok();
+    assert_eq!(
+        diff,
+        "C /etc\nA /etc/file\nC /etc/group\nC /etc/passwd\nA /new\nA /new/deep\nA /new/deep/file\nA /out\nA /out/file\n"
+    );
+    cowbox.run(["commit", "job", "made"]).ok();
+    let script = "cat /etc/file /etc/group /etc/passwd; busybox stat -c '%a %u:%g' /etc; cat /out/file";
+    assert_eq!(
+        cowbox.run(["run", "--rm", "made", "busybox", "sh", "-c", script]).ok(),
+        "given\ngiven\ngiven\n755 0:0\nmade\n"
+    );
+    cowbox.run(["create", "--name", "fixed", "--read-only", "box", "true"]).ok();
+    assert!(cowbox.run(["cp", "tree", "fixed:/"]).fails(1).contains("read-only"));
+    cowbox.is_clean();
+}
+
+#[test]
+fn a_running_container_is_seen_with_its_mounts() {
+    let Some(cowbox) = with_box() else { return };
+    fs::create_dir(cowbox.path("bound")).unwrap();
+    let bind = format!("{}:/bound:ro", cowbox.path("bound").display());
+    fs::write(cowbox.path("file"), "given\n").unwrap();
+    let options = ["--tmpfs", "/scratch", "-v", "vol:/vol", "-v", &bind];
+    let running = long(&cowbox, &options, "echo inside > /scratch/made; echo changed > /etc/group");
+    cowbox.run(["cp", "long:/scratch/made", "made"]).ok();
+    assert_eq!(fs::read_to_string(cowbox.path("made")).unwrap(), "inside\n");
+    for target in ["/scratch", "/vol", "/etc"] {
+        cowbox.run(["cp", "file", &format!("long:{target}")]).ok();
+    }
+    let read = "cat /scratch/file /vol/file /etc/file";
+    assert_eq!(cowbox.run(["exec", "long", "sh", "-c", read]).ok(), "given\ngiven\ngiven\n");
+    assert!(cowbox.run(["cp", "file", "long:/bound"]).fails(1).contains("read-only"));
+    let diff = "A /bound\nC /etc\nA /etc/file\nC /etc/group\nA /scratch\nA /vol\n";
+    assert_eq!(cowbox.run(["diff", "long"]).ok(), diff);
+    cowbox.run(["commit", "long", "made"]).ok();
+    let seen = cowbox.run(["run", "--rm", "made", "sh", "-c", "cat /etc/group /vol/file /scratch/made"]);
+    assert_eq!((seen.code, &*seen.out), (1, "changed\n"), "mounts are no part of the image");
+    // Users that the container made.
+    fs::write(cowbox.path("passwd"), "zoe:x:70:71::/:/bin/sh\n").unwrap();
+    cowbox.run(["cp", "passwd", "long:/etc/passwd"]).ok();
+    assert!(cowbox.run(["exec", "-u", "zoe", "long", "id"]).ok().starts_with("uid=70(zoe) gid=71"));
+    drop(running);
+    cowbox.is_clean();
+}
+
+#[test]
+fn links_of_a_container_do_not_lead_out_of_it() {
+    let Some(cowbox) = with_box() else { return };
+    fs::create_dir(cowbox.path("hosts")).unwrap();
+    fs::write(cowbox.path("hosts/secret"), "of the host\n").unwrap();
+    fs::write(cowbox.path("file"), "given\n").unwrap();
+    let outside = cowbox.path("hosts").to_str().unwrap().to_owned();
+    let up = format!("{}{outside}", "../".repeat(20));
+    let script = format!("busybox ln -s {outside} /abs; busybox ln -s {up} /up; busybox ln -s / /root-link");
+    let tries = |name: &str| {
+        for link in ["abs", "up", &format!("root-link{outside}")] {
+            cowbox.run(["cp", &format!("{name}:/{link}/secret"), "stolen"]).fails(1);
+            cowbox.run(["cp", "file", &format!("{name}:/{link}/planted")]).fails(1);
+        }
+        cowbox.run(["cp", "file", &format!("{name}:/root-link/planted")]).ok();
+        cowbox.run(["cp", "-L", &format!("{name}:/root-link/etc/passwd"), "passwd"]).ok();
+        assert!(fs::read_to_string(cowbox.path("passwd")).unwrap().contains("/home/ann"));
+        assert!(!cowbox.path("stolen").exists() && !cowbox.path("hosts/planted").exists());
+        assert!(!fs::exists("/planted").unwrap());
+    };
+    let running = long(&cowbox, &[], &script);
+    tries("long");
+    drop(running);
+    job(&cowbox, "stopped", "box", &script);
+    tries("stopped");
+}
+
+#[test]
+fn a_new_volume_begins_with_the_images_files() {
+    let Some(cowbox) = with_box() else { return };
+    let folder = cowbox.path("box");
+    fs::create_dir(folder.join("data")).unwrap();
+    fs::write(folder.join("data/seed"), "seed\n").unwrap();
+    chown(folder.join("data/seed"), Some(7), Some(8)).unwrap();
+    fs::set_permissions(folder.join("data"), fs::Permissions::from_mode(0o1750)).unwrap();
+    let platform = format!("linux/{}", std::env::consts::ARCH);
+    cowbox.run(["import", "--platform", &platform, folder.to_str().unwrap(), "full"]).ok();
+    let look = "busybox stat -c '%a %u:%g' /data; cd /data; busybox stat -c '%a %u:%g %n' *; echo more > more";
+    let run = |volume: &str| cowbox.run(["run", "--rm", "-v", volume, "full", "sh", "-c", look]);
+    assert_eq!(run("vol:/data").ok(), "1750 0:0\n644 7:8 seed\n");
+    assert_eq!(run("vol:/data").ok(), "1750 0:0\n644 0:0 more\n644 7:8 seed\n");
+    let bare = run("bare:/data:nocopy");
+    assert!(bare.out.starts_with("755 0:0\n") && !bare.out.contains("seed"), "{bare:?}");
+    // What is copied into a container before its first start does not take the place of the image's files.
+    cowbox.run(["create", "--name", "job", "-v", "early:/data", "full", "busybox", "ls", "/data"]).ok();
+    fs::write(cowbox.path("file"), "given\n").unwrap();
+    cowbox.run(["cp", "file", "job:/data"]).ok();
+    assert_eq!(cowbox.run(["start", "-a", "job"]).ok(), "file\nseed\n");
+    cowbox.is_clean();
+}
+
+#[test]
+fn a_user_that_was_copied_in_runs_the_next_start() {
+    let Some(cowbox) = with_box() else { return };
+    cowbox.run(["create", "--name", "job", "-u", "zoe", "box", "id"]).ok();
+    fs::write(cowbox.path("passwd"), "zoe:x:70:71::/:/bin/sh\n").unwrap();
+    cowbox.run(["cp", "passwd", "job:/etc/passwd"]).ok();
+    assert!(cowbox.run(["start", "-a", "job"]).ok().starts_with("uid=70(zoe) gid=71"));
+    assert_eq!(fs::metadata(cowbox.path("passwd")).unwrap().uid(), 0);
+}

@@ -1,0 +1,408 @@
+//! `cowbox runtime`: containers of bundles, by runc's commands, as root on Linux.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::support::native::{busybox, received_descriptor};
+use super::support::{Cowbox, Ended};
+
+/// A bundle of a static busybox, with a folder of states beside it.
+struct Bundle {
+    cowbox: Cowbox,
+}
+
+impl Bundle {
+    /// None where such containers cannot run, and then it says why.
+    fn new() -> Option<Bundle> {
+        let cowbox = Cowbox::empty();
+        let bundle = Bundle { cowbox };
+        if let Err(why) = busybox(&bundle.root()) {
+            println!("skipped: {why}");
+            return None;
+        }
+        bundle.runtime(["spec", "--bundle", bundle.path("").to_str().unwrap()]).ok();
+        bundle.change(|config| config["process"]["terminal"] = json!(false));
+        bundle.args(&["true"]);
+        let probe = bundle.run("probe");
+        if probe.code != 0 {
+            println!("skipped: containers cannot run here: {}", probe.err.trim_end());
+            return None;
+        }
+        Some(bundle)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.cowbox.path("").join(name)
+    }
+
+    fn root(&self) -> PathBuf {
+        self.path("rootfs")
+    }
+
+    /// Changes the configuration.
+    fn change(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.path("config.json");
+        let mut config = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut config);
+        fs::write(path, config.to_string()).unwrap();
+    }
+
+    fn args(&self, args: &[&str]) {
+        self.change(|config| config["process"]["args"] = json!(args));
+    }
+
+    fn script(&self, script: &str) {
+        self.args(&["sh", "-c", script]);
+    }
+
+    fn mount(&self, destination: &str, kind: &str, source: &str, options: &[&str]) {
+        let mount = json!({"destination": destination, "type": kind, "source": source, "options": options});
+        self.change(|config| config["mounts"].as_array_mut().unwrap().push(mount));
+    }
+
+    fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let states = self.path("states");
+        let mut command = self.cowbox.command(["runtime", "--root", states.to_str().unwrap()]);
+        command.args(args);
+        command
+    }
+
+    fn runtime<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {
+        // Files, not pipes: what a created container has for streams lives as long as it does.
+        let (out, err) = (self.path("out"), self.path("err"));
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
+        let status = command.status().unwrap();
+        let text = |path| fs::read_to_string(path).unwrap();
+        Ended { code: status.code().unwrap_or(-1), out: text(out), err: text(err) }
+    }
+
+    fn run(&self, id: &str) -> Ended {
+        self.runtime(["run", id])
+    }
+
+    fn status(&self, id: &str) -> String {
+        let state: Value = serde_json::from_str(&self.runtime(["state", id]).ok()).unwrap();
+        state["status"].as_str().unwrap().to_owned()
+    }
+
+    fn pid(&self, id: &str) -> u32 {
+        let state: Value = serde_json::from_str(&self.runtime(["state", id]).ok()).unwrap();
+        state["pid"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    /// Waits until the container's process has ended.
+    fn wait(&self, id: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while self.status(id) != "stopped" {
+            assert!(Instant::now() < until, "{id} does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Nothing is left of any container.
+    #[track_caller]
+    fn is_gone(&self) {
+        let names = fs::read_dir(self.path("states")).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.filter(|name| name != "~filters").count(), 0);
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!mounts.contains(self.path("rootfs").to_str().unwrap()), "{mounts}");
+    }
+}
+
+#[test]
+fn a_container_is_created_started_killed_and_deleted() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.script("echo up; exec sleep 1000");
+    let pid_file = bundle.path("pid");
+    let folder = bundle.path("");
+    bundle
+        .runtime(["create", "--bundle", folder.to_str().unwrap(), "--pid-file", pid_file.to_str().unwrap(), "one"])
+        .ok();
+    assert_eq!(bundle.status("one"), "created");
+    assert_eq!(fs::read_to_string(&pid_file).unwrap(), bundle.pid("one").to_string());
+    assert_eq!(bundle.runtime(["create", "one"]).code, 1, "the id is taken");
+    bundle.runtime(["start", "one"]).ok();
+    assert_eq!(bundle.status("one"), "running");
+    assert!(bundle.runtime(["list", "-q"]).ok().contains("one"));
+    assert!(bundle.runtime(["ps", "one"]).ok().contains("sleep 1000"));
+    let refused = bundle.runtime(["delete", "one"]);
+    assert!(refused.err.contains("cannot delete container one that is not stopped: running"), "{refused:?}");
+    bundle.runtime(["kill", "one", "KILL"]).ok();
+    bundle.wait("one");
+    bundle.runtime(["delete", "one"]).ok();
+    assert!(bundle.runtime(["state", "one"]).err.contains("container does not exist"));
+    bundle.is_gone();
+}
+
+#[test]
+fn a_process_that_ends_has_its_code_and_one_that_cannot_start_says_why() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.script("exit 7");
+    assert_eq!(bundle.run("a").code, 7);
+    bundle.script("kill -9 $$");
+    bundle.change(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != "pid");
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/proc");
+        config["linux"]["maskedPaths"] = json!([]);
+        config["linux"]["readonlyPaths"] = json!([]);
+    });
+    assert_eq!(bundle.run("b").code, 137);
+    for (program, word) in [("nosuch", "executable file not found in $PATH"), ("/etc", "permission denied")] {
+        bundle.args(&[program]);
+        let ended = bundle.run("c");
+        assert!(ended.code == 1 && ended.err.contains(word), "{ended:?}");
+    }
+    fs::write(bundle.path("config.json"), "{\"ociVersion\": 1").unwrap();
+    assert!(bundle.run("d").err.contains("config.json"));
+    bundle.is_gone();
+}
+
+#[test]
+fn hooks_run_in_their_order_and_read_the_state() {
+    let Some(bundle) = Bundle::new() else { return };
+    let log = bundle.path("hooks.log");
+    fs::write(&log, "").unwrap();
+    let hook = |name: &str| {
+        let note = format!("echo {name} $(sed 's/.*\"status\":\"\\([a-z]*\\)\".*/\\1/') $A >> {}", log.display());
+        json!([{"path": "/bin/sh", "args": ["sh", "-c", note], "env": ["PATH=/usr/bin:/bin", "A=b"]}])
+    };
+    bundle.change(|config| {
+        config["hooks"] = json!({
+            "prestart": hook("prestart"),
+            "createRuntime": hook("createRuntime"),
+            "createContainer": hook("createContainer"),
+            "startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "cat > /hooked; echo $A >> /hooked"], "env": ["A=c"]}],
+            "poststart": hook("poststart"),
+            "poststop": hook("poststop"),
+        });
+    });
+    bundle.change(|config| config["root"]["readonly"] = json!(false));
+    bundle.script("cat /hooked");
+    let inside = bundle.run("one").ok();
+    assert!(inside.contains("\"status\":\"created\"") && inside.ends_with("c\n"), "{inside}");
+    let expected = "prestart creating b\ncreateRuntime creating b\ncreateContainer creating b\npoststart running b\npoststop stopped b\n";
+    assert_eq!(fs::read_to_string(&log).unwrap(), expected);
+    bundle.change(|config| config["hooks"]["createRuntime"][0]["args"] = json!(["sh", "-c", "echo why >&2; exit 3"]));
+    let failed = bundle.run("two");
+    assert!(
+        failed.code == 1 && failed.err.contains("createRuntime hook #0") && failed.err.contains("why"),
+        "{failed:?}"
+    );
+    bundle.is_gone();
+}
+
+#[test]
+fn further_processes_enter_and_containers_are_paused() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.args(&["sleep", "1000"]);
+    bundle.runtime(["run", "--detach", "one"]).ok();
+    let entered = bundle.runtime(["exec", "--env", "A=b", "--user", "5:6", "one", "sh", "-c", "echo $A; id; exit 4"]);
+    assert_eq!((entered.code, &*entered.out), (4, "b\nuid=5 gid=6\n"));
+    assert_eq!(bundle.runtime(["exec", "one", "nosuch"]).code, 255);
+    let process = bundle.path("process.json");
+    fs::write(&process, json!({"args": ["pwd"], "cwd": "/bin", "user": {"uid": 0, "gid": 0}}).to_string()).unwrap();
+    assert_eq!(bundle.runtime(["exec", "--process", process.to_str().unwrap(), "one"]).ok(), "/bin\n");
+    let paused = bundle.runtime(["pause", "one"]);
+    if paused.code == 0 {
+        assert_eq!(bundle.status("one"), "paused");
+        assert_eq!(bundle.runtime(["exec", "one", "true"]).code, 255);
+        bundle.runtime(["resume", "one"]).ok();
+        assert_eq!(bundle.status("one"), "running");
+        let events: Value = serde_json::from_str(&bundle.runtime(["events", "--stats", "one"]).ok()).unwrap();
+        assert_eq!((&events["type"], &events["id"]), (&json!("stats"), &json!("one")));
+    } else {
+        assert!(paused.err.contains("freezer"), "{paused:?}");
+    }
+    bundle.runtime(["delete", "--force", "one"]).ok();
+    bundle.is_gone();
+}
+
+#[test]
+fn a_terminals_master_goes_to_the_console_socket() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        config["process"]["terminal"] = json!(true);
+        config["process"]["consoleSize"] = json!({"height": 12, "width": 34});
+    });
+    bundle.script("stty size; test -c /dev/console && echo console");
+    let socket = bundle.path("console");
+    let listener = UnixListener::bind(&socket).unwrap();
+    bundle
+        .runtime([
+            "create",
+            "--bundle",
+            bundle.path("").to_str().unwrap(),
+            "--console-socket",
+            socket.to_str().unwrap(),
+            "one",
+        ])
+        .ok();
+    let master = received_descriptor(&listener.accept().unwrap().0);
+    bundle.runtime(["start", "one"]).ok();
+    let mut shown = String::new();
+    let mut bytes = [0; 4096];
+    let mut master = File::from(master);
+    // Once nobody has the terminal open, reading its master is an error.
+    while let Ok(len @ 1..) = master.read(&mut bytes) {
+        shown.push_str(str::from_utf8(&bytes[..len]).unwrap());
+    }
+    assert_eq!(shown, "12 34\r\nconsole\r\n");
+    bundle.wait("one");
+    bundle.runtime(["delete", "one"]).ok();
+}
+
+#[test]
+fn namespaces_are_joined_by_their_paths() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.args(&["sleep", "1000"]);
+    bundle.runtime(["run", "--detach", "pause"]).ok();
+    let pid = bundle.pid("pause");
+    let link = |name: &str| fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap().to_str().unwrap().to_owned();
+    let expected = format!("{}\n{}\n{}\n", link("net"), link("ipc"), link("pid"));
+    bundle.change(|config| {
+        config["linux"]["namespaces"] = json!([
+            {"type": "mount"},
+            {"type": "network", "path": format!("/proc/{pid}/ns/net")},
+            {"type": "ipc", "path": format!("/proc/{pid}/ns/ipc")},
+            {"type": "pid", "path": format!("/proc/{pid}/ns/pid")},
+            {"type": "uts"},
+        ]);
+    });
+    bundle.script("for name in net ipc pid; do readlink /proc/self/ns/$name; done");
+    assert_eq!(bundle.run("app").ok(), expected);
+    bundle.runtime(["delete", "--force", "pause"]).ok();
+    bundle.is_gone();
+}
+
+#[test]
+fn users_clocks_and_owners_are_mapped() {
+    let Some(bundle) = Bundle::new() else { return };
+    let owned = bundle.path("owned");
+    fs::write(&owned, "x").unwrap();
+    std::os::unix::fs::chown(&owned, Some(5), Some(6)).unwrap();
+    let maps = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+    bundle.change(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.push(json!({"type": "user"}));
+        namespaces.push(json!({"type": "time"}));
+        config["linux"]["uidMappings"] = maps.clone();
+        config["linux"]["gidMappings"] = maps.clone();
+        config["linux"]["timeOffsets"] = json!({"boottime": {"secs": 100_000_000}});
+        config["root"]["readonly"] = json!(false);
+    });
+    bundle.script("cat /proc/self/uid_map /proc/uptime; id");
+    let out = bundle.run("one");
+    if out.err.contains("user") && out.code != 0 {
+        return println!("skipped: no user namespaces: {}", out.err);
+    }
+    let out = out.ok();
+    let words = out.split_whitespace().collect::<Vec<_>>();
+    assert_eq!(words[..3], ["0", "100000", "65536"]);
+    assert!(words[3].parse::<f64>().unwrap() > 100_000_000.0, "{out}");
+    fs::write(bundle.root().join("mnt"), "").unwrap();
+    bundle.mount("/mnt", "bind", owned.to_str().unwrap(), &["bind", "idmap"]);
+    bundle.script("stat -c %u:%g /mnt");
+    let mapped = bundle.run("two");
+    match mapped.code {
+        0 => assert_eq!(mapped.out, "5:6\n"),
+        _ => println!("skipped: no mapped owners on this file system: {}", mapped.err),
+    }
+    bundle.is_gone();
+}
+
+#[test]
+fn only_the_descriptors_that_are_asked_for_are_kept() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle
+        .script("cat <&3; for fd in 0 1 2 3 4 5 6 7 8 9; do test ! -L /proc/$$/fd/$fd || echo -n \"$fd \"; done; true");
+    fs::write(bundle.path("given"), "given\n").unwrap();
+    let inner = bundle.command(["run", "--preserve-fds", "1", "one"]);
+    let mut command = Command::new("/bin/busybox");
+    command.args(["sh", "-c", "exec 3< given 4< given 5< given; exec \"$@\"", "sh"]);
+    command.arg(inner.get_program()).args(inner.get_args()).current_dir(bundle.path("")).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "given\n0 1 2 3 ", "{output:?}");
+}
+
+#[test]
+fn targets_of_mounts_stay_in_the_root() {
+    let Some(bundle) = Bundle::new() else { return };
+    let outside = bundle.path("outside");
+    fs::create_dir(&outside).unwrap();
+    symlink(&outside, bundle.root().join("link")).unwrap();
+    symlink("/proc/self/root", bundle.root().join("magic")).unwrap();
+    bundle.change(|config| config["root"]["readonly"] = json!(false));
+    bundle.mount("/link/deep", "tmpfs", "tmpfs", &["size=1m"]);
+    bundle.script("true");
+    bundle.run("one").ok();
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    bundle.mount("/magic/etc", "bind", outside.to_str().unwrap(), &["bind"]);
+    // `/proc` is the container's by then: what the link leads to is the root itself, or nothing.
+    bundle.run("two");
+    assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(outside.to_str().unwrap()));
+    bundle.is_gone();
+}
+
+#[test]
+fn a_tmpfs_gets_what_was_there() {
+    let Some(bundle) = Bundle::new() else { return };
+    fs::create_dir_all(bundle.root().join("var/sub")).unwrap();
+    fs::write(bundle.root().join("var/sub/file"), "kept\n").unwrap();
+    bundle.mount("/var", "tmpfs", "tmpfs", &["tmpcopyup", "ro"]);
+    bundle.script("cat /var/sub/file; touch /var/no || echo refused");
+    let ended = bundle.run("one");
+    assert_eq!(ended.ok(), "kept\nrefused\n");
+    assert!(!bundle.root().join("var/no").exists());
+}
+
+#[test]
+fn a_creation_that_is_killed_leaves_nothing_that_cannot_be_deleted() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.args(&["sleep", "1000"]);
+    for step in 0..12 {
+        let mut child = bundle.command(["create", "one"]).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        // Some microseconds more each time.
+        let until = Instant::now() + Duration::from_micros(400 * step);
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        bundle.runtime(["delete", "--force", "one"]).ok();
+        bundle.is_gone();
+    }
+    let until = Instant::now() + Duration::from_secs(30);
+    let needle = bundle.path("").to_str().unwrap().to_owned();
+    while processes_of(&needle) > 0 {
+        assert!(Instant::now() < until, "a process is left behind");
+        std::thread::yield_now();
+    }
+}
+
+/// How many processes have this text in their mounts.
+fn processes_of(needle: &str) -> usize {
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let mounts = |pid: &Path| fs::read_to_string(pid.join("mountinfo")).unwrap_or_default();
+    let is_process = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit());
+    entries.flatten().map(|entry| entry.path()).filter(is_process).filter(|pid| mounts(pid).contains(needle)).count()
+}
+
+#[test]
+fn errors_are_logged_as_clients_read_them() {
+    let Some(bundle) = Bundle::new() else { return };
+    let log = bundle.path("log.json");
+    let mut command = bundle.command(["--log", log.to_str().unwrap(), "--log-format", "json", "start", "nosuch"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line: Value = serde_json::from_str(&fs::read_to_string(&log).unwrap()).unwrap();
+    assert_eq!((&line["level"], &line["msg"]), (&json!("error"), &json!("container does not exist")));
+}
