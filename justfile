@@ -12,6 +12,11 @@ test:
 bench *ARGS:
     benches/run {{ARGS}}
 
+# Native containers beside crun, runc, podman and the least that one takes; as root, with those from Debian's packages.
+bench-native *ARGS:
+    cargo build --release --locked
+    benches/native/bench.py {{ARGS}}
+
 # Rebuild the base image from source, byte for byte.
 base:
     wasi-images/base/build.sh
