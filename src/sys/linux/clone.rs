@@ -389,8 +389,9 @@ mod tests {
         assert_eq!(run(0, steps), (Some((1, libc::ENOENT)), WaitStatus::Exited(255)));
         let steps = vec![Step::Execute(program(&["/no such program"]))];
         assert_eq!(run(0, steps), (Some((0, libc::ENOENT)), WaitStatus::Exited(255)));
-        let steps = vec![Step::FindProgram(program(&["/bin/sh"])), Step::Execute(program(&["/usr"]))];
-        assert_eq!(run(0, steps), (Some((1, libc::EACCES)), WaitStatus::Exited(255)));
+        let steps = vec![Step::FindProgram, Step::Execute(program(&["/usr"]))];
+        assert_eq!(run(0, steps), (Some((0, libc::EACCES)), WaitStatus::Exited(255)));
+        assert_eq!(run(0, vec![Step::FindProgram, shell("exit 4")]), (None, WaitStatus::Exited(4)));
         let steps = vec![Step::Bind {
             source: BindSource::Path(c"/nowhere".to_owned()),
             target: at(c"x", Make::File),

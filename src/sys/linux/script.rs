@@ -165,6 +165,8 @@ pub enum Step {
     Streams([RawFd; 3]),
     /// The root becomes the process's root, and nothing of the host's tree stays.
     PivotRoot { read_only: bool, propagation: u64 },
+    /// chroot(2) into the root, where the tree of mounts is another's.
+    ChangeRoot,
     /// sethostname(2).
     HostName(CString),
     /// setdomainname(2).
@@ -195,8 +197,8 @@ pub enum Step {
     WorkingDirectory { path: CString, must: bool },
     /// Descriptors from this one on are closed when the program starts.
     CloseFrom(u32),
-    /// Looks for the program, without running it.
-    FindProgram(Program),
+    /// Looks for the program of the last step, which runs what was found last.
+    FindProgram,
     /// Tells the parent that all is prepared, closes the way to it, and waits until somebody connects to this socket; from
     /// now on whoever that is hears of failures.
     WaitForStart(RawFd),

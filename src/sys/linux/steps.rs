@@ -34,6 +34,8 @@ pub(super) struct Walk {
     dies_with_parent: bool,
     /// Whether the working directory is the one that was asked for.
     in_directory: bool,
+    /// The program that was found.
+    found: Option<find::Found>,
 }
 
 /// Goes through the script and ends in the program, or in `_exit` when a step failed and the failure was told.
@@ -46,7 +48,7 @@ pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! 
     walk.channel = channel;
     for (number, step) in script.steps().iter().enumerate() {
         // SAFETY: as this function's own.
-        if let Err(errno) = unsafe { walk.step(step).and_then(|()| walk.stays_tied(step)) } {
+        if let Err(errno) = unsafe { walk.step(script, step).and_then(|()| walk.stays_tied(step)) } {
             let message = Message {
                 kind: FAILED,
                 number: number as u32,
@@ -63,6 +65,14 @@ pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! 
     unsafe { libc::_exit(255) }
 }
 
+/// The program that the script ends in.
+fn script_program(script: &Script) -> Result<&Program, i32> {
+    match script.steps().last() {
+        Some(Step::Execute(program)) => Ok(program),
+        _ => Err(libc::EINVAL),
+    }
+}
+
 impl Walk {
     /// A walk that has not begun, made before the clone: its buffers are large.
     pub(super) fn new() -> Box<Walk> {
@@ -75,11 +85,12 @@ impl Walk {
             detail_len: 0,
             dies_with_parent: false,
             in_directory: false,
+            found: None,
         })
     }
 
     #[allow(unsafe_code)]
-    unsafe fn step(&mut self, step: &Step) -> Outcome {
+    unsafe fn step(&mut self, script: &Script, step: &Step) -> Outcome {
         // SAFETY: every call is a system call on texts and structures that the script owns or that live on this stack.
         unsafe {
             match step {
@@ -173,7 +184,15 @@ impl Walk {
                 Step::CloseFrom(first) => {
                     syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
                 }
-                Step::FindProgram(program) => find::find(program).map(drop),
+                Step::FindProgram => {
+                    self.found = Some(find::find(script_program(script)?)?);
+                    Ok(())
+                }
+                Step::ChangeRoot => {
+                    check(libc::fchdir(self.root))?;
+                    check(libc::chroot(c".".as_ptr()))?;
+                    check(libc::chdir(c"/".as_ptr())).map(drop)
+                }
                 Step::WaitForStart(socket) => self.wait_for_start(*socket),
                 Step::Init => init::fork_off(),
                 Step::Execute(program) => self.execute(program),
@@ -427,7 +446,10 @@ impl Walk {
     unsafe fn execute(&mut self, program: &Program) -> Outcome {
         // SAFETY: the program's lists end in null, and it lives until the process is another.
         unsafe {
-            let found = find::find(program)?;
+            let found = match self.found.take() {
+                Some(found) => found,
+                None => find::find(program)?,
+            };
             let errno = find::execute(&found, program);
             if errno == libc::ENOEXEC {
                 let len = libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);

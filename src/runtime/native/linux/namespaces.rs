@@ -47,8 +47,8 @@ impl Namespaces {
                     namespaces.has_users |= kind == NamespaceKind::User;
                     namespaces.new |= flag(kind);
                 }
-                (kind @ (NamespaceKind::Mount | NamespaceKind::User), path) => {
-                    let message = format!("the {kind:?} namespace {path} cannot be joined by its path").to_lowercase();
+                (NamespaceKind::User, path) => {
+                    let message = format!("the user namespace {path} cannot be joined by its path");
                     return Err(refuse(message).hint("leave its path away: the container then has one of its own"));
                 }
                 (kind, path) => {
@@ -62,10 +62,12 @@ impl Namespaces {
                 }
             }
         }
-        match namespaces.new & flag(NamespaceKind::Mount) {
-            0 => Err(refuse("a container needs a mount namespace of its own")),
-            _ => Ok(namespaces),
-        }
+        Ok(namespaces)
+    }
+
+    /// Whether the process has a tree of mounts of its own, to do with as it likes.
+    pub(super) fn has_mounts(&self) -> bool {
+        self.new & flag(NamespaceKind::Mount) != 0
     }
 
     /// Whether the process has users of its own.
@@ -175,7 +177,6 @@ mod tests {
     #[test]
     fn what_cannot_be_had_is_named() {
         for (text, word) in [
-            (r#"{"namespaces":[{"type":"pid"}]}"#, "mount namespace"),
             (r#"{"namespaces":[{"type":"mount"},{"type":"ipc","path":"/nowhere"}]}"#, "/nowhere"),
             (r#"{"namespaces":[{"type":"user","path":"/proc/self/ns/user"}]}"#, "user namespace"),
         ] {

@@ -8,7 +8,7 @@ use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{self, push_labels, push_process};
+use super::process::{push_labels, push_process};
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, Process, Spec};
 use crate::runtime::native::{CgroupRecord, NativeRoot, OverlayRoot};
@@ -68,7 +68,14 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     with.namespaces.push(&mut script);
     push_host(&mut script, spec, linux, with.namespaces)?;
     push_labels(&mut script, process)?;
-    let kept = push_mount_tree(&mut script, spec, linux, folder, root, &with)?;
+    let has_mounts = with.namespaces.has_mounts();
+    let kept = match has_mounts {
+        true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
+        false => {
+            push_foreign_root(&mut script, spec, folder, root)?;
+            Vec::new()
+        }
+    };
     push_directory(&mut script, &process.cwd)?;
     push_hooks_of_mounts(&mut script, spec)?;
     if process.terminal {
@@ -80,6 +87,22 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     if with.keyring {
         script.push(Step::NewKeyring, "make a session keyring");
     }
+    match has_mounts {
+        true => push_entrance(&mut script, spec, linux)?,
+        false => script.push(Step::ChangeRoot, "enter the root"),
+    }
+    if let Some(socket) = with.start {
+        script.push(Step::FindProgram, "exec");
+        script.push(Step::WaitForStart(socket), "wait for the start");
+    }
+    let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
+    push_hooks(&mut script, "startContainer", hooks)?;
+    push_process(&mut script, process, with.filter, with.init, with.preserve_fds)?;
+    Ok(Plan { script, kept })
+}
+
+/// What is hidden in the root, and the way into it.
+fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux) -> Result<()> {
     for path in &linux.masked_paths {
         script.push(Step::Mask(target(path, Make::Skip)?), format!("mask {path}"));
     }
@@ -89,14 +112,17 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     let read_only = spec.root.as_ref().is_some_and(|root| root.readonly);
     let propagation = propagation(linux)? & !flags::MS_REC;
     script.push(Step::PivotRoot { read_only, propagation }, "enter the root");
-    if let Some(socket) = with.start {
-        script.push(Step::FindProgram(process::program(process)?), "exec");
-        script.push(Step::WaitForStart(socket), "wait for the start");
+    Ok(())
+}
+
+/// A root in a tree of mounts that is another's, in which nothing is mounted for the container.
+fn push_foreign_root(script: &mut Script, spec: &Spec, folder: &Path, root: &NativeRoot) -> Result<()> {
+    if matches!(root, NativeRoot::Overlay(_)) {
+        return Err(refuse("a container of an image needs a mount namespace of its own"));
     }
-    let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
-    push_hooks(&mut script, "startContainer", hooks)?;
-    push_process(&mut script, process, with.filter, with.init, with.preserve_fds)?;
-    Ok(Plan { script, kept })
+    let place = root_place(spec, folder, root)?;
+    script.push(Step::OpenRoot(text(&place)?), format!("open the root {place}"));
+    Ok(())
 }
 
 /// A terminal with the window of whoever looks at it, or else the size that is asked for.

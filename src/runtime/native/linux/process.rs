@@ -58,15 +58,19 @@ pub(super) fn push_process(
     let set = |names: &[String]| CapSet::from_names(names).map(CapSet::bits).map_err(refuse);
     let (bounding, effective) = (set(&sets.bounding)?, set(&sets.effective)?);
     script.push(Step::Bounding(bounding), "drop capabilities");
-    // With no_new_privs a filter needs no rights, and is loaded last: it then need not allow what comes before.
-    let (early, late) = if process.no_new_privileges { (None, filter) } else { (filter, None) };
-    push_filter(script, early);
     let cwd = text(&process.cwd)?;
     let enter = |must| Step::WorkingDirectory { path: cwd.clone(), must };
     script.push(enter(false), "");
     let user = &process.user;
     let identity = Step::Identity { uid: user.uid, gid: user.gid, groups: Some(user.additional_gids.clone()) };
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
+    script.push(enter(true), format!("enter the working directory {}", process.cwd));
+    // What takes calls that a profile may not know, as many are newer than it, comes before the filter.
+    script.push(Step::FindProgram, "exec");
+    script.push(Step::CloseFrom(3 + preserve_fds), "close descriptors");
+    // With no_new_privs a filter needs no rights, and is loaded last: it then need not allow what comes before.
+    let (early, late) = if process.no_new_privileges { (None, filter) } else { (filter, None) };
+    push_filter(script, early);
     let step = Step::Capabilities {
         effective,
         permitted: set(&sets.permitted)?,
@@ -74,12 +78,10 @@ pub(super) fn push_process(
         ambient: set(&sets.ambient)?,
     };
     script.push(step, "set capabilities");
-    script.push(enter(true), format!("enter the working directory {}", process.cwd));
     if process.no_new_privileges {
         script.push(Step::NoNewPrivileges, "give up gaining privileges");
     }
     push_filter(script, late);
-    script.push(Step::CloseFrom(3 + preserve_fds), "close descriptors");
     if init {
         script.push(Step::Init, "start an init");
     }
@@ -152,7 +154,7 @@ fn push_filter(script: &mut Script, filter: Option<Filter>) {
 }
 
 /// The program with all places where it may be: execvp(3).
-pub(super) fn program(process: &Process) -> Result<Program> {
+fn program(process: &Process) -> Result<Program> {
     let name = process.args.first().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| refuse("the process has no arguments"))?;
     let candidates = match name.contains('/') {

@@ -136,12 +136,6 @@ fn check_namespaces(linux: &Linux) -> Result<BTreeSet<NamespaceKind>, Error> {
             return Err(failed(format!("namespace path {:?} must be absolute", namespace.path)));
         }
     }
-    // Without one of its own the container's mounts would be the host's.
-    if !kinds.contains(&NamespaceKind::Mount) {
-        return Err(failed(
-            "a container without a mount namespace is not supported: add {\"type\":\"mount\"} to linux.namespaces",
-        ));
-    }
     let has_mappings = !linux.uid_mappings.is_empty() || !linux.gid_mappings.is_empty();
     let user = linux.namespaces.iter().find(|namespace| namespace.kind == NamespaceKind::User);
     match user {
@@ -246,11 +240,6 @@ mod tests {
             ("/mounts", json!([{}]), "a mount has no destination"),
             ("/linux/namespaces", json!([{"type": "pid"}, {"type": "pid"}]), "malformed spec file: duplicated ns pid"),
             ("/linux/namespaces", json!([{"type": "pid", "path": "x"}]), "namespace path \"x\" must be absolute"),
-            (
-                "/linux/namespaces",
-                json!([]),
-                "a container without a mount namespace is not supported: add {\"type\":\"mount\"} to linux.namespaces",
-            ),
             (
                 "/linux/uidMappings",
                 json!([{"size": 1}]),
