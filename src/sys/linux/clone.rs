@@ -579,6 +579,15 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_nobody_has_left_alone_ends_with_its_parent() {
+        let script = script(vec![Step::WaitForStart(0), Step::Execute(program(&["/bin/true"]))]);
+        let (child, channel) = spawn(&of(&script, 0)).unwrap();
+        assert!(matches!(channel.next().unwrap(), Event::Ready));
+        drop(channel);
+        assert_eq!(child.wait().unwrap(), WaitStatus::Exited(255));
+    }
+
+    #[test]
     fn a_container_waits_for_its_start_without_its_parent() {
         let dir = tempfile::tempdir().unwrap();
         let folder = fs::File::open(dir.path()).unwrap();
@@ -587,6 +596,7 @@ mod tests {
         let (child, channel) = spawn(&of(&script, 0)).unwrap();
         drop(socket);
         assert!(matches!(channel.next().unwrap(), Event::Ready));
+        channel.go_on(b"").unwrap();
         assert!(matches!(channel.next().unwrap(), Event::Closed));
         let start = Channel::of_connection(super::super::socket::connect(folder.as_fd(), "start").unwrap());
         start.go_on(b"state").unwrap();

@@ -199,8 +199,8 @@ pub enum Step {
     CloseFrom(u32),
     /// Looks for the program of the last step, which runs what was found last.
     FindProgram,
-    /// Tells the parent that all is prepared, closes the way to it, and waits until somebody connects to this socket; from
-    /// now on whoever that is hears of failures.
+    /// Tells the parent that all is prepared, waits for its word (and ends where the parent is gone instead), closes the way to
+    /// it, and waits until somebody connects to this socket; from now on whoever that is hears of failures.
     WaitForStart(RawFd),
     /// Stays as the first process and runs what follows in a child.
     Init,

@@ -250,16 +250,24 @@ impl Walk {
         // SAFETY: called between clone and exec; the buffer is this walk's own.
         unsafe {
             self.tell(REACHED, number, -1)?;
-            loop {
-                match libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) {
-                    0 => libc::_exit(255),
-                    len if len > 0 => {
-                        self.word_len = len as usize;
-                        return Ok(());
-                    }
-                    _ if errno() == libc::EINTR => {}
-                    _ => libc::_exit(255),
+            self.hear();
+            Ok(())
+        }
+    }
+
+    /// Waits for a word of the parent, and ends where it is gone.
+    #[allow(unsafe_code)]
+    unsafe fn hear(&mut self) {
+        loop {
+            // SAFETY: called between clone and exec; the buffer is this walk's own.
+            match unsafe { libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) } {
+                len if len > 0 => {
+                    self.word_len = len as usize;
+                    return;
                 }
+                len if len < 0 && errno() == libc::EINTR => {}
+                // SAFETY: ends the process without running anything of its memory's owner.
+                _ => unsafe { libc::_exit(255) },
             }
         }
     }
@@ -425,6 +433,7 @@ impl Walk {
         // SAFETY: descriptors that are open.
         unsafe {
             self.tell(READY, 0, -1)?;
+            self.hear();
             libc::close(self.channel);
             self.channel = -1;
             let connection = loop {

@@ -379,6 +379,7 @@ fn a_creation_that_is_killed_leaves_nothing_that_cannot_be_deleted() {
         child.wait().unwrap();
         bundle.runtime(["delete", "--force", "one"]).ok();
         bundle.is_gone();
+        assert_eq!(cgroups_of(child.id()), [] as [PathBuf; 0]);
     }
     let until = Instant::now() + Duration::from_secs(30);
     let needle = bundle.path("").to_str().unwrap().to_owned();
@@ -386,6 +387,14 @@ fn a_creation_that_is_killed_leaves_nothing_that_cannot_be_deleted() {
         assert!(Instant::now() < until, "a process is left behind");
         std::thread::yield_now();
     }
+}
+
+/// The cgroups that a process of this number has made for a container `one`.
+fn cgroups_of(pid: u32) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir("/sys/fs/cgroup") else { return Vec::new() };
+    let hierarchies = entries.flatten().map(|entry| entry.path());
+    let name = format!("cowbox/one-{pid}");
+    hierarchies.map(|path| path.join(&name)).filter(|path| path.exists()).collect()
 }
 
 /// How many processes have this text in their mounts.

@@ -66,6 +66,15 @@ pub(super) struct Launched {
     pub(super) image: Option<MountedImage>,
     /// What its steps are called, for failures after it has waited.
     pub(super) words: Vec<String>,
+    /// The way to a process that is to wait for its start: it ends with this, unless it is [`left`](Launched::leave) alone.
+    channel: Channel,
+}
+
+impl Launched {
+    /// Leaves a process that waits for its start to itself: it does not end with this one any more.
+    pub(super) fn leave(&self) -> Result<()> {
+        self.channel.go_on(b"").map_err(|error| refuse(format!("leave the container's process alone: {error}")))
+    }
 }
 
 /// Makes the cgroup of a container, which is then [`launch`]ed in it; with `always` in every hierarchy, even where no limit
@@ -118,7 +127,7 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
         _ => run_hooks(&hooks, &options.state, child.pid()),
     };
     let master = follow(&script, &channel, &child, process, answer)?;
-    Ok(Launched { process: child, master, cgroup: cgroup.keep(), image, words: script.into_words() })
+    Ok(Launched { process: child, master, cgroup: cgroup.keep(), image, words: script.into_words(), channel })
 }
 
 /// The users and groups of a new user namespace.
@@ -190,7 +199,7 @@ pub(super) fn enter(
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
     let join = |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Vec::new()).map_err(refuse);
     let master = follow(&script, &channel, &child, process, join)?;
-    Ok(Launched { process: child, master, cgroup: None, image: None, words: script.into_words() })
+    Ok(Launched { process: child, master, cgroup: None, image: None, words: script.into_words(), channel })
 }
 
 /// `CLONE_NEW*` of the namespaces in which a process is, and this one is not.

@@ -181,6 +181,25 @@ impl Cgroup {
         Ok(Cgroup { record: record.clone(), directory })
     }
 
+    /// The cgroups that are there at the path of a spec; none where there are none.
+    pub(super) fn at(path: &str) -> Result<Option<Cgroup>, String> {
+        let found = Hierarchies::read()?;
+        let mut record = CgroupRecord::default();
+        for hierarchy in &found.v1 {
+            let path = directory_of(hierarchy, path)?;
+            if path.is_dir() {
+                record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path });
+            }
+        }
+        if let Some(hierarchy) = &found.unified {
+            record.unified = Some(directory_of(hierarchy, path)?).filter(|path| path.is_dir());
+        }
+        match record == CgroupRecord::default() {
+            true => Ok(None),
+            false => Cgroup::from_record(&record).map(Some),
+        }
+    }
+
     /// Changes limits.
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
         limits::needed(Some(resources))?;

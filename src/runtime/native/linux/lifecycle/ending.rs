@@ -39,7 +39,7 @@ impl Lifecycle {
             Err(error) if force && error.message == NO_CONTAINER => return Ok(()),
             folder => folder?,
         };
-        let Some(record) = folder.record()? else { return delete_unfinished(&folder, id, force) };
+        let Some(record) = folder.record()? else { return delete_unfinished(&folder, id, force, &self.warn) };
         let status = self.status(&folder, &record)?;
         if !force && !matches!(status, Status::Stopped | Status::Created) {
             let id = id.as_str();
@@ -74,12 +74,16 @@ impl Lifecycle {
 }
 
 /// Removes what is left of a container whose creation was broken off.
-fn delete_unfinished(folder: &Folder, id: &Id, force: bool) -> Result<(), Error> {
+fn delete_unfinished(folder: &Folder, id: &Id, force: bool, warn: &dyn Fn(&str)) -> Result<(), Error> {
     let lock = folder.try_lock()?;
     if lock.is_none() && !force {
         return Err(failed(format!("cannot delete container {} that is not stopped: creating", id.as_str())));
     }
-    // Who creates it does not find its folder any more, and undoes what it has made.
+    // Who creates it, if it still does, does not find its folder any more, and undoes what it has made.
+    let left = folder.noted_cgroup().filter(|_| lock.is_some());
+    if let Some(cgroup) = left.map(|path| Cgroup::at(&path)).transpose().map_err(failed)?.flatten() {
+        clear(&cgroup, warn);
+    }
     folder.remove()?;
     if force { Ok(()) } else { Err(failed(NO_CONTAINER)) }
 }

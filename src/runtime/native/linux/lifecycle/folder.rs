@@ -17,6 +17,8 @@ const MAX_RECORD: u64 = 16 << 20;
 /// The socket on which a process waits for its start.
 const SOCKET: &str = "start.sock";
 const RECORD: &str = "state.json";
+/// Where the cgroup is being made, for who finds that the creation was broken off.
+const CGROUP: &str = "cgroup";
 
 /// The folder of a container, which may be gone meanwhile.
 #[derive(Debug)]
@@ -118,6 +120,16 @@ impl Folder {
     pub(super) fn write(&self, record: &Record) -> Result<(), Error> {
         let path = self.path.join(RECORD);
         write_whole(&path, &record.to_bytes()?, 0o600).map_err(|error| self.failed("write the state in", &error))
+    }
+
+    /// Notes where the cgroup will be, before it is made.
+    pub(super) fn note_cgroup(&self, path: &str) -> Result<(), Error> {
+        std::fs::write(self.path.join(CGROUP), path).map_err(|error| self.failed("note the cgroup in", &error))
+    }
+
+    /// Where a cgroup may have been made; none where that was not begun.
+    pub(super) fn noted_cgroup(&self) -> Option<String> {
+        std::fs::read_to_string(self.path.join(CGROUP)).ok()
     }
 
     /// Listens where the start is asked for.

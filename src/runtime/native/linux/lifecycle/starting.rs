@@ -171,6 +171,7 @@ impl Lifecycle {
             state_document(&State { status, pid: i32::try_from(pid).unwrap_or_default(), ..template.clone() })
         };
         let listener = folder.listen()?;
+        folder.note_cgroup(bundle.spec.linux.as_ref().map_or("", |linux| &linux.cgroups_path))?;
         let cgroup = launch::cgroup(&bundle, true)?;
         let launched = launch::launch(&bundle, cgroup, self.options(options, Some(listener), Box::new(document))?);
         let process = bundle.spec.process.clone().unwrap_or_default();
@@ -238,6 +239,7 @@ fn hand_out_created(
         words: launched.words.clone(),
     };
     folder.write(&Record::new(id.as_str(), bundle, facts)?)?;
+    launched.leave()?;
     hand_out(launched, options)
 }
 
