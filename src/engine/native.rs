@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Engine;
 use super::error::{About, Error, Result};
-use super::native_files::ETC_FILES;
+use super::native_files::{ETC_FILES, overlay, overlay_root};
 use super::resources::{cgroups_path, resources};
 use super::run::RunStdio;
 use super::user;
@@ -59,13 +59,14 @@ pub struct ExecOptions {
 impl Engine {
     /// The bundle of a native container. Its folders are made where they are missing.
     pub(super) fn native_bundle(&self, record: &ContainerRecord) -> Result<NativeBundle> {
-        let folders = self.native_folders(record)?;
-        let namespace = vfs::Namespace::new(self.native_overlay(record)?.root());
+        let image = self.native_image(record)?;
+        let folders = self.store.native_folders(&record.id, &image.tree)?;
+        let namespace = vfs::Namespace::new(overlay(&folders, image.tree)?.root());
         let spec = self.native_spec(record, &namespace, &folders)?;
         Ok(NativeBundle {
             spec,
             folder: folders.etc.clone(),
-            root: NativeRoot::Overlay(self.overlay_root(record, &folders)?),
+            root: NativeRoot::Overlay(overlay_root(record, &folders, image.files)),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
             init: record.isolation.init,

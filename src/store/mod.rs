@@ -33,7 +33,7 @@ pub use gc::Reclaimed;
 pub use images::{ImageEntry, StoredImage};
 pub use layers::LayerInfo;
 pub use lock::Lock;
-pub use native::{ImageFiles, IsolationRecord, NativeFolders, RateRecord, ResourcesRecord};
+pub use native::{ImageFiles, IsolationRecord, NativeFolders, NativeImage, RateRecord, ResourcesRecord};
 pub use usage::Usage;
 pub use volumes::Volume;
 

@@ -11,7 +11,6 @@ use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
-use crate::erofs;
 use crate::oci::DiffId;
 use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
 
@@ -117,6 +116,14 @@ pub struct ImageFiles {
     pub shared: PathBuf,
 }
 
+/// An image that a native container runs.
+pub struct NativeImage {
+    /// The root of its merged tree, to be read.
+    pub tree: InodeRef,
+    /// What the kernel mounts.
+    pub files: ImageFiles,
+}
+
 impl Store {
     /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
     /// root, as the kernel shows them at the container's.
@@ -169,15 +176,16 @@ impl Store {
         self.container_folder(id).join(CGROUP_FILE)
     }
 
-    /// The files of the image of these layers. The tree is made where it is missing.
-    pub fn image_files(&self, layers: &[DiffId]) -> Result<ImageFiles> {
-        self.merge(layers)?;
+    /// The image of these layers, for the kernel and for us. The tree is made where it is missing.
+    pub fn native_image(&self, layers: &[DiffId]) -> Result<NativeImage> {
+        let (tree, packs) = self.open_tree(layers)?;
         let name = tree_name(layers);
-        let tree = self.layout.trees().join(&name);
-        let image = erofs::Image::open(&tree)
-            .map_err(|source| Error::Erofs { what: format!("tree {name}"), source: Box::new(source) })?;
-        let packs = image.devices().iter().map(|id| self.layout.packs().join(id.to_string())).collect();
-        Ok(ImageFiles { tree, packs, shared: self.layout.mounts().join(name) })
+        let files = ImageFiles {
+            tree: self.layout.trees().join(&name),
+            packs: packs.iter().map(|id| self.layout.packs().join(id.to_string())).collect(),
+            shared: self.layout.mounts().join(name),
+        };
+        Ok(NativeImage { tree, files })
     }
 
     /// The directory of a volume's files for native containers, made where it is missing. [`Error::Conflict`] for a volume
