@@ -11,6 +11,7 @@ use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
+use super::sharing::{DeviceRecord, ResolverRecord, SecurityRecord, SharingRecord};
 use crate::oci::DiffId;
 use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
 
@@ -37,8 +38,18 @@ pub struct IsolationRecord {
     pub ulimits: Vec<(String, u64, u64)>,
     /// The size of `/dev/shm` in bytes.
     pub shm_size: Option<u64>,
-    /// Whether the network is the host's.
-    pub host_network: bool,
+    /// Whose its namespaces are.
+    pub sharing: SharingRecord,
+    /// Devices of the host that it has.
+    pub devices: Vec<DeviceRecord>,
+    /// Further rules of which devices may be used, in the form of cgroup v1: `c 10:* rwm`.
+    pub device_rules: Vec<String>,
+    /// Further security options.
+    pub security: SecurityRecord,
+    /// How it finds hosts.
+    pub resolver: ResolverRecord,
+    /// The domain name.
+    pub domainname: String,
     /// Whether an init of ours is the first process.
     pub init: bool,
     /// Further groups, by name or number.
@@ -128,12 +139,12 @@ impl Store {
     /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
     /// root, as the kernel shows them at the container's.
     pub fn native_folders(&self, id: &ContainerId, image_root: &InodeRef) -> Result<NativeFolders> {
-        let base = self.layout.containers().join(id.as_str()).join("native");
+        let base = self.native_folder(id);
         let folders = NativeFolders {
             upper: base.join("upper"),
             work: base.join("work"),
             stage: base.join("stage"),
-            etc: base.join("etc"),
+            etc: self.etc_folder(id),
         };
         for folder in [&folders.work, &folders.stage, &folders.etc] {
             fs::create_dir_all(folder).context("create", folder)?;
@@ -145,6 +156,15 @@ impl Store {
             fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
         }
         Ok(folders)
+    }
+
+    /// The folder of the files of `/etc` that are made for a container.
+    pub fn etc_folder(&self, id: &ContainerId) -> PathBuf {
+        self.native_folder(id).join("etc")
+    }
+
+    fn native_folder(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join("native")
     }
 
     /// What finds the cgroups of a native container again (see [`Store::set_cgroup`]); none where it has none. What cannot be

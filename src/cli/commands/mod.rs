@@ -22,6 +22,7 @@ mod monitor;
 mod pause;
 mod ps;
 mod resources;
+mod refused;
 mod restart;
 mod rm;
 mod rmi;
@@ -30,6 +31,7 @@ mod run;
 #[cfg_attr(not(feature = "native"), path = "runtime_absent.rs")]
 pub(super) mod runtime;
 mod save;
+mod sharing;
 mod start;
 mod stop;
 mod system;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::lifecycle::{Afterwards, ContainerState, ExecRequest, Id, Lifecycle, StartOptions};
 use crate::oci::runtime::{Features, Process, Resources};
-use crate::runtime::native::{CgroupRecord, HostProcess, OverlayRoot, SeccompChoice};
+use crate::runtime::native::{CgroupRecord, EndsWith, HostProcess, OverlayRoot, SeccompChoice};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
 };
@@ -35,6 +35,7 @@ pub fn enter(
     _: Stdio,
     _: Option<TerminalSize>,
     _: Option<&CgroupRecord>,
+    _: EndsWith,
 ) -> Result<Box<dyn Running>> {
     Err(absent())
 }
@@ -149,6 +150,6 @@ pub fn signal(_: InitProcess, _: Signal) -> Result<()> {
 }
 
 /// An error: there is no container.
-pub fn processes(_: InitProcess) -> Result<Vec<HostProcess>> {
+pub fn processes(_: InitProcess, _: Option<&CgroupRecord>) -> Result<Vec<HostProcess>> {
     Err(absent())
 }

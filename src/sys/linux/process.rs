@@ -193,6 +193,13 @@ pub fn members(init: u32) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// Whether it is the first process of its pid namespace.
+pub fn is_first(pid: u32) -> io::Result<bool> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    Ok(numbers.and_then(|numbers| numbers.split_whitespace().last()) == Some("1"))
+}
+
 /// The parent of a process that is there.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -83,6 +83,11 @@ impl Namespaces {
         self.new & flag(NamespaceKind::Network) != 0
     }
 
+    /// Whether its first process is the first of a new namespace, and takes all others along when it ends.
+    pub(super) fn has_processes(&self) -> bool {
+        self.new & flag(NamespaceKind::Pid) != 0
+    }
+
     /// The steps by which the process joins the rest, when it has its ids and cgroups.
     pub(super) fn push(&self, script: &mut Script) {
         if !self.has_users {
