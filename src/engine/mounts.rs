@@ -106,9 +106,7 @@ impl VolumeOption {
         let target = absolute_target(target.ok_or_else(|| invalid("target is required".into()))?)?;
         bind.propagation = propagation.unwrap_or_default();
         let is_of_binds = bind != BindRecord::default() || propagation.is_some() || must_be_read_only;
-        for (of, is_used) in
-            [("bind", is_of_binds), ("volume", no_copy), ("tmpfs", size.is_some() || mode.is_some())]
-        {
+        for (of, is_used) in [("bind", is_of_binds), ("volume", no_copy), ("tmpfs", size.is_some() || mode.is_some())] {
             if is_used && of != kind {
                 return Err(invalid(format!("cannot mix '{of}-*' options with mount type '{kind}'")));
             }
@@ -162,7 +160,19 @@ impl VolumeOption {
 
 /// The flags of a tmpfs: mount(8) "Filesystem-independent mount options".
 const TMPFS_FLAGS: &[&str] = &[
-    "ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "sync", "async", "noatime", "relatime", "strictatime",
+    "ro",
+    "rw",
+    "exec",
+    "noexec",
+    "suid",
+    "nosuid",
+    "dev",
+    "nodev",
+    "sync",
+    "async",
+    "noatime",
+    "relatime",
+    "strictatime",
 ];
 
 /// How owners are mapped: Podman's form.
@@ -298,7 +308,10 @@ mod tests {
         assert_eq!(option.mount.source, MountSource::Bind { path: "/a".into() });
         assert!(option.mount.read_only && !option.create_source);
         let option = VolumeOption::parse_mount("type=tmpfs,target=/t,tmpfs-size=1024,tmpfs-mode=700").unwrap();
-        assert_eq!(option.mount.source, MountSource::Tmpfs { size: Some(1024), mode: Some(0o700), options: Vec::new() });
+        assert_eq!(
+            option.mount.source,
+            MountSource::Tmpfs { size: Some(1024), mode: Some(0o700), options: Vec::new() }
+        );
         assert!(VolumeOption::parse_mount("type=bind,dst=/b").unwrap_err().message.contains("source is required"));
         assert!(VolumeOption::parse_mount("typ=bind,dst=/b").unwrap_err().message.contains("unexpected key 'typ'"));
     }

@@ -12,7 +12,7 @@ use super::run::RunStdio;
 use super::{Engine, native_binds, native_devices, user};
 use crate::oci::runtime::{Capabilities, Linux, Mount, Process, Rlimit, Root, Spec, User};
 use crate::runtime::Running;
-use crate::runtime::native::{CapSet, EndsWith, NativeBundle, NativeRoot, SeccompChoice, enter};
+use crate::runtime::native::{CapSet, EndsWith, Entry, NativeBundle, NativeRoot, SeccompChoice, enter};
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
@@ -89,12 +89,16 @@ impl Engine {
         // Names go with the network.
         let hostname = sharing.network.as_ref().map_or(&record.hostname, |other| &other.hostname);
         let has_names = isolation.sharing.uts.is_own();
+        let mut process = self.native_process(record, namespace)?;
+        for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
+            *line = format!("HOSTNAME={hostname}");
+        }
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let is_open = isolation.privileged || isolation.security.unconfined_paths;
         let (masked, read_only) = if is_open { (&[][..], &[][..]) } else { (MASKED, READ_ONLY) };
         Ok(Spec {
             oci_version: "1.2.0".into(),
-            process: Some(self.native_process(record, namespace)?),
+            process: Some(process),
             root: Some(Root { path: String::new(), readonly: record.read_only }),
             hostname: if has_names { hostname.clone() } else { String::new() },
             domainname: isolation.domainname.clone(),
@@ -184,9 +188,7 @@ impl Engine {
                     let directory = self.native_volume(name, (!no_copy).then_some(namespace), &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
-                MountSource::Tmpfs { size, mode, options } => {
-                    native_binds::tmpfs(&asked.target, *size, *mode, options)
-                }
+                MountSource::Tmpfs { size, mode, options } => native_binds::tmpfs(&asked.target, *size, *mode, options),
             });
         }
         Ok(mounts)
@@ -232,9 +234,13 @@ impl Engine {
         }
         let terminal = options.tty.then_some(stdio.terminal);
         let cgroup = self.cgroup(&record.id)?;
-        let seccomp = seccomp(&like.isolation)?;
-        let ends_with = if options.detach { EndsWith::Container } else { EndsWith::Caller };
-        Ok(enter(init, &process, &seccomp, stdio.stdio, terminal, cgroup.as_ref(), ends_with)?)
+        let entry = Entry {
+            process: &process,
+            seccomp: &seccomp(&like.isolation)?,
+            cgroup: cgroup.as_ref(),
+            ends_with: if options.detach { EndsWith::Container } else { EndsWith::Caller },
+        };
+        Ok(enter(init, entry, stdio.stdio, terminal)?)
     }
 }
 
@@ -290,6 +296,9 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 /// Docker's parameters of a network of its own, and those that were asked for.
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
     let own = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-    let own = own.iter().filter(|_| isolation.sharing.network.is_own()).map(|(key, value)| (key.to_string(), value.to_string()));
+    let own = own
+        .iter()
+        .filter(|_| isolation.sharing.network.is_own())
+        .map(|(key, value)| (key.to_string(), value.to_string()));
     own.chain(isolation.sysctls.iter().cloned()).collect()
 }

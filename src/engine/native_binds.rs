@@ -27,7 +27,9 @@ pub(super) fn bind(asked: &MountRecord, source: &str) -> Result<Mount> {
 }
 
 fn ranges(map: &[(u32, u32, u32)]) -> Vec<IdMapping> {
-    map.iter().map(|(container_id, host_id, size)| IdMapping { container_id: *container_id, host_id: *host_id, size: *size }).collect()
+    map.iter()
+        .map(|(container_id, host_id, size)| IdMapping { container_id: *container_id, host_id: *host_id, size: *size })
+        .collect()
 }
 
 /// A tmpfs: Docker's options, each unless its opposite was asked for.

@@ -170,9 +170,8 @@ mod tests {
             println!("skipped: Linux alone has such devices");
             return;
         }
-        let devices = vec![DeviceRecord {
-            host: "/dev/null".into(), container: "/dev/nothing".into(), access: "r".into()
-        }];
+        let devices =
+            vec![DeviceRecord { host: "/dev/null".into(), container: "/dev/nothing".into(), access: "r".into() }];
         let isolation = IsolationRecord { devices, ..IsolationRecord::default() };
         let nodes = nodes(&isolation).unwrap();
         assert_eq!((&*nodes[0].path, nodes[0].major, nodes[0].minor), ("/dev/nothing", 1, 3));

@@ -24,9 +24,12 @@ pub(super) fn check(options: &CreateOptions) -> Result<()> {
     for (name, _) in &isolation.sysctls {
         let is_of = |prefix: &str| name.replace('/', ".").starts_with(prefix);
         let sharing = &isolation.sharing;
-        let whose = [("net.", &sharing.network, "network"), ("kernel.", &sharing.ipc, "IPC"), ("fs.mqueue.", &sharing.ipc, "IPC")];
-        if let Some((.., kind)) =
-            whose.iter().find(|(prefix, mode, _)| is_of(prefix) && **mode == NamespaceMode::Host)
+        let whose = [
+            ("net.", &sharing.network, "network"),
+            ("kernel.", &sharing.ipc, "IPC"),
+            ("fs.mqueue.", &sharing.ipc, "IPC"),
+        ];
+        if let Some((.., kind)) = whose.iter().find(|(prefix, mode, _)| is_of(prefix) && **mode == NamespaceMode::Host)
         {
             return Err(Error::invalid(format!(
                 "sysctl {name} is not allowed in the host's {kind} namespace: it would change the host"

@@ -56,8 +56,10 @@ impl Engine {
                 }
                 NamespaceKind::Ipc if other.isolation.sharing.ipc.is_joinable() => sharing.ipc = Some(init),
                 NamespaceKind::Ipc => {
-                    return Err(Error::invalid(format!("cannot join the IPC of container {name}: it is not shareable"))
-                        .hint("create that container with --ipc shareable"));
+                    return Err(Error::invalid(format!(
+                        "cannot join the IPC of container {name}: it is not shareable"
+                    ))
+                    .hint("create that container with --ipc shareable"));
                 }
                 _ => {}
             }

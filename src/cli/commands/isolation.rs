@@ -164,13 +164,17 @@ mod tests {
     #[test]
     fn security_options_are_known_or_refused() {
         let mut record = IsolationRecord::default();
-        for option in ["no-new-privileges", "seccomp=unconfined", "no-new-privileges=false", "label=disable", "apparmor=x"] {
+        for option in
+            ["no-new-privileges", "seccomp=unconfined", "no-new-privileges=false", "label=disable", "apparmor=x"]
+        {
             add_security(&mut record, option).unwrap();
         }
         assert!(!record.no_new_privileges);
         assert_eq!(record.seccomp.as_deref(), Some("unconfined"));
         assert_eq!(record.security.apparmor.as_deref(), Some("x"));
-        for wrong in ["apparmor=", "label=type:x", "systempaths=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""] {
+        for wrong in
+            ["apparmor=", "label=type:x", "systempaths=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""]
+        {
             assert!(add_security(&mut record, wrong).is_err(), "{wrong}");
         }
     }

@@ -41,7 +41,8 @@ pub(super) struct Refused {
     no_healthcheck: bool,
 }
 
-const NO_BRIDGE: &str = "containers have no bridge to publish ports of (with --network host the program's ports are the host's)";
+const NO_BRIDGE: &str =
+    "containers have no bridge to publish ports of (with --network host the program's ports are the host's)";
 const NO_ADDRESS: &str = "containers have no bridge, and so no address on one";
 const NO_WATCH: &str = "there is no daemon that would watch over the container";
 

@@ -131,7 +131,9 @@ fn host(text: &str) -> Result<(String, String), Failure> {
     let bad_format = || Failure::new(format!("bad format for --add-host: {text:?} (expected HOST:IP)"));
     let (name, address) = text.split_once('=').or_else(|| text.split_once(':')).ok_or_else(bad_format)?;
     if address == "host-gateway" {
-        return Err(Failure::new(format!("--add-host {text}: there is no gateway to the host, as there are no bridges")));
+        return Err(Failure::new(format!(
+            "--add-host {text}: there is no gateway to the host, as there are no bridges"
+        )));
     }
     let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
     let address = bare

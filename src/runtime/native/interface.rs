@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::oci::runtime::{Seccomp, Spec};
+use crate::oci::runtime::{Process, Seccomp, Spec};
 use crate::runtime::InitProcess;
 
 /// All that the kernel is asked to make one native container of.
@@ -129,4 +129,17 @@ pub enum EndsWith {
     Caller,
     /// The container.
     Container,
+}
+
+/// One more process of a container that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What it runs, and whether it has a terminal.
+    pub process: &'a Process,
+    /// The filter of its system calls.
+    pub seccomp: &'a SeccompChoice,
+    /// The container's cgroup.
+    pub cgroup: Option<&'a CgroupRecord>,
+    /// How long it may live.
+    pub ends_with: EndsWith,
 }

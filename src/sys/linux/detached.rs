@@ -62,7 +62,8 @@ pub fn of_process(pid: u32, path: &Path, recursive: bool) -> io::Result<OwnedFd>
         let root = rustix::fs::open("/", flags | OFlags::DIRECTORY, Mode::empty())?;
         let place = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve)?;
         let recursion = if recursive { mounts_raw::AT_RECURSIVE } else { 0 };
-        let flags = mounts_raw::OPEN_TREE_CLONE | mounts_raw::OPEN_TREE_CLOEXEC | recursion | libc::AT_EMPTY_PATH as u32;
+        let flags =
+            mounts_raw::OPEN_TREE_CLONE | mounts_raw::OPEN_TREE_CLOEXEC | recursion | libc::AT_EMPTY_PATH as u32;
         let tree = mounts_raw::open_tree(place.as_raw_fd(), c"", flags).map_err(io::Error::from_raw_os_error)?;
         // SAFETY: it is new, and nobody else has it.
         #[allow(unsafe_code)]

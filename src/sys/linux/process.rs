@@ -216,6 +216,13 @@ pub fn namespace(pid: u32, file: &str) -> io::Result<std::path::PathBuf> {
     fs::read_link(format!("/proc/{pid}/ns/{file}"))
 }
 
+/// Whether a namespace that is open is another than this process's own of that kind.
+pub fn is_other_namespace(namespace: &OwnedFd, file: &str) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (other, own) = (rustix::fs::fstat(namespace)?, fs::metadata(format!("/proc/self/ns/{file}"))?);
+    Ok((other.st_dev, other.st_ino) != (own.dev(), own.ino()))
+}
+
 /// Whether this process is in a user namespace that does not have all ids.
 pub fn is_in_user_namespace() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();

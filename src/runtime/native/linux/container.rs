@@ -12,8 +12,7 @@ use super::cgroup::{Begun, Cgroup};
 use super::image::MountedImage;
 use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
-use crate::oci::runtime::Process;
-use crate::runtime::native::{CgroupRecord, EndsWith, NativeBundle, SeccompChoice};
+use crate::runtime::native::{CgroupRecord, EndsWith, Entry, NativeBundle};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, Output, Result, Running,
     Runtime, Signal, Stdio, TerminalSize, Workload,
@@ -84,24 +83,20 @@ impl Container for NativeContainer {
     }
 }
 
-/// Runs one more process in the container whose first process is `init`, and in its cgroup. `process` says whether it has a
-/// terminal.
+/// Runs one more process in the container whose first process is `init`, and in its cgroup.
 pub fn enter(
     init: InitProcess,
-    process: &Process,
-    seccomp: &SeccompChoice,
+    entry: Entry<'_>,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
-    cgroup: Option<&CgroupRecord>,
-    ends_with: EndsWith,
 ) -> Result<Box<dyn Running>> {
     if !is_alive(init) {
         return Err(refuse("the container is not running"));
     }
-    let (process, seccomp) = (process.clone(), seccomp.clone());
-    let cgroup = cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
+    let (process, seccomp) = (entry.process.clone(), entry.seccomp.clone());
+    let cgroup = entry.cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
     let launch = move |options: LaunchOptions| launch::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
-    let running = run(stdio, terminal, ends_with, launch)?;
+    let running = run(stdio, terminal, entry.ends_with, launch)?;
     Ok(Box::new(running))
 }
 
@@ -138,7 +133,11 @@ fn run(
             output(stdio.stderr, &mut copiers).map_err(broken)?,
         ],
     };
-    let options = LaunchOptions { window: terminal, die_with_parent: ends_with == EndsWith::Caller, ..LaunchOptions::new(streams) };
+    let options = LaunchOptions {
+        window: terminal,
+        die_with_parent: ends_with == EndsWith::Caller,
+        ..LaunchOptions::new(streams)
+    };
     let launched = on_lasting_thread(options, launch)?;
     let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
     if let (Some(master), Some(stdio)) = (&launched.master, pending) {

@@ -111,9 +111,10 @@ fn push_bind(
             .hint("the file system must support mapped owners, and the caller be root of it")
     })?;
     let detached = match (mapped, of_other_process(&path)) {
-        (None, Some((pid, inside))) => Some(detached::of_process(pid, inside, options.recursive).map_err(|error| {
-            refuse(format!("mount {}: take {source} over: {error}", mount.destination))
-        })?),
+        (None, Some((pid, inside))) => Some(
+            detached::of_process(pid, inside, options.recursive)
+                .map_err(|error| refuse(format!("mount {}: take {source} over: {error}", mount.destination)))?,
+        ),
         (mapped, _) => mapped,
     };
     let step = Step::Bind {
@@ -140,7 +141,7 @@ fn of_other_process(source: &Path) -> Option<(u32, &Path)> {
     let rest = source.strip_prefix("/proc").ok()?;
     let mut parts = rest.components();
     let pid = parts.next()?.as_os_str().to_str()?.parse().ok()?;
-    (parts.next()?.as_os_str() == "root").then(|| (pid, parts.as_path()))
+    (parts.next()?.as_os_str() == "root").then_some((pid, parts.as_path()))
 }
 
 /// The mount of the host that a path without symbolic links lies on.
