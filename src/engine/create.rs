@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use super::error::{About, Error, ErrorKind, Result};
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
+use super::native_binds;
+use super::native_options;
 use super::resources;
 use super::runtimes::has_runtime;
 use super::{Engine, change::set_env, parse_signal};
@@ -69,8 +71,10 @@ pub struct CreateOptions {
     pub limits: LimitsRecord,
     /// What only the cgroup of a native container limits.
     pub resources: ResourcesRecord,
-    /// The platform the image must have.
+    /// The platform the image must have. Of several images under the name the one for it is taken.
     pub platform: Option<Platform>,
+    /// The runtime that the image must fit, `native` or `wasm`. Of several images under the name one for it is taken.
+    pub runtime: Option<String>,
     /// How a native container is kept apart from the host.
     pub isolation: IsolationRecord,
 }
@@ -118,7 +122,12 @@ impl Engine {
 
     /// The record of a container, of which nothing is stored yet.
     pub(super) fn plan(&self, options: &CreateOptions) -> Result<ContainerRecord> {
-        let image = self.image(&options.image)?;
+        let fits = |platform: &Platform| {
+            let is_of_runtime = |name: &String| platform.is_wasm() == (name == "wasm");
+            options.platform.as_ref().is_none_or(|wanted| platform.matches(wanted))
+                && options.runtime.as_ref().is_none_or(is_of_runtime)
+        };
+        let image = self.image_that(&options.image, fits)?;
         let platform = image.platform();
         if let Some(wanted) = options.platform.as_ref().filter(|wanted| !platform.matches(wanted)) {
             return Err(Error::not_found(format!(
@@ -140,7 +149,8 @@ impl Engine {
                 .hint(format!("name one: `cowbox run {} COMMAND`; the image has none of its own", options.image)));
         }
         let id = ContainerId::random()?;
-        let hostname = options.hostname.clone().unwrap_or_else(|| id.short().to_owned());
+        let hostname = options.hostname.clone().or_else(|| native_options::default_hostname(&options.isolation));
+        let hostname = hostname.unwrap_or_else(|| id.short().to_owned());
         let working_dir = options.working_dir.clone().unwrap_or_else(|| config.working_dir.clone());
         if !working_dir.is_empty() && !working_dir.starts_with('/') {
             return Err(Error::invalid(format!(
@@ -155,7 +165,7 @@ impl Engine {
             image: options.image.clone(),
             image_id: image.id,
             manifest: image.manifest.digest(),
-            runtime: self.runtime_for(&image, &args[0])?,
+            runtime: self.runtime_for(&image, &args[0], options.runtime.as_deref())?,
             platform: platform.to_string(),
             env: environment(&config.env, &options.env, &hostname, options.tty),
             args,
@@ -181,8 +191,10 @@ impl Engine {
         };
         if record.runtime == "native" {
             resources::check(&record.limits, &record.resources)?;
-        } else if let Some(flag) =
-            native_flag(&record.isolation).or(resources::cgroup_flag(&record.resources).map(str::to_owned))
+            native_options::check(options)?;
+        } else if let Some(flag) = native_flag(&record.isolation)
+            .or(resources::cgroup_flag(&record.resources).map(str::to_owned))
+            .or_else(|| native_binds::native_flag(&record.mounts))
         {
             let message = format!("{flag} is for native containers, and image {} is for {platform}", options.image);
             return Err(
@@ -193,13 +205,23 @@ impl Engine {
     }
 
     /// The runtime that the image asks for: wasm for wasm platforms and for wasm programs in images of other platforms.
-    fn runtime_for(&self, image: &Image, program: &str) -> Result<String> {
+    fn runtime_for(&self, image: &Image, program: &str, asked: Option<&str>) -> Result<String> {
         let platform = image.platform();
         let shape = wasm_shape(&image.manifest.view, Some(&image.config.view), None)?;
         let wants_wasm = platform.is_wasm()
             || matches!(shape, Some(WasmShape::Image(WasmEvidence::Annotation | WasmEvidence::Platform)))
             || self.is_wasm_program(image, program);
         let name = if wants_wasm { "wasm" } else { "native" };
+        if let Some(asked) = asked.filter(|asked| *asked != name) {
+            return Err(match asked {
+                "native" | "wasm" => Error::invalid(format!(
+                    "--runtime {asked}: image {} is for {platform}, which the runtime {name} runs",
+                    image.display_name()
+                )),
+                _ => Error::invalid(format!("unknown or invalid runtime name: {asked}"))
+                    .hint("native and wasm are known"),
+            });
+        }
         let host = Platform::host();
         if !wants_wasm && has_runtime(name) && !platform.matches(&host) {
             return Err(Error::new(
@@ -283,7 +305,7 @@ fn native_flag(isolation: &IsolationRecord) -> Option<String> {
         .or_else(|| isolation.sysctls.first().map(|(name, value)| format!("--sysctl {name}={value}")))
         .or_else(|| isolation.ulimits.first().map(ulimit))
         .or_else(|| given("--shm-size", isolation.shm_size.is_some()))
-        .or_else(|| given("--network host", isolation.host_network))
+        .or_else(|| native_options::native_flag(isolation))
         .or_else(|| given("--init", isolation.init))
         .or_else(|| first("--group-add", &isolation.group_add))
         .or_else(|| given("--oom-score-adj", isolation.oom_score_adj.is_some()))
@@ -316,7 +338,7 @@ fn all_mounts<'a>(of_image: impl Iterator<Item = &'a String>, asked: &[VolumeOpt
         let target = GuestPath::new(path).about(|| format!("volume {path} of the image"))?.to_string();
         if target != "/" && mounts.iter().all(|mount| mount.target != target) {
             let source = MountSource::Volume { name: String::new(), anonymous: true, no_copy: false };
-            mounts.push(MountRecord { source, target, read_only: false });
+            mounts.push(MountRecord::new(source, target));
         }
     }
     // What lies higher is mounted first.

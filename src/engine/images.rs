@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::error::{Error, Result};
 use crate::oci::{Descriptor, Digest, HistoryEntry, ImageConfig, Manifest, Platform, Raw, Reference};
-use crate::store::StoredImage;
+use crate::store::{ImageEntry, StoredImage};
 
 /// An image of the store with all its names.
 #[derive(Clone, Debug)]
@@ -88,15 +88,26 @@ impl Engine {
         Err(missing().hint("`cowbox images` lists what is there; `cowbox load -i FILE` brings an image in"))
     }
 
+    /// The image of a name that several may have, one for each runtime: the first for a platform that `fits`, or else the
+    /// first. As [`Engine::image`] otherwise.
+    pub(super) fn image_that(&self, key: &str, fits: impl Fn(&Platform) -> bool) -> Result<Image> {
+        let first = self.image(key)?;
+        if fits(&first.platform()) {
+            return Ok(first);
+        }
+        let entries = self.store.image_entries()?;
+        for digest in manifests_of(&entries, key) {
+            let image = Image::named(self.store.image(&digest)?, &entries);
+            if fits(&image.platform()) {
+                return Ok(image);
+            }
+        }
+        Ok(first)
+    }
+
     fn find_image(&self, key: &str) -> Result<Option<Image>> {
         let entries = self.store.image_entries()?;
-        let with_names = |stored: StoredImage| {
-            let mut image = Image::from_stored(stored);
-            let digest = image.manifest.digest();
-            let named = entries.iter().filter(|entry| entry.manifest.digest == digest);
-            image.names = named.filter_map(|entry| entry.name.clone()).collect();
-            image
-        };
+        let with_names = |stored: StoredImage| Image::named(stored, &entries);
         let reference = key.parse::<Reference>().ok();
         if let Some(reference) = &reference {
             let by_name = entries.iter().find(|entry| entry.name.as_ref() == Some(reference));
@@ -131,12 +142,26 @@ impl Engine {
         }
         let _lease = self.store.lease()?;
         let image = self.image(source)?;
-        Ok(self.store.tag_image(&image.descriptor(), Some(&reference))?)
+        let entries = self.store.image_entries()?;
+        let mut all = vec![image.descriptor()];
+        for digest in manifests_of(&entries, source).filter(|digest| *digest != image.manifest.digest()) {
+            all.push(Image::named(self.store.image(&digest)?, &entries).descriptor());
+        }
+        Ok(self.store.tag_images(&all, Some(&reference))?)
     }
 
     /// Removes a name, or, by id or with its last name, an image. An image that containers use is kept, untagged with
-    /// `force`.
+    /// `force`. A name goes from all images that have it, which are for several platforms.
     pub fn remove_image(&self, key: &str, force: bool) -> Result<Vec<Removed>> {
+        let mut removed = self.remove_one_image(key, force)?;
+        while manifests_of(&self.store.image_entries()?, key).next().is_some() {
+            let more = self.remove_one_image(key, force)?;
+            removed.extend(more.into_iter().filter(|one| !matches!(one, Removed::Untagged(_))));
+        }
+        Ok(removed)
+    }
+
+    fn remove_one_image(&self, key: &str, force: bool) -> Result<Vec<Removed>> {
         let image = self.find_image(key)?.ok_or_else(|| {
             Error::not_found(format!("no such image: {key}")).hint("`cowbox images` lists what is there")
         })?;
@@ -212,7 +237,22 @@ impl Engine {
     }
 }
 
+/// The manifests of the images that have this name, in their order.
+fn manifests_of<'e>(entries: &'e [ImageEntry], name: &str) -> impl Iterator<Item = Digest> + 'e {
+    let name = name.parse::<Reference>().ok();
+    entries.iter().filter(move |entry| name.is_some() && entry.name == name).map(|entry| entry.manifest.digest)
+}
+
 impl Image {
+    /// An image with its names.
+    fn named(stored: StoredImage, entries: &[ImageEntry]) -> Image {
+        let mut image = Image::from_stored(stored);
+        let digest = image.manifest.digest();
+        let named = entries.iter().filter(|entry| entry.manifest.digest == digest);
+        image.names = named.filter_map(|entry| entry.name.clone()).collect();
+        image
+    }
+
     fn from_stored(stored: StoredImage) -> Image {
         Image { id: stored.id, manifest: stored.manifest, config: stored.config, names: Vec::new() }
     }

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::error::Result;
 use super::images::Image;
+use super::inspect_host::host_config;
 use super::{Container, Engine};
-use crate::store::{ContainerState, MountRecord, MountSource, RateRecord, ResourcesRecord, Status, Volume};
+use crate::store::{ContainerState, MountRecord, MountSource, Status, Volume};
 
 impl Engine {
     /// An image, in the shape of `docker image inspect`.
@@ -73,22 +74,11 @@ impl Engine {
             "RestartCount": 0,
             "Driver": "erofs",
             "Platform": record.platform.split('/').next().unwrap_or_default(),
-            "HostConfig": {
-                "Binds": binds(&record.mounts),
-                "LogConfig": { "Type": "json-file", "Config": {} },
-                "NetworkMode": "none",
-                "PortBindings": {},
-                "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
-                "AutoRemove": record.auto_remove,
-                "Memory": record.limits.memory.unwrap_or(0),
-                "PidsLimit": record.limits.processes,
-                "NanoCpus": (record.limits.cpus.unwrap_or(0.0) * 1e9) as u64,
-                "ReadonlyRootfs": record.read_only,
-                "Runtime": record.runtime,
-            },
+            "HostConfig": host_config(record),
             "Mounts": record.mounts.iter().map(|mount| self.mount_point(mount)).collect::<Vec<_>>(),
             "Config": {
                 "Hostname": record.hostname,
+                "Domainname": record.isolation.domainname,
                 "User": record.user,
                 "AttachStdin": record.open_stdin,
                 "AttachStdout": true,
@@ -107,8 +97,6 @@ impl Engine {
             },
             "NetworkSettings": { "Ports": {}, "Networks": {} },
         });
-        let host = value["HostConfig"].as_object_mut().expect("it was made as one");
-        append(host, resources(&record.resources));
         if size {
             let object = value.as_object_mut().expect("it was made as one");
             let (own, root) = self.container_sizes(container)?;
@@ -161,7 +149,7 @@ impl Engine {
                 "Driver": driver,
                 "Mode": if mount.read_only { "ro" } else { "" },
                 "RW": !mount.read_only,
-                "Propagation": if kind == "bind" { "rprivate" } else { "" },
+                "Propagation": if kind == "bind" { mount.bind.propagation.word() } else { "" },
             }),
         );
         Value::Object(point)
@@ -178,31 +166,6 @@ pub fn state_word(state: &ContainerState) -> &'static str {
     }
 }
 
-/// The limits of a cgroup, as Docker's `HostConfig` has them.
-fn resources(resources: &ResourcesRecord) -> Value {
-    let rates = |rates: &[RateRecord]| match rates {
-        [] => Value::Null,
-        rates => rates.iter().map(|rate| json!({ "Path": rate.device, "Rate": rate.rate })).collect(),
-    };
-    json!({
-        "CgroupParent": resources.cgroup_parent,
-        "CpuShares": resources.cpu_shares,
-        "BlkioWeight": resources.blkio_weight,
-        "BlkioDeviceReadBps": rates(&resources.device_read_bps),
-        "BlkioDeviceWriteBps": rates(&resources.device_write_bps),
-        "BlkioDeviceReadIOps": rates(&resources.device_read_iops),
-        "BlkioDeviceWriteIOps": rates(&resources.device_write_iops),
-        "CpuPeriod": resources.cpu_period,
-        "CpuQuota": resources.cpu_quota,
-        "CpusetCpus": resources.cpuset_cpus,
-        "CpusetMems": resources.cpuset_mems,
-        "MemoryReservation": resources.memory_reservation,
-        "MemorySwap": resources.memory_swap,
-        "MemorySwappiness": resources.memory_swappiness,
-        "OomKillDisable": resources.oom_kill_disable,
-    })
-}
-
 fn or_zero_time(time: &str) -> &str {
     if time.is_empty() { "0001-01-01T00:00:00Z" } else { time }
 }
@@ -214,21 +177,8 @@ fn repo_digests(image: &Image) -> Vec<String> {
     digests
 }
 
-fn binds(mounts: &[MountRecord]) -> Value {
-    let of = |mount: &MountRecord| {
-        let mode = if mount.read_only { ":ro" } else { "" };
-        match &mount.source {
-            MountSource::Bind { path } => Some(format!("{}:{}{mode}", path.display(), mount.target)),
-            MountSource::Volume { name, anonymous: false, .. } => Some(format!("{name}:{}{mode}", mount.target)),
-            _ => None,
-        }
-    };
-    let binds = mounts.iter().filter_map(of).collect::<Vec<_>>();
-    if binds.is_empty() { Value::Null } else { json!(binds) }
-}
-
 /// Adds the fields of `more` in their order.
-fn append(object: &mut Map<String, Value>, more: Value) {
+pub(super) fn append(object: &mut Map<String, Value>, more: Value) {
     if let Value::Object(more) = more {
         object.extend(more);
     }

@@ -29,7 +29,9 @@ pub enum LoadSource {
 pub struct Loaded {
     /// The digest of its config.
     pub id: Digest,
-    /// The names it has now; none where the archive has none.
+    /// Its manifest, with the platform.
+    pub manifest: Descriptor,
+    /// The names it has now; none where the archive has none, or gives them to another image of the same index first.
     pub names: Vec<Reference>,
 }
 
@@ -124,8 +126,8 @@ fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
 
 impl Engine {
     /// Loads every image of an archive: an OCI layout or a docker-archive. Of an image for several platforms the one for
-    /// `platform` is taken, or the first that a runtime here can run. An image appears with its name when all of it is
-    /// there.
+    /// `platform` is taken, or one for each runtime: wasm first, which is then what the name means unless another platform is
+    /// asked for. An image appears with its name when all of it is there.
     pub fn load(&self, source: LoadSource, platform: Option<&Platform>) -> Result<Vec<Loaded>> {
         let _lease = self.store.lease()?;
         let parts = match source {
@@ -175,11 +177,11 @@ impl Engine {
         let mut loaded: Vec<Loaded> = Vec::new();
         for entry in index.view.manifests.iter().filter(|entry| !entry.is_attestation()) {
             let name = name_of(&entry.annotations)?;
-            let manifest = self.pick_manifest(parts, entry, platform, 0)?;
-            let image = self.load_manifest(parts, &manifest, name.as_ref())?;
-            match loaded.iter_mut().find(|other| other.id == image.id) {
-                Some(other) => other.names.extend(image.names),
-                None => loaded.push(image),
+            for image in self.load_entry(parts, entry, platform, name.as_ref())? {
+                match loaded.iter_mut().find(|other| other.id == image.id) {
+                    Some(other) => other.names.extend(image.names),
+                    None => loaded.push(image),
+                }
             }
         }
         if loaded.is_empty() {
@@ -188,24 +190,39 @@ impl Engine {
         Ok(loaded)
     }
 
-    /// Follows indexes, which may nest, to a manifest.
-    fn pick_manifest(
+    /// The images of one name: of an index one for each runtime that has one, the first of which the name means where nobody
+    /// asks for a platform.
+    fn load_entry(
         &self,
         parts: &Parts,
         entry: &Descriptor,
         platform: Option<&Platform>,
-        depth: u32,
-    ) -> Result<Raw<Manifest>> {
+        name: Option<&Reference>,
+    ) -> Result<Vec<Loaded>> {
         if !entry.media_type.is_index() {
-            return parts.blob(entry);
+            return Ok(vec![self.load_manifest(parts, &parts.blob(entry)?, name)?]);
         }
-        if depth > 4 {
-            return Err(Error::invalid("indexes are nested more than 4 deep"));
+        let all = Index::new(manifests_below(parts, entry, 0)?);
+        let groups = platform.map_or_else(|| self.platforms_by_runtime(), |platform| vec![vec![platform.clone()]]);
+        let mut picked = vec![pick(&all, &groups.concat())?];
+        for wanted in &groups {
+            let is_there = |entry: &&Descriptor| {
+                let fits = |platform: &Platform| wanted.iter().any(|wanted| platform.matches(wanted));
+                // An archive may name images of which it holds nothing.
+                entry.platform.as_ref().is_some_and(fits) && parts.has(&crate::oci::blob_path(&entry.digest))
+            };
+            let is_covered = picked.iter().any(is_there);
+            picked.extend(all.manifests.iter().find(is_there).filter(|_| !is_covered));
         }
-        let index: Raw<Index> = parts.blob(entry)?;
-        let wanted = platform.map_or_else(|| self.platforms(), |platform| vec![platform.clone()]);
-        let entry = pick(&index.view, &wanted)?;
-        self.pick_manifest(parts, entry, platform, depth + 1)
+        if let [one] = picked[..] {
+            return Ok(vec![self.load_manifest(parts, &parts.blob(one)?, name)?]);
+        }
+        let load = |entry: &&Descriptor| self.load_manifest(parts, &parts.blob(entry)?, None);
+        let mut loaded = picked.iter().map(load).collect::<Result<Vec<_>>>()?;
+        let manifests = loaded.iter().map(|image| image.manifest.clone()).collect::<Vec<_>>();
+        self.store.tag_images(&manifests, name)?;
+        loaded[0].names.extend(name.cloned());
+        Ok(loaded)
     }
 
     fn load_manifest(&self, parts: &Parts, manifest: &Raw<Manifest>, name: Option<&Reference>) -> Result<Loaded> {
@@ -311,7 +328,7 @@ impl Engine {
         let mut descriptor = manifest.descriptor(manifest.view.media_type());
         descriptor.platform = Some(config.view.platform());
         self.store.tag_image(&descriptor, name)?;
-        Ok(Loaded { id: config.digest(), names: name.cloned().into_iter().collect() })
+        Ok(Loaded { id: config.digest(), manifest: descriptor, names: name.cloned().into_iter().collect() })
     }
 
     fn load_docker(&self, parts: &Parts) -> Result<Vec<Loaded>> {
@@ -436,6 +453,24 @@ impl Engine {
         let root = host(folder, &HostOptions { read_only: true })?;
         self.add_written_layer(move |out| archive::write_tree(&root, out).map(|_| ()))
     }
+}
+
+/// The manifests of an index and of those that it names; one that says no platform is for that of the index which names it.
+fn manifests_below(parts: &Parts, entry: &Descriptor, depth: u32) -> Result<Vec<Descriptor>> {
+    if depth > 4 {
+        return Err(Error::invalid("indexes are nested more than 4 deep"));
+    }
+    let index: Raw<Index> = parts.blob(entry)?;
+    let mut found = Vec::new();
+    for inner in index.view.manifests.iter().filter(|inner| !inner.is_attestation()) {
+        let mut inner = inner.clone();
+        inner.platform = inner.platform.filter(|platform| !platform.is_empty()).or_else(|| entry.platform.clone());
+        match inner.media_type.is_index() {
+            true => found.extend(manifests_below(parts, &inner, depth + 1)?),
+            false => found.push(inner),
+        }
+    }
+    Ok(found)
 }
 
 /// The name that an entry of an index carries.

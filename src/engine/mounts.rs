@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::create::VolumeOption;
 use super::error::{Error, Result};
 use super::names::is_valid_name;
-use crate::store::{MountRecord, MountSource};
+use crate::store::{BindRecord, IdMapRecord, MountRecord, MountSource, Propagation, Recursion};
 use crate::vfs::GuestPath;
 
 impl VolumeOption {
@@ -23,14 +23,21 @@ impl VolumeOption {
             [source, target, options] => (Some(source), target, options),
             _ => return Err(invalid("too many colons")),
         };
-        let (mut read_only, mut no_copy) = (false, false);
+        let (mut read_only, mut no_copy, mut bind) = (false, false, BindRecord::default());
         for option in options.split(',').filter(|option| !option.is_empty()) {
             match option {
                 "ro" | "readonly" => read_only = true,
-                // Propagation, labels and copy options of Docker that mean nothing here, or are how it is anyway.
-                "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" | "copy" | "rprivate" | "private" => {}
+                // Labels and hints of Docker that mean nothing here, or are how it is anyway.
+                "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" | "copy" | "rbind" => {}
                 "nocopy" => no_copy = true,
-                other => return Err(invalid(&format!("unknown option {other}"))),
+                // Podman's words.
+                "bind" => bind.recursion = Recursion::Disabled,
+                "idmap" => bind.id_map = Some(IdMapRecord::default()),
+                other => match (Propagation::from_word(other), other.strip_prefix("idmap=")) {
+                    (Some(propagation), _) => bind.propagation = propagation,
+                    (_, Some(map)) => bind.id_map = Some(id_map(map).ok_or_else(|| invalid(ID_MAP_FORM))?),
+                    _ => return Err(invalid(&format!("unknown option {other}"))),
+                },
             }
         }
         let target = absolute_target(target).map_err(|error| invalid(&error.message))?;
@@ -48,7 +55,14 @@ impl VolumeOption {
                     ));
             }
         };
-        Ok(VolumeOption { mount: MountRecord { source, target, read_only }, create_source: true })
+        let is_bind = matches!(source, MountSource::Bind { .. });
+        match bind != BindRecord::default() && !is_bind {
+            true => Err(invalid("propagation, bind and idmap are for paths of the host")),
+            false => Ok(VolumeOption {
+                mount: MountRecord { read_only, bind, ..MountRecord::new(source, target) },
+                create_source: true,
+            }),
+        }
     }
 
     /// `--mount`: `type=bind|volume|tmpfs,source=…,target=…[,readonly]…`.
@@ -56,32 +70,54 @@ impl VolumeOption {
         let invalid = |why: String| Error::invalid(format!("invalid argument {text:?} for --mount: {why}"));
         let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
         let (mut size, mut mode, mut no_copy) = (None, None, false);
+        let (mut bind, mut must_be_read_only, mut propagation) = (BindRecord::default(), false, None);
         for field in text.split(',') {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key, Some(value)),
                 None => (field, None),
             };
+            let wrong = || invalid(format!("invalid value for {key}: {}", value.unwrap_or_default()));
             match (key.to_ascii_lowercase().as_str(), value) {
                 ("type", Some(value)) => kind = value,
                 ("source" | "src", Some(value)) => source = Some(value),
                 ("target" | "dst" | "destination", Some(value)) => target = Some(value),
-                ("readonly" | "ro", None) => read_only = true,
-                ("readonly" | "ro", Some(value)) => {
-                    read_only = matches!(value, "true" | "1");
+                ("readonly" | "ro", value) => read_only = truth(value).ok_or_else(wrong)?,
+                ("tmpfs-size", Some(value)) => size = Some(tmpfs_size(value).ok_or_else(wrong)?),
+                ("tmpfs-mode", Some(value)) => mode = Some(tmpfs_mode(value).ok_or_else(wrong)?),
+                ("volume-nocopy", value) => no_copy = truth(value).ok_or_else(wrong)?,
+                ("bind-propagation", Some(value)) => {
+                    propagation = Some(Propagation::from_word(value).ok_or_else(wrong)?);
                 }
-                ("tmpfs-size", Some(value)) => {
-                    size = Some(value.parse().map_err(|_| invalid(format!("invalid value for {key}: {value}")))?);
+                ("bind-nonrecursive", value) => {
+                    if truth(value).ok_or_else(wrong)? {
+                        bind.recursion = Recursion::Disabled;
+                    }
                 }
-                ("tmpfs-mode", Some(value)) => {
-                    let parsed = u16::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777);
-                    mode = Some(parsed.ok_or_else(|| invalid(format!("invalid value for {key}: {value}")))?);
+                ("bind-recursive", Some(value)) => {
+                    must_be_read_only = value == "readonly";
+                    bind.recursion = recursion(value).ok_or_else(wrong)?;
                 }
-                ("volume-nocopy", value) => no_copy = value.is_none_or(|value| matches!(value, "true" | "1")),
-                ("bind-propagation" | "consistency", _) => {}
+                ("idmap", None) => bind.id_map = Some(IdMapRecord::default()),
+                ("idmap", Some(value)) => bind.id_map = Some(id_map(value).ok_or_else(|| invalid(ID_MAP_FORM.into()))?),
+                ("consistency", _) => {}
                 (key, _) => return Err(invalid(format!("unexpected key '{key}' in '{field}'"))),
             }
         }
         let target = absolute_target(target.ok_or_else(|| invalid("target is required".into()))?)?;
+        bind.propagation = propagation.unwrap_or_default();
+        let is_of_binds = bind != BindRecord::default() || propagation.is_some() || must_be_read_only;
+        for (of, is_used) in [("bind", is_of_binds), ("volume", no_copy), ("tmpfs", size.is_some() || mode.is_some())] {
+            if is_used && of != kind {
+                return Err(invalid(format!("cannot mix '{of}-*' options with mount type '{kind}'")));
+            }
+        }
+        // Docker's rules: mounts below are read-only for good only where none can be added from outside.
+        if must_be_read_only && !read_only {
+            return Err(invalid("option 'bind-recursive=readonly' requires 'readonly'".into()));
+        }
+        if must_be_read_only && propagation != Some(Propagation::Rprivate) {
+            return Err(invalid("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate'".into()));
+        }
         let source = match (kind, source) {
             ("bind", Some(path)) => MountSource::Bind { path: PathBuf::from(path) },
             ("bind", None) => return Err(invalid("source is required for a bind mount".into())),
@@ -91,34 +127,109 @@ impl VolumeOption {
             }
             ("volume", Some(name)) => return Err(invalid(format!("{name:?} is no name of a volume"))),
             ("tmpfs", None) if read_only => return Err(invalid("a tmpfs that is read-only would stay empty".into())),
-            ("tmpfs", None) => MountSource::Tmpfs { size, mode },
+            ("tmpfs", None) => MountSource::Tmpfs { size, mode, options: Vec::new() },
             ("tmpfs", Some(_)) => return Err(invalid("a tmpfs has no source".into())),
             (kind, _) => return Err(invalid(format!("unknown type {kind} (bind, volume and tmpfs are known)"))),
         };
         // Unlike -v, --mount does not make a host folder that is missing.
-        Ok(VolumeOption { mount: MountRecord { source, target, read_only }, create_source: false })
+        let mount = MountRecord { read_only, bind, ..MountRecord::new(source, target) };
+        Ok(VolumeOption { mount, create_source: false })
     }
 
-    /// `--tmpfs`: `TARGET[:size=…,mode=…]`.
+    /// `--tmpfs`: `TARGET[:size=…,mode=…,uid=…,gid=…,exec,…]`.
     pub fn parse_tmpfs(text: &str, parse_size: impl Fn(&str) -> Option<u64>) -> Result<VolumeOption> {
-        let (target, options) = text.split_once(':').unwrap_or((text, ""));
+        let (target, words) = text.split_once(':').unwrap_or((text, ""));
         let invalid = |option: &str| Error::invalid(format!("invalid tmpfs option {option:?} in {text:?}"));
-        let (mut size, mut mode) = (None, None);
-        for option in options.split(',').filter(|option| !option.is_empty()) {
+        let (mut size, mut mode, mut options) = (None, None, Vec::new());
+        for option in words.split(',').filter(|option| !option.is_empty()) {
             match option.split_once('=') {
                 Some(("size", value)) => size = Some(parse_size(value).ok_or_else(|| invalid(option))?),
-                Some(("mode", value)) => {
-                    let parsed = u16::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777);
-                    mode = Some(parsed.ok_or_else(|| invalid(option))?);
+                Some(("mode", value)) => mode = Some(tmpfs_mode(value).ok_or_else(|| invalid(option))?),
+                Some(("uid" | "gid", value)) if value.parse::<u32>().is_ok() => options.push(option.to_owned()),
+                Some(("nr_inodes" | "nr_blocks", value)) if tmpfs_size(value).is_some() => {
+                    options.push(option.to_owned());
                 }
-                None if matches!(option, "rw" | "exec" | "noexec" | "suid" | "nosuid" | "dev" | "nodev") => {}
+                None if TMPFS_FLAGS.contains(&option) => options.push(option.to_owned()),
                 _ => return Err(invalid(option)),
             }
         }
-        let source = MountSource::Tmpfs { size, mode };
-        let mount = MountRecord { source, target: absolute_target(target)?, read_only: false };
-        Ok(VolumeOption { mount, create_source: false })
+        let source = MountSource::Tmpfs { size, mode, options };
+        Ok(VolumeOption { mount: MountRecord::new(source, absolute_target(target)?), create_source: false })
     }
+}
+
+/// The flags of a tmpfs: mount(8) "Filesystem-independent mount options".
+const TMPFS_FLAGS: &[&str] = &[
+    "ro",
+    "rw",
+    "exec",
+    "noexec",
+    "suid",
+    "nosuid",
+    "dev",
+    "nodev",
+    "sync",
+    "async",
+    "noatime",
+    "relatime",
+    "strictatime",
+];
+
+/// How owners are mapped: Podman's form.
+const ID_MAP_FORM: &str =
+    "idmap is idmap or idmap=uids=SOURCE-SHOWN-COUNT[#...];gids=SOURCE-SHOWN-COUNT[#...], with numbers of the host";
+
+/// `uids=0-1000-1#5-2000-10;gids=0-1000-1`: the first id of the source, the first that is shown, how many.
+fn id_map(text: &str) -> Option<IdMapRecord> {
+    let range = |text: &str| match text.split('-').map(str::parse::<u32>).collect::<Vec<_>>()[..] {
+        [Ok(source), Ok(shown), Ok(count)] if count > 0 => Some((source, shown, count)),
+        _ => None,
+    };
+    let mut map = IdMapRecord::default();
+    for part in text.split(';') {
+        let (kind, ranges) = part.split_once('=')?;
+        let ranges = ranges.split('#').map(range).collect::<Option<Vec<_>>>()?;
+        match kind {
+            "uids" => map.users = ranges,
+            "gids" => map.groups = ranges,
+            _ => return None,
+        }
+    }
+    (!map.users.is_empty() && !map.groups.is_empty()).then_some(map)
+}
+
+/// A truth value as Go's `strconv.ParseBool` takes it; nothing is true.
+fn truth(value: Option<&str>) -> Option<bool> {
+    match value {
+        None | Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Some(true),
+        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Some(false),
+        _ => None,
+    }
+}
+
+fn recursion(value: &str) -> Option<Recursion> {
+    match value {
+        // Every kernel that runs native containers makes mounts below read-only.
+        "enabled" | "readonly" => Some(Recursion::Enabled),
+        "disabled" => Some(Recursion::Disabled),
+        "writable" => Some(Recursion::Writable),
+        _ => None,
+    }
+}
+
+/// A number of bytes, with `k`, `m` or `g` as tmpfs(5) has them.
+fn tmpfs_size(value: &str) -> Option<u64> {
+    let (number, power) = match value.char_indices().last()? {
+        (at, 'k' | 'K') => (&value[..at], 10),
+        (at, 'm' | 'M') => (&value[..at], 20),
+        (at, 'g' | 'G') => (&value[..at], 30),
+        _ => (value, 0),
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << power)
+}
+
+fn tmpfs_mode(value: &str) -> Option<u16> {
+    u16::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777)
 }
 
 fn absolute_target(target: &str) -> Result<String> {
@@ -197,8 +308,47 @@ mod tests {
         assert_eq!(option.mount.source, MountSource::Bind { path: "/a".into() });
         assert!(option.mount.read_only && !option.create_source);
         let option = VolumeOption::parse_mount("type=tmpfs,target=/t,tmpfs-size=1024,tmpfs-mode=700").unwrap();
-        assert_eq!(option.mount.source, MountSource::Tmpfs { size: Some(1024), mode: Some(0o700) });
+        assert_eq!(
+            option.mount.source,
+            MountSource::Tmpfs { size: Some(1024), mode: Some(0o700), options: Vec::new() }
+        );
         assert!(VolumeOption::parse_mount("type=bind,dst=/b").unwrap_err().message.contains("source is required"));
         assert!(VolumeOption::parse_mount("typ=bind,dst=/b").unwrap_err().message.contains("unexpected key 'typ'"));
+    }
+
+    #[test]
+    fn binds_say_how_they_spread_and_whose_their_files_are() {
+        let bind = |text: &str| VolumeOption::parse_volume(text).unwrap().mount.bind;
+        assert_eq!(bind("/a:/b:ro,rslave").propagation, Propagation::Rslave);
+        assert_eq!(bind("/a:/b:idmap").id_map, Some(IdMapRecord::default()));
+        let map = bind("/a:/b:idmap=uids=0-1000-1#5-2000-10;gids=0-7-1").id_map.unwrap();
+        assert_eq!((map.users, map.groups), (vec![(0, 1000, 1), (5, 2000, 10)], vec![(0, 7, 1)]));
+        let mount = |text: &str| VolumeOption::parse_mount(&format!("type=bind,src=/a,dst=/b,{text}"));
+        let bind = mount("bind-propagation=shared,bind-recursive=disabled").unwrap().mount.bind;
+        assert_eq!((bind.propagation, bind.recursion), (Propagation::Shared, Recursion::Disabled));
+        assert!(mount("ro,bind-recursive=readonly,bind-propagation=rprivate").is_ok());
+        for (text, why) in [
+            ("bind-propagation=sideways", "sideways"),
+            ("bind-recursive=readonly", "requires 'readonly'"),
+            ("ro,bind-recursive=readonly", "requires 'bind-propagation=rprivate'"),
+            ("ro=perhaps", "perhaps"),
+            ("idmap=uids=1", "SOURCE-SHOWN-COUNT"),
+            ("tmpfs-size=1", "cannot mix 'tmpfs-*' options with mount type 'bind'"),
+        ] {
+            let error = mount(text).unwrap_err().message;
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        assert!(VolumeOption::parse_volume("data:/d:rshared").unwrap_err().message.contains("paths of the host"));
+    }
+
+    #[test]
+    fn options_of_a_tmpfs_are_kept() {
+        let parse = |text: &str| VolumeOption::parse_tmpfs(text, |size| size.parse().ok());
+        let source = parse("/t:exec,uid=7,size=9,mode=700,nr_inodes=1k").unwrap().mount.source;
+        let options = vec!["exec".to_owned(), "uid=7".into(), "nr_inodes=1k".into()];
+        assert_eq!(source, MountSource::Tmpfs { size: Some(9), mode: Some(0o700), options });
+        for wrong in ["/t:colour", "/t:uid=x", "/t:size=", "/t:mode=8"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

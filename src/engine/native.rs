@@ -1,24 +1,23 @@
 //! What a container's record becomes for the native runtime: an OCI spec as Docker makes it.
 
-use std::fs;
 use std::path::Path;
 
-use super::Engine;
 use super::error::{About, Error, Result};
-use super::native_files::ETC_FILES;
+use super::native_etc::write_etc;
+use super::native_files::{ETC_FILES, overlay, overlay_root};
+use super::native_options::has_apparmor;
+use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
 use super::run::RunStdio;
-use super::user;
-use crate::oci::runtime::{
-    Capabilities, Linux, LinuxDevice, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
-};
+use super::{Engine, native_binds, native_devices, user};
+use crate::oci::runtime::{Capabilities, Linux, Mount, Process, Rlimit, Root, Spec, User};
 use crate::runtime::Running;
-use crate::runtime::native::{CapSet, NativeBundle, NativeRoot, SeccompChoice, enter};
+use crate::runtime::native::{CapSet, EndsWith, Entry, NativeBundle, NativeRoot, SeccompChoice, enter};
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
 /// Docker's masked paths.
-const MASKED: &[&str] = &[
+pub(super) const MASKED: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -34,10 +33,10 @@ const MASKED: &[&str] = &[
 ];
 
 /// Docker's read-only paths.
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub(super) const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// The size of `/dev/shm` where none is asked for.
-const SHM_SIZE: u64 = 64 << 20;
+pub(super) const SHM_SIZE: u64 = 64 << 20;
 
 /// What one more process of a container runs, and how.
 #[derive(Clone, Debug, Default)]
@@ -54,21 +53,28 @@ pub struct ExecOptions {
     pub tty: bool,
     /// Whether it has all capabilities.
     pub privileged: bool,
+    /// Whether it goes on when this process ends, until the container does.
+    pub detach: bool,
 }
 
 impl Engine {
     /// The bundle of a native container. Its folders are made where they are missing.
     pub(super) fn native_bundle(&self, record: &ContainerRecord) -> Result<NativeBundle> {
-        let folders = self.native_folders(record)?;
-        let namespace = vfs::Namespace::new(self.native_overlay(record)?.root());
-        let spec = self.native_spec(record, &namespace, &folders)?;
+        let image = self.native_image(record)?;
+        let folders = self.store.native_folders(&record.id, &image.tree)?;
+        let namespace = vfs::Namespace::new(overlay(&folders, image.tree)?.root());
+        let sharing = self.sharing(record)?;
+        let joined = sharing.joined.clone();
+        let spec = self.native_spec(record, &namespace, &folders, sharing)?;
         Ok(NativeBundle {
             spec,
+            joined,
             folder: folders.etc.clone(),
-            root: NativeRoot::Overlay(self.overlay_root(record, &folders)?),
+            root: NativeRoot::Overlay(overlay_root(record, &folders, image.files)),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
-            init: record.isolation.init,
+            // A namespace that is shared has a first process already.
+            init: record.isolation.init && record.isolation.sharing.pid.is_own(),
         })
     }
 
@@ -77,32 +83,35 @@ impl Engine {
         record: &ContainerRecord,
         namespace: &vfs::Namespace,
         folders: &NativeFolders,
+        sharing: Sharing,
     ) -> Result<Spec> {
         let isolation = &record.isolation;
-        let own = |kind| Namespace { kind, path: String::new() };
-        let mut namespaces =
-            [NamespaceKind::Mount, NamespaceKind::Pid, NamespaceKind::Uts, NamespaceKind::Ipc, NamespaceKind::Cgroup]
-                .map(own)
-                .to_vec();
-        if !isolation.host_network {
-            namespaces.push(own(NamespaceKind::Network));
+        // Names go with the network.
+        let hostname = sharing.network.as_ref().map_or(&record.hostname, |other| &other.hostname);
+        let has_names = isolation.sharing.uts.is_own();
+        let mut process = self.native_process(record, namespace)?;
+        for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
+            *line = format!("HOSTNAME={hostname}");
         }
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let (masked, read_only) = if isolation.privileged { (&[][..], &[][..]) } else { (MASKED, READ_ONLY) };
+        let is_open = isolation.privileged || isolation.security.unconfined_paths;
+        let (masked, read_only) = if is_open { (&[][..], &[][..]) } else { (MASKED, READ_ONLY) };
         Ok(Spec {
             oci_version: "1.2.0".into(),
-            process: Some(self.native_process(record, namespace)?),
+            process: Some(process),
             root: Some(Root { path: String::new(), readonly: record.read_only }),
-            hostname: record.hostname.clone(),
-            mounts: self.native_mounts(record, namespace, folders)?,
+            hostname: if has_names { hostname.clone() } else { String::new() },
+            domainname: isolation.domainname.clone(),
+            mounts: self.native_mounts(record, namespace, folders, &sharing)?,
             linux: Some(Linux {
-                namespaces,
+                namespaces: sharing.namespaces,
+                rootfs_propagation: native_binds::root_propagation(&record.mounts),
                 sysctl: sysctls(isolation),
                 cgroups_path: cgroups_path(record),
                 resources: resources(record)?,
                 masked_paths: words(masked),
                 readonly_paths: words(read_only),
-                devices: if isolation.privileged { host_devices()? } else { Vec::new() },
+                devices: native_devices::nodes(isolation)?,
                 ..Linux::default()
             }),
             ..Spec::default()
@@ -136,6 +145,7 @@ impl Engine {
             rlimits: rlimits(record),
             no_new_privileges: isolation.no_new_privileges,
             oom_score_adj: isolation.oom_score_adj,
+            apparmor_profile: isolation.security.apparmor.clone().filter(|_| has_apparmor()).unwrap_or_default(),
             ..Process::default()
         })
     }
@@ -145,9 +155,9 @@ impl Engine {
         record: &ContainerRecord,
         namespace: &vfs::Namespace,
         folders: &NativeFolders,
+        sharing: &Sharing,
     ) -> Result<Vec<Mount>> {
         let isolation = &record.isolation;
-        let shm = format!("size={}", isolation.shm_size.unwrap_or(SHM_SIZE));
         let sys = if isolation.privileged { "rw" } else { "ro" };
         let mut mounts = vec![
             mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
@@ -160,32 +170,25 @@ impl Engine {
             ),
             mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", sys]),
             mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", sys]),
-            mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
-            mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]),
         ];
-        write_etc(record, &folders.etc)?;
+        mounts.extend(sharing.ipc_mounts(isolation));
+        if sharing.etc.is_none() {
+            write_etc(record, &folders.etc)?;
+        }
         for name in ETC_FILES {
-            let source = folders.etc.join(name);
+            let source = sharing.etc.as_ref().unwrap_or(&folders.etc).join(name);
             mounts.push(mount(&format!("/etc/{name}"), "bind", &text(&source)?, &["rbind", "rprivate"]));
         }
         for asked in &record.mounts {
             let access = if asked.read_only { "ro" } else { "rw" };
             mounts.push(match &asked.source {
-                MountSource::Bind { path } => {
-                    mount(&asked.target, "bind", &text(path)?, &["rbind", "rprivate", access])
-                }
+                MountSource::Bind { path } => native_binds::bind(asked, &text(path)?)?,
                 MountSource::Volume { name, no_copy, .. } => {
                     let target = vfs::GuestPath::new(&asked.target)?;
                     let directory = self.native_volume(name, (!no_copy).then_some(namespace), &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
-                MountSource::Tmpfs { size, mode } => {
-                    let mut options = vec!["nosuid".to_owned(), "nodev".into(), "noexec".into()];
-                    options.extend(size.map(|size| format!("size={size}")));
-                    options.push(format!("mode={:o}", mode.unwrap_or(0o1777)));
-                    let options = options.iter().map(String::as_str).collect::<Vec<_>>();
-                    mount(&asked.target, "tmpfs", "tmpfs", &options)
-                }
+                MountSource::Tmpfs { size, mode, options } => native_binds::tmpfs(&asked.target, *size, *mode, options),
             });
         }
         Ok(mounts)
@@ -231,11 +234,17 @@ impl Engine {
         }
         let terminal = options.tty.then_some(stdio.terminal);
         let cgroup = self.cgroup(&record.id)?;
-        Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal, cgroup.as_ref())?)
+        let entry = Entry {
+            process: &process,
+            seccomp: &seccomp(&like.isolation)?,
+            cgroup: cgroup.as_ref(),
+            ends_with: if options.detach { EndsWith::Container } else { EndsWith::Caller },
+        };
+        Ok(enter(init, entry, stdio.stdio, terminal)?)
     }
 }
 
-fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
+pub(super) fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
     Mount {
         destination: destination.into(),
         kind: kind.into(),
@@ -287,38 +296,9 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 /// Docker's parameters of a network of its own, and those that were asked for.
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
     let own = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-    let own = own.iter().filter(|_| !isolation.host_network).map(|(key, value)| (key.to_string(), value.to_string()));
+    let own = own
+        .iter()
+        .filter(|_| isolation.sharing.network.is_own())
+        .map(|(key, value)| (key.to_string(), value.to_string()));
     own.chain(isolation.sysctls.iter().cloned()).collect()
-}
-
-/// The host's own devices, for privileged containers.
-fn host_devices() -> Result<Vec<LinuxDevice>> {
-    let devices = crate::sys::device::devices("/dev".as_ref()).about(|| "list /dev".to_owned())?;
-    Ok(devices
-        .into_iter()
-        .map(|device| LinuxDevice {
-            kind: if device.is_block { "b" } else { "c" }.into(),
-            path: device.path,
-            major: device.major.into(),
-            minor: device.minor.into(),
-            file_mode: Some(device.mode),
-            uid: Some(device.uid),
-            gid: Some(device.gid),
-        })
-        .collect())
-}
-
-fn write_etc(record: &ContainerRecord, folder: &Path) -> Result<()> {
-    let resolv = fs::read("/etc/resolv.conf").unwrap_or_default();
-    let hosts = match record.isolation.host_network {
-        true => fs::read("/etc/hosts").unwrap_or_default(),
-        false => vfs::etc_hosts(&record.hostname, None, &[]),
-    };
-    let files =
-        [("resolv.conf", resolv), ("hosts", hosts), ("hostname", format!("{}\n", record.hostname).into_bytes())];
-    for (name, content) in files {
-        let path = folder.join(name);
-        fs::write(&path, content).about(|| format!("write {}", path.display()))?;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use super::error::{About, Result};
 use super::volumes;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, running_root, stopped_root};
-use crate::store::{ContainerRecord, MountRecord, MountSource, NativeFolders};
+use crate::store::{self, ContainerRecord, MountRecord, MountSource, NativeFolders, NativeImage};
 use crate::vfs::{
     Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
 };
@@ -17,31 +17,16 @@ pub(super) const ETC_FILES: [&str; 3] = ["resolv.conf", "hostname", "hosts"];
 const MOUNT_POINTS: [&str; 6] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev", "/proc", "/sys"];
 
 impl Engine {
-    /// The folders of a native container, made where they are missing.
-    pub(super) fn native_folders(&self, record: &ContainerRecord) -> Result<NativeFolders> {
-        Ok(self.store.native_folders(&record.id, &self.tree_of(record)?)?)
-    }
-
-    /// How the kernel makes the root of a native container.
-    pub(super) fn overlay_root(&self, record: &ContainerRecord, folders: &NativeFolders) -> Result<OverlayRoot> {
+    /// The image of a native container.
+    pub(super) fn native_image(&self, record: &ContainerRecord) -> Result<NativeImage> {
         let image = self.store.image(&record.manifest)?;
-        let files = self.store.image_files(&image.config.view.rootfs.diff_ids)?;
-        Ok(OverlayRoot {
-            lower: Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared }),
-            volatile: record.auto_remove,
-            upper: folders.upper.clone(),
-            work: folders.work.clone(),
-            stage: folders.stage.clone(),
-        })
+        Ok(self.store.native_image(&image.config.view.rootfs.diff_ids)?)
     }
 
     /// What a native container changed over its image, to be read.
     pub(super) fn native_overlay(&self, record: &ContainerRecord) -> Result<Overlay> {
         let tree = self.tree_of(record)?;
-        let folders = self.store.native_folders(&record.id, &tree)?;
-        let upper = kernel_dir(&folders.upper, &KernelOptions { read_only: true })
-            .about(|| format!("open {}", folders.upper.display()))?;
-        Ok(Overlay::new(upper, tree)?)
+        overlay(&self.store.native_folders(&record.id, &tree)?, tree)
     }
 
     /// What a native container changed, without what was made for mounts that every container has: Docker too has these in
@@ -58,8 +43,9 @@ impl Engine {
 
     /// What the processes of a container that does not run would see. Nothing is mounted that lives in memory alone.
     pub(super) fn stopped_namespace(&self, record: &ContainerRecord) -> Result<Namespace> {
-        let folders = self.native_folders(record)?;
-        let root = self.overlay_root(record, &folders)?;
+        let image = self.native_image(record)?;
+        let folders = self.store.native_folders(&record.id, &image.tree)?;
+        let root = overlay_root(record, &folders, image.files);
         let mut namespace = Namespace::new(stopped_root(&root, record.read_only)?);
         for name in ETC_FILES {
             // Before its first start it has none.
@@ -109,6 +95,24 @@ impl Engine {
         }
         Ok(directory)
     }
+}
+
+/// How the kernel makes the root of a native container.
+pub(super) fn overlay_root(record: &ContainerRecord, folders: &NativeFolders, image: store::ImageFiles) -> OverlayRoot {
+    OverlayRoot {
+        lower: Lower::Image(ImageFiles { tree: image.tree, packs: image.packs, shared: image.shared }),
+        volatile: record.auto_remove,
+        upper: folders.upper.clone(),
+        work: folders.work.clone(),
+        stage: folders.stage.clone(),
+    }
+}
+
+/// What a native container changed over the tree of its image, to be read.
+pub(super) fn overlay(folders: &NativeFolders, tree: InodeRef) -> Result<Overlay> {
+    let upper = kernel_dir(&folders.upper, &KernelOptions { read_only: true })
+        .about(|| format!("open {}", folders.upper.display()))?;
+    Ok(Overlay::new(upper, tree)?)
 }
 
 /// The changes without mount points that nothing but a mount has used, and without directories that changed for them alone.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::error::{About, Error, Result};
-use crate::oci::runtime::{BlockIo, Cpu, DeviceRule, Memory, Pids, Resources, ThrottleDevice};
+use super::native_devices;
+use crate::oci::runtime::{BlockIo, Cpu, Memory, Pids, Resources, ThrottleDevice};
 use crate::store::{ContainerRecord, LimitsRecord, RateRecord, ResourcesRecord};
 use crate::sys::device;
 
@@ -75,10 +76,9 @@ fn cpus_beyond(cpus: f64) -> Option<String> {
     is_beyond.then(|| format!("range of CPUs is from 0.01 to {all}.00, as there are only {all} CPUs available"))
 }
 
-/// The limits of a container's cgroup: what its record asks for, and no devices but the usual ones.
+/// The limits of a container's cgroup: what its record asks for, and no devices but the usual ones and its own.
 pub(super) fn resources(record: &ContainerRecord) -> Result<Option<Resources>> {
-    let deny = DeviceRule { allow: false, access: "rwm".into(), ..DeviceRule::default() };
-    let devices = if record.isolation.privileged { Vec::new() } else { vec![deny] };
+    let devices = native_devices::rules(&record.isolation)?;
     Ok(some(Resources { devices, ..limited(&record.limits, &record.resources)? }))
 }
 

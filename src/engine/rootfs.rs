@@ -79,7 +79,7 @@ impl Engine {
                 let upper = self.open_volume(name, mount.read_only, fill_from, &target)?;
                 volume.insert(upper).root()
             }
-            MountSource::Tmpfs { size, mode } => memfs(&MemFsOptions {
+            MountSource::Tmpfs { size, mode, .. } => memfs(&MemFsOptions {
                 limit_bytes: size.unwrap_or(TMPFS_SIZE),
                 mode: mode.unwrap_or(0o1777),
                 ..MemFsOptions::default()

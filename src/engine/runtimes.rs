@@ -68,11 +68,11 @@ impl Engine {
         Err(Error::invalid("this build of cowbox has no wasm runtime"))
     }
 
-    /// The platforms that the runtimes here run, the best first.
-    pub(super) fn platforms(&self) -> Vec<Platform> {
-        let mut platforms = Platform::wasi_preview1();
+    /// The platforms that each of the runtimes here runs, the best first.
+    pub(super) fn platforms_by_runtime(&self) -> Vec<Vec<Platform>> {
+        let mut platforms = vec![Platform::wasi_preview1()];
         if has_runtime("native") {
-            platforms.push(Platform::host());
+            platforms.push(vec![Platform::host()]);
         }
         platforms
     }

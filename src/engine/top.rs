@@ -36,7 +36,10 @@ impl Engine {
         };
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let now = Timestamp::now();
-        let rows = native::processes(init)?.iter().map(|process| row(process, &users, now).to_vec()).collect();
+        let rows = native::processes(init, self.cgroup(&container.record.id)?.as_ref())?
+            .iter()
+            .map(|process| row(process, &users, now).to_vec())
+            .collect();
         Ok(ProcessTable { titles: TITLES.map(str::to_owned).to_vec(), rows })
     }
 }

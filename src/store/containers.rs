@@ -15,6 +15,7 @@ use super::error::{Context, Error, Result};
 use super::layout::{escape, unescape};
 use super::lock::{self, Lock};
 use super::native::{IsolationRecord, ResourcesRecord};
+use super::sharing::BindRecord;
 use crate::oci::{Digest, hex};
 use crate::sys::random;
 
@@ -129,6 +130,16 @@ pub struct MountRecord {
     /// Whether it cannot be written to.
     #[serde(default)]
     pub read_only: bool,
+    /// How it is bound, where it is a directory or file of the host.
+    #[serde(default)]
+    pub bind: BindRecord,
+}
+
+impl MountRecord {
+    /// A mount that can be written to, without anything special.
+    pub fn new(source: MountSource, target: impl Into<String>) -> MountRecord {
+        MountRecord { source, target: target.into(), read_only: false, bind: BindRecord::default() }
+    }
 }
 
 /// What a mount shows.
@@ -159,6 +170,9 @@ pub enum MountSource {
         /// The mode of its root.
         #[serde(default)]
         mode: Option<u16>,
+        /// Further options of mount(8), such as `exec` and `uid=7`: native containers alone have them.
+        #[serde(default)]
+        options: Vec<String>,
     },
 }
 

@@ -55,6 +55,12 @@ impl Store {
     /// Gives the manifest a name, which another may lose; that one stays, untagged where it was the last name. Without a
     /// name the manifest becomes known, untagged unless it has a name.
     pub fn tag_image(&self, manifest: &Descriptor, name: Option<&Reference>) -> Result<()> {
+        self.tag_images(std::slice::from_ref(manifest), name)
+    }
+
+    /// As [`Store::tag_image`], for manifests of several platforms that have one name: the first is what it means where
+    /// nobody asks for a platform.
+    pub fn tag_images(&self, manifests: &[Descriptor], name: Option<&Reference>) -> Result<()> {
         let _lease = self.lease()?;
         self.change_index(|index| {
             let mut lost = Vec::new();
@@ -68,17 +74,8 @@ impl Store {
                     !has_name
                 });
             }
-            // An untagged line is only for what has no name.
-            index.manifests.retain(|entry| entry.digest != manifest.digest || entry.annotations.contains_key(REF_NAME));
-            let mut entry = manifest.clone();
-            entry.annotations.remove(REF_NAME);
-            match name {
-                Some(name) => {
-                    entry.annotations.insert(REF_NAME.into(), name.to_string());
-                    index.manifests.push(entry);
-                }
-                None if index.manifests.iter().any(|entry| entry.digest == manifest.digest) => {}
-                None => index.manifests.push(entry),
+            for manifest in manifests {
+                add_line(index, manifest, name);
             }
             for mut entry in lost {
                 if index.manifests.iter().all(|other| other.digest != entry.digest) {
@@ -129,5 +126,21 @@ impl Store {
         change(&mut index);
         let bytes = serde_json::to_vec(&index).expect("an index serialises");
         durable::replace(&path, &bytes).context("write", &path)
+    }
+}
+
+/// A line for a manifest, with a name or, where it has none, without.
+fn add_line(index: &mut Index, manifest: &Descriptor, name: Option<&Reference>) {
+    // An untagged line is only for what has no name.
+    index.manifests.retain(|entry| entry.digest != manifest.digest || entry.annotations.contains_key(REF_NAME));
+    let mut entry = manifest.clone();
+    entry.annotations.remove(REF_NAME);
+    match name {
+        Some(name) => {
+            entry.annotations.insert(REF_NAME.into(), name.to_string());
+            index.manifests.push(entry);
+        }
+        None if index.manifests.iter().any(|entry| entry.digest == manifest.digest) => {}
+        None => index.manifests.push(entry),
     }
 }

@@ -124,6 +124,11 @@ impl Store {
 
     /// The root of the merged tree of these layers, from the bottom up. The tree is made where it is missing.
     pub fn tree(&self, layers: &[DiffId]) -> Result<InodeRef> {
+        Ok(self.open_tree(layers)?.0)
+    }
+
+    /// As [`Store::tree`], with the packs in the order that the tree refers to them.
+    pub(super) fn open_tree(&self, layers: &[DiffId]) -> Result<(InodeRef, Vec<PackId>)> {
         let path = self.tree_path(layers);
         if !path.exists() {
             self.merge(layers)?;
@@ -131,8 +136,11 @@ impl Store {
         let what = || format!("tree {}", tree_name(layers));
         let image =
             erofs::Image::open(&path).map_err(|source| Error::Erofs { what: what(), source: Box::new(source) })?;
-        let packs = image.devices().iter().map(|id| self.pack(id)).collect::<Result<Vec<_>>>()?;
-        Tree::open(Arc::new(image), packs).map_err(|source| Error::Erofs { what: what(), source: Box::new(source) })
+        let ids = image.devices().to_vec();
+        let packs = ids.iter().map(|id| self.pack(id)).collect::<Result<Vec<_>>>()?;
+        let tree = Tree::open(Arc::new(image), packs)
+            .map_err(|source| Error::Erofs { what: what(), source: Box::new(source) })?;
+        Ok((tree, ids))
     }
 
     /// Makes the merged tree of these layers, from the bottom up, where it is missing.

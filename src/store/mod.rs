@@ -14,6 +14,7 @@ mod layers;
 mod layout;
 mod lock;
 mod native;
+mod sharing;
 mod usage;
 mod volumes;
 
@@ -33,7 +34,11 @@ pub use gc::Reclaimed;
 pub use images::{ImageEntry, StoredImage};
 pub use layers::LayerInfo;
 pub use lock::Lock;
-pub use native::{ImageFiles, IsolationRecord, NativeFolders, RateRecord, ResourcesRecord};
+pub use native::{ImageFiles, IsolationRecord, NativeFolders, NativeImage, RateRecord, ResourcesRecord};
+pub use sharing::{
+    BindRecord, DeviceRecord, IdMapRecord, NamespaceMode, Propagation, Recursion, ResolverRecord, SecurityRecord,
+    SharingRecord,
+};
 pub use usage::Usage;
 pub use volumes::Volume;
 

@@ -11,7 +11,7 @@ use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
-use crate::erofs;
+use super::sharing::{DeviceRecord, ResolverRecord, SecurityRecord, SharingRecord};
 use crate::oci::DiffId;
 use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
 
@@ -38,8 +38,18 @@ pub struct IsolationRecord {
     pub ulimits: Vec<(String, u64, u64)>,
     /// The size of `/dev/shm` in bytes.
     pub shm_size: Option<u64>,
-    /// Whether the network is the host's.
-    pub host_network: bool,
+    /// Whose its namespaces are.
+    pub sharing: SharingRecord,
+    /// Devices of the host that it has.
+    pub devices: Vec<DeviceRecord>,
+    /// Further rules of which devices may be used, in the form of cgroup v1: `c 10:* rwm`.
+    pub device_rules: Vec<String>,
+    /// Further security options.
+    pub security: SecurityRecord,
+    /// How it finds hosts.
+    pub resolver: ResolverRecord,
+    /// The domain name.
+    pub domainname: String,
     /// Whether an init of ours is the first process.
     pub init: bool,
     /// Further groups, by name or number.
@@ -117,16 +127,24 @@ pub struct ImageFiles {
     pub shared: PathBuf,
 }
 
+/// An image that a native container runs.
+pub struct NativeImage {
+    /// The root of its merged tree, to be read.
+    pub tree: InodeRef,
+    /// What the kernel mounts.
+    pub files: ImageFiles,
+}
+
 impl Store {
     /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
     /// root, as the kernel shows them at the container's.
     pub fn native_folders(&self, id: &ContainerId, image_root: &InodeRef) -> Result<NativeFolders> {
-        let base = self.layout.containers().join(id.as_str()).join("native");
+        let base = self.native_folder(id);
         let folders = NativeFolders {
             upper: base.join("upper"),
             work: base.join("work"),
             stage: base.join("stage"),
-            etc: base.join("etc"),
+            etc: self.etc_folder(id),
         };
         for folder in [&folders.work, &folders.stage, &folders.etc] {
             fs::create_dir_all(folder).context("create", folder)?;
@@ -138,6 +156,15 @@ impl Store {
             fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
         }
         Ok(folders)
+    }
+
+    /// The folder of the files of `/etc` that are made for a container.
+    pub fn etc_folder(&self, id: &ContainerId) -> PathBuf {
+        self.native_folder(id).join("etc")
+    }
+
+    fn native_folder(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join("native")
     }
 
     /// What finds the cgroups of a native container again (see [`Store::set_cgroup`]); none where it has none. What cannot be
@@ -169,15 +196,16 @@ impl Store {
         self.container_folder(id).join(CGROUP_FILE)
     }
 
-    /// The files of the image of these layers. The tree is made where it is missing.
-    pub fn image_files(&self, layers: &[DiffId]) -> Result<ImageFiles> {
-        self.merge(layers)?;
+    /// The image of these layers, for the kernel and for us. The tree is made where it is missing.
+    pub fn native_image(&self, layers: &[DiffId]) -> Result<NativeImage> {
+        let (tree, packs) = self.open_tree(layers)?;
         let name = tree_name(layers);
-        let tree = self.layout.trees().join(&name);
-        let image = erofs::Image::open(&tree)
-            .map_err(|source| Error::Erofs { what: format!("tree {name}"), source: Box::new(source) })?;
-        let packs = image.devices().iter().map(|id| self.layout.packs().join(id.to_string())).collect();
-        Ok(ImageFiles { tree, packs, shared: self.layout.mounts().join(name) })
+        let files = ImageFiles {
+            tree: self.layout.trees().join(&name),
+            packs: packs.iter().map(|id| self.layout.packs().join(id.to_string())).collect(),
+            shared: self.layout.mounts().join(name),
+        };
+        Ok(NativeImage { tree, files })
     }
 
     /// The directory of a volume's files for native containers, made where it is missing. [`Error::Conflict`] for a volume

@@ -16,6 +16,8 @@ mod command {
     mod files;
     #[cfg(all(feature = "wasm", feature = "base"))]
     mod images;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod isolation;
     #[cfg(all(feature = "wasm", feature = "base"))]
     mod limits;
     #[cfg(all(feature = "native", target_os = "linux"))]

@@ -38,13 +38,13 @@ pub(in crate::cli) struct Options {
     /// Container host name
     #[arg(long)]
     hostname: Option<String>,
-    /// Bind mount a host path or mount a volume (SOURCE:TARGET[:ro])
+    /// Bind mount a host path or mount a volume (SOURCE:TARGET[:ro,rshared,...])
     #[arg(short, long)]
     volume: Vec<String>,
     /// Attach a file system mount (type=bind|volume|tmpfs,source=...,target=...)
     #[arg(long)]
     mount: Vec<String>,
-    /// Mount a tmpfs directory (TARGET[:size=...,mode=...])
+    /// Mount a tmpfs directory (TARGET[:size=...,mode=...,exec,...])
     #[arg(long)]
     tmpfs: Vec<String>,
     /// Mount the container's root file system as read only
@@ -81,6 +81,9 @@ pub(in crate::cli) struct Options {
     /// Set the platform the image must have
     #[arg(long)]
     platform: Option<String>,
+    /// Runtime that the image must fit (native or wasm)
+    #[arg(long, value_name = "NAME")]
+    runtime: Option<String>,
     /// Automatically remove the container when it exits
     #[arg(long)]
     rm: bool,
@@ -118,7 +121,7 @@ impl Options {
             args: self.args.clone(),
             name: self.name.clone(),
             entrypoint: self.entrypoint.clone(),
-            env: self.environment()?,
+            env: environment(&self.env_file, &self.env)?,
             working_dir: self.workdir.clone(),
             user: self.user.clone(),
             hostname: self.hostname.clone(),
@@ -134,31 +137,8 @@ impl Options {
             resources: self.resources.resolve()?,
             isolation: self.isolation.resolve(ulimits)?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,
+            runtime: self.runtime.clone(),
         })
-    }
-
-    fn environment(&self) -> Result<Vec<String>, Failure> {
-        let mut lines = Vec::new();
-        for path in &self.env_file {
-            let text =
-                fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-            let used = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
-            lines.extend(text.lines().filter(used).map(|line| line.trim_start().to_owned()));
-        }
-        lines.extend(self.env.iter().cloned());
-        let mut env = Vec::new();
-        for line in lines {
-            let key = line.split('=').next().unwrap_or_default();
-            if key.is_empty() || key.contains(char::is_whitespace) {
-                return Err(Failure::new(format!("invalid environment variable: {line}")));
-            }
-            match line.contains('=') {
-                true => env.push(line),
-                // A name alone stands for the value it has here, or for none.
-                false => env.push(std::env::var(&line).map_or(line.clone(), |value| format!("{line}={value}"))),
-            }
-        }
-        Ok(env)
     }
 
     fn volumes(&self) -> Result<Vec<VolumeOption>, Failure> {
@@ -201,6 +181,30 @@ impl Options {
         };
         Ok((limits, ulimits))
     }
+}
+
+/// The variables of files and of options, those later in the list last. A name alone stands for the value it has here, or for
+/// none.
+pub(super) fn environment(files: &[PathBuf], words: &[String]) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        let used = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+        lines.extend(text.lines().filter(used).map(|line| line.trim_start().to_owned()));
+    }
+    lines.extend(words.iter().cloned());
+    let mut env = Vec::new();
+    for line in lines {
+        let key = line.split('=').next().unwrap_or_default();
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return Err(Failure::new(format!("invalid environment variable: {line}")));
+        }
+        match line.contains('=') {
+            true => env.push(line),
+            false => env.push(std::env::var(&line).map_or(line.clone(), |value| format!("{line}={value}"))),
+        }
+    }
+    Ok(env)
 }
 
 /// `KEY=VALUE` words; a key alone has an empty value.

@@ -1,8 +1,10 @@
 //! `cowbox exec`: one more process in a native container that runs.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::create::environment;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::signals::{self, Foreground};
 use crate::engine::{ExecOptions, RunStdio};
@@ -12,15 +14,21 @@ use crate::sys::terminal::{self, RawMode};
 /// Run a command in a running container
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
+    /// Run the command in the background, until it or the container ends
+    #[arg(short, long)]
+    detach: bool,
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
     /// Allocate a terminal
     #[arg(short, long)]
     tty: bool,
-    /// Set environment variables
-    #[arg(short, long, value_name = "KEY=VALUE")]
+    /// Set environment variables (KEY=VALUE, or KEY to take this shell's value)
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
     env: Vec<String>,
+    /// Read in a file of environment variables
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
     /// User name or id (format: <name|uid>[:<group|gid>])
     #[arg(short, long)]
     user: Option<String>,
@@ -43,9 +51,13 @@ impl Args {
         if self.tty && self.interactive && !types_keys {
             return Err(Failure::new("the input device is not a TTY"));
         }
-        if let Some(line) = self.env.iter().find(|line| !line.contains('=') || line.starts_with('=')) {
-            return Err(Failure::new(format!("invalid environment variable: {line}")));
+        if self.tty && self.detach {
+            let hint = Some("leave --tty away: the command's output goes nowhere".into());
+            return Err(Failure { hint, ..Failure::new("--detach with --tty: nobody would hold the terminal") });
         }
+        let mut env = environment(&self.env_file, &self.env)?;
+        // A name that has no value here is none there either.
+        env.retain(|line| line.contains('='));
         let engine = context.engine()?;
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
         let process = Foreground::default();
@@ -67,12 +79,17 @@ impl Args {
         };
         let options = ExecOptions {
             args: self.command,
-            env: self.env,
+            env,
             working_dir: self.workdir,
             user: self.user,
             tty: self.tty,
             privileged: self.privileged,
+            detach: self.detach,
         };
+        if self.detach {
+            engine.exec(&self.container, &options, RunStdio::new(Stdio::null())).map_err(exec_failure)?;
+            return Ok(0);
+        }
         let running: Arc<dyn Running> = engine.exec(&self.container, &options, stdio).map_err(exec_failure)?.into();
         // There was none before.
         let _ = process.set(running.clone());

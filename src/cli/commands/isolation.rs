@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use super::refused::Refused;
+use super::sharing::Sharing;
 use crate::cli::context::Failure;
 use crate::cli::output::units::parse_size;
 use crate::store::IsolationRecord;
@@ -18,7 +20,7 @@ pub(super) struct Isolation {
     /// Drop Linux capabilities
     #[arg(long, value_name = "CAP")]
     cap_drop: Vec<String>,
-    /// Security options (no-new-privileges, seccomp=unconfined, seccomp=FILE)
+    /// Security options (no-new-privileges, seccomp=unconfined|FILE, apparmor=PROFILE, systempaths=unconfined)
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Kernel parameters of the container's namespaces
@@ -30,12 +32,10 @@ pub(super) struct Isolation {
     /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     init: bool,
-    /// Connect the container to a network (none or host)
-    #[arg(long, visible_alias = "net", value_name = "MODE")]
-    network: Option<String>,
-    /// Publish a port: refused, as containers have no bridges
-    #[arg(short, long, value_name = "PORT")]
-    publish: Vec<String>,
+    #[command(flatten)]
+    sharing: Sharing,
+    #[command(flatten)]
+    refused: Refused,
     /// Add further groups
     #[arg(long, value_name = "GROUP")]
     group_add: Vec<String>,
@@ -47,12 +47,7 @@ pub(super) struct Isolation {
 impl Isolation {
     /// The options as the engine takes them; `ulimits` are those that WASI programs do not have.
     pub(super) fn resolve(&self, ulimits: Vec<(String, u64, u64)>) -> Result<IsolationRecord, Failure> {
-        if let Some(port) = self.publish.first() {
-            return Err(Failure::new(format!(
-                "--publish {port}: containers have no bridge to publish ports of (with --network host the program's ports \
-                 are the host's)"
-            )));
-        }
+        self.refused.check()?;
         let mut record = IsolationRecord {
             privileged: self.privileged,
             cap_add: self.cap_add.clone(),
@@ -60,19 +55,10 @@ impl Isolation {
             sysctls: self.sysctl.iter().map(|text| pair("sysctl", text)).collect::<Result<_, _>>()?,
             ulimits,
             shm_size: self.shm_size.as_deref().map(parse_size).transpose()?,
-            host_network: match self.network.as_deref() {
-                None | Some("none") => false,
-                Some("host") => true,
-                Some(other) => {
-                    return Err(Failure::new(format!(
-                        "--network {other}: none and host are known, there are no bridges"
-                    )));
-                }
-            },
             init: self.init,
             group_add: self.group_add.clone(),
             oom_score_adj: self.oom_score_adj,
-            ..IsolationRecord::default()
+            ..self.sharing.resolve()?
         };
         if let Some(score) = self.oom_score_adj.filter(|score| !(-1000..=1000).contains(score)) {
             return Err(Failure::new(format!("invalid value {score} for --oom-score-adj: range is -1000 to 1000")));
@@ -101,9 +87,18 @@ fn add_security(record: &mut IsolationRecord, option: &str) -> Result<(), Failur
                 .map_err(|error| Failure::new(format!("opening seccomp profile {file}: {error}")))?;
             record.seccomp = Some(text);
         }
+        Some(("apparmor", profile)) if !profile.is_empty() => record.security.apparmor = Some(profile.to_owned()),
+        Some(("systempaths", "unconfined")) => record.security.unconfined_paths = true,
+        Some(("label", "disable")) => record.security.label_disabled = true,
+        Some(("label", _)) => {
+            return Err(Failure::new(format!(
+                "--security-opt {option}: containers have no SELinux labels (label=disable says so)"
+            )));
+        }
         _ => {
             return Err(Failure::new(format!(
-                "invalid --security-opt {option:?} (no-new-privileges and seccomp=unconfined|builtin|FILE are known)"
+                "invalid --security-opt {option:?} (no-new-privileges, seccomp=unconfined|builtin|FILE, \
+                 apparmor=PROFILE|unconfined, systempaths=unconfined and label=disable are known)"
             )));
         }
     }
@@ -169,12 +164,17 @@ mod tests {
     #[test]
     fn security_options_are_known_or_refused() {
         let mut record = IsolationRecord::default();
-        for option in ["no-new-privileges", "seccomp=unconfined", "no-new-privileges=false"] {
+        for option in
+            ["no-new-privileges", "seccomp=unconfined", "no-new-privileges=false", "label=disable", "apparmor=x"]
+        {
             add_security(&mut record, option).unwrap();
         }
         assert!(!record.no_new_privileges);
         assert_eq!(record.seccomp.as_deref(), Some("unconfined"));
-        for wrong in ["apparmor=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""] {
+        assert_eq!(record.security.apparmor.as_deref(), Some("x"));
+        for wrong in
+            ["apparmor=", "label=type:x", "systempaths=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""]
+        {
             assert!(add_security(&mut record, wrong).is_err(), "{wrong}");
         }
     }

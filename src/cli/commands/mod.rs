@@ -21,6 +21,7 @@ mod logs;
 mod monitor;
 mod pause;
 mod ps;
+mod refused;
 mod resources;
 mod restart;
 mod rm;
@@ -30,6 +31,7 @@ mod run;
 #[cfg_attr(not(feature = "native"), path = "runtime_absent.rs")]
 pub(super) mod runtime;
 mod save;
+mod sharing;
 mod start;
 mod stop;
 mod system;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::lifecycle::{Afterwards, ContainerState, ExecRequest, Id, Lifecycle, StartOptions};
-use crate::oci::runtime::{Features, Process, Resources};
-use crate::runtime::native::{CgroupRecord, HostProcess, OverlayRoot, SeccompChoice};
+use crate::oci::runtime::{Features, Resources};
+use crate::runtime::native::{CgroupRecord, Entry, HostProcess, OverlayRoot};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
 };
@@ -28,14 +28,7 @@ impl Runtime for Native {
 }
 
 /// An error: there is no container that could be entered.
-pub fn enter(
-    _: InitProcess,
-    _: &Process,
-    _: &SeccompChoice,
-    _: Stdio,
-    _: Option<TerminalSize>,
-    _: Option<&CgroupRecord>,
-) -> Result<Box<dyn Running>> {
+pub fn enter(_: InitProcess, _: Entry<'_>, _: Stdio, _: Option<TerminalSize>) -> Result<Box<dyn Running>> {
     Err(absent())
 }
 
@@ -149,6 +142,6 @@ pub fn signal(_: InitProcess, _: Signal) -> Result<()> {
 }
 
 /// An error: there is no container.
-pub fn processes(_: InitProcess) -> Result<Vec<HostProcess>> {
+pub fn processes(_: InitProcess, _: Option<&CgroupRecord>) -> Result<Vec<HostProcess>> {
     Err(absent())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::oci::runtime::{Seccomp, Spec};
+use crate::oci::runtime::{Process, Seccomp, Spec};
+use crate::runtime::InitProcess;
 
 /// All that the kernel is asked to make one native container of.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct NativeBundle {
     pub filter_cache: Option<PathBuf>,
     /// Whether a small init of ours is its first process, which reaps and hands signals on.
     pub init: bool,
+    /// The processes whose namespaces the spec names: they must still run when these are open.
+    pub joined: Vec<InitProcess>,
 }
 
 /// How the root of a native container is made.
@@ -117,4 +120,26 @@ pub struct HostProcess {
     pub started: i64,
     /// Its command line.
     pub command: String,
+}
+
+/// What a process that enters a container ends with, at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndsWith {
+    /// The process that made it.
+    Caller,
+    /// The container.
+    Container,
+}
+
+/// One more process of a container that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// What it runs, and whether it has a terminal.
+    pub process: &'a Process,
+    /// The filter of its system calls.
+    pub seccomp: &'a SeccompChoice,
+    /// The container's cgroup.
+    pub cgroup: Option<&'a CgroupRecord>,
+    /// How long it may live.
+    pub ends_with: EndsWith,
 }

@@ -1,15 +1,18 @@
 //! Mounts that have no place in any directory, and taking them over from another process.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 use super::mounts_raw;
+use super::process;
 use super::script::MountAttributes;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
 };
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 /// Mounts a file system of this type with these options (`source` among them), without attaching it anywhere: fsopen(2),
 /// fsmount(2). Unlike mount(2) it takes any number of options, and values of any letters.
@@ -29,7 +32,6 @@ pub fn mount(kind: &str, options: &[(&str, Option<&Path>)], read_only: bool) -> 
 /// A copy of the mount at `path`, with the mounts below where it is `recursive`, that shows owners as the user namespace
 /// `users` maps them: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
 pub fn mapped(path: &Path, recursive: bool, users: &OwnedFd) -> io::Result<OwnedFd> {
-    use std::os::fd::FromRawFd;
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
     let recursion = if recursive { mounts_raw::AT_RECURSIVE } else { 0 };
@@ -42,6 +44,33 @@ pub fn mapped(path: &Path, recursive: bool, users: &OwnedFd) -> io::Result<Owned
     let attributes = MountAttributes { id_map: Some(users.as_raw_fd()), recursive, ..MountAttributes::default() };
     mounts_raw::set_attributes(tree.as_raw_fd(), &attributes).map_err(failed)?;
     Ok(tree)
+}
+
+/// A copy of what is mounted at `path` in the root of another process, which has mounts of its own, with the mounts below where
+/// it is `recursive`. No symbolic link is followed: that process may have made them.
+pub fn of_process(pid: u32, path: &Path, recursive: bool) -> io::Result<OwnedFd> {
+    let namespace = process::open_namespace(pid, "mnt")?;
+    let copy = || {
+        // Only a thread with a root and a working directory of its own may enter another tree of mounts.
+        // SAFETY: no descriptor is unshared.
+        #[allow(unsafe_code)]
+        unsafe {
+            rustix::thread::unshare_unsafe(UnshareFlags::FS)?;
+        }
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
+        let (flags, resolve) = (OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS);
+        let root = rustix::fs::open("/", flags | OFlags::DIRECTORY, Mode::empty())?;
+        let place = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve)?;
+        let recursion = if recursive { mounts_raw::AT_RECURSIVE } else { 0 };
+        let flags =
+            mounts_raw::OPEN_TREE_CLONE | mounts_raw::OPEN_TREE_CLOEXEC | recursion | libc::AT_EMPTY_PATH as u32;
+        let tree = mounts_raw::open_tree(place.as_raw_fd(), c"", flags).map_err(io::Error::from_raw_os_error)?;
+        // SAFETY: it is new, and nobody else has it.
+        #[allow(unsafe_code)]
+        Ok(unsafe { OwnedFd::from_raw_fd(tree) })
+    };
+    let broken = |_| Err(io::Error::other("the thread that enters its mounts has ended"));
+    std::thread::scope(|scope| scope.spawn(copy).join().unwrap_or_else(broken))
 }
 
 /// The descriptor `fd` of another process, as one of ours: pidfd_getfd(2).

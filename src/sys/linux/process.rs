@@ -193,6 +193,13 @@ pub fn members(init: u32) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// Whether it is the first process of its pid namespace.
+pub fn is_first(pid: u32) -> io::Result<bool> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    Ok(numbers.and_then(|numbers| numbers.split_whitespace().last()) == Some("1"))
+}
+
 /// The parent of a process that is there.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -207,6 +214,13 @@ pub fn open_namespace(pid: u32, file: &str) -> io::Result<OwnedFd> {
 /// What tells a namespace from others of its kind.
 pub fn namespace(pid: u32, file: &str) -> io::Result<std::path::PathBuf> {
     fs::read_link(format!("/proc/{pid}/ns/{file}"))
+}
+
+/// Whether a namespace that is open is another than this process's own of that kind.
+pub fn is_other_namespace(namespace: &OwnedFd, file: &str) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (other, own) = (rustix::fs::fstat(namespace)?, fs::metadata(format!("/proc/self/ns/{file}"))?);
+    Ok((other.st_dev, other.st_ino) != (own.dev(), own.ino()))
 }
 
 /// Whether this process is in a user namespace that does not have all ids.

@@ -81,7 +81,7 @@ fn what_cannot_be_kept_is_refused_by_its_name() {
         (&["--publish", "80:80"], "--publish"),
         (&["--network", "bridge"], "--network bridge"),
         (&["--sysctl", "vm.swappiness=1"], "vm.swappiness"),
-        (&["--security-opt", "label=disable"], "label=disable"),
+        (&["--security-opt", "label=type:x"], "label=type:x"),
         (&["--ulimit", "colour=1"], "colour"),
     ] {
         let error = run(&cowbox, options, "true").fails(125);

@@ -12,8 +12,7 @@ use super::cgroup::{Begun, Cgroup};
 use super::image::MountedImage;
 use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
-use crate::oci::runtime::Process;
-use crate::runtime::native::{CgroupRecord, NativeBundle, SeccompChoice};
+use crate::runtime::native::{CgroupRecord, EndsWith, Entry, NativeBundle};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, Output, Result, Running,
     Runtime, Signal, Stdio, TerminalSize, Workload,
@@ -41,6 +40,8 @@ struct NativeRunning {
     timed_out: Arc<AtomicBool>,
     end: Mutex<End>,
     cgroup: Option<Cgroup>,
+    /// Whether all its processes end with it.
+    is_first: bool,
     _image: Option<MountedImage>,
 }
 
@@ -70,7 +71,7 @@ impl Runtime for Native {
 impl Container for NativeContainer {
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
         let NativeContainer { bundle, cgroup, limits, stdio, terminal } = *self;
-        let running = run(stdio, terminal, move |options| launch::launch(&bundle, cgroup, options))?;
+        let running = run(stdio, terminal, EndsWith::Caller, move |options| launch::launch(&bundle, cgroup, options))?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }
@@ -82,23 +83,20 @@ impl Container for NativeContainer {
     }
 }
 
-/// Runs one more process in the container whose first process is `init`, and in its cgroup. `process` says whether it has a
-/// terminal.
+/// Runs one more process in the container whose first process is `init`, and in its cgroup.
 pub fn enter(
     init: InitProcess,
-    process: &Process,
-    seccomp: &SeccompChoice,
+    entry: Entry<'_>,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
-    cgroup: Option<&CgroupRecord>,
 ) -> Result<Box<dyn Running>> {
     if !is_alive(init) {
         return Err(refuse("the container is not running"));
     }
-    let (process, seccomp) = (process.clone(), seccomp.clone());
-    let cgroup = cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
+    let (process, seccomp) = (entry.process.clone(), entry.seccomp.clone());
+    let cgroup = entry.cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
     let launch = move |options: LaunchOptions| launch::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
-    let running = run(stdio, terminal, launch)?;
+    let running = run(stdio, terminal, entry.ends_with, launch)?;
     Ok(Box::new(running))
 }
 
@@ -118,6 +116,7 @@ pub fn signal(init: InitProcess, signal: Signal) -> Result<()> {
 fn run(
     stdio: Stdio,
     terminal: Option<TerminalSize>,
+    ends_with: EndsWith,
     launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
 ) -> Result<NativeRunning> {
     let broken = |error: io::Error| refuse(format!("the container's standard streams: {error}"));
@@ -134,7 +133,11 @@ fn run(
             output(stdio.stderr, &mut copiers).map_err(broken)?,
         ],
     };
-    let options = LaunchOptions { window: terminal, die_with_parent: true, ..LaunchOptions::new(streams) };
+    let options = LaunchOptions {
+        window: terminal,
+        die_with_parent: ends_with == EndsWith::Caller,
+        ..LaunchOptions::new(streams)
+    };
     let launched = on_lasting_thread(options, launch)?;
     let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
     if let (Some(master), Some(stdio)) = (&launched.master, pending) {
@@ -147,6 +150,7 @@ fn run(
         timed_out: Arc::default(),
         end: Mutex::new(End { status: None, copiers }),
         cgroup: launched.cgroup,
+        is_first: launched.is_first,
         _image: launched.image,
     })
 }
@@ -287,6 +291,10 @@ impl Running for NativeRunning {
             return status.clone();
         }
         let status = self.status(self.process.wait());
+        if let Some(cgroup) = self.cgroup.as_ref().filter(|_| !self.is_first) {
+            // What the kernel does for the others of a pid namespace. What stays goes with the cgroup, or says so there.
+            let _ = cgroup.kill();
+        }
         for copier in end.copiers.drain(..) {
             // One that panicked has nothing more to pass on.
             let _ = copier.join();

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::cgroup::{Begun, Cgroup, CgroupRequest};
+use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
@@ -10,7 +11,7 @@ use super::namespaces::{self, Namespaces};
 use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
 use super::process::{push_labels, push_process};
 use super::seccomp;
-use crate::oci::runtime::{Hooks, Linux, NamespaceKind, Process, Status};
+use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, Result, TerminalSize};
 use crate::sys::linux::channel::{Channel, Event, Failure};
@@ -62,6 +63,8 @@ pub(super) struct Launched {
     pub(super) master: Option<OwnedFd>,
     /// Its cgroup. Who ends the container's bookkeeping removes it.
     pub(super) cgroup: Option<Cgroup>,
+    /// Whether its first process takes all others along when it ends.
+    pub(super) is_first: bool,
     /// Kept while the process runs, so that others find it.
     pub(super) image: Option<MountedImage>,
     /// What its steps are called, for failures after it has waited.
@@ -78,9 +81,11 @@ impl Launched {
 }
 
 /// Makes the cgroup of a container, which is then [`launch`]ed in it; with `always` in every hierarchy, even where no limit
-/// asks for one.
+/// asks for one. Where the first process is not that of a new pid namespace, others are found by the cgroup alone.
 pub(super) fn cgroup(bundle: &NativeBundle, always: bool) -> Result<Begun> {
     let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
+    let has_processes = |namespace: &Namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty();
+    let always = always || !linux.namespaces.iter().any(has_processes);
     let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always };
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
@@ -114,6 +119,10 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
     };
     let Plan { script, kept } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
+    // Now that all of them is open: nothing can be another's that has their number.
+    if !bundle.joined.iter().all(|init| is_alive(*init)) {
+        return Err(refuse("a container whose namespaces are joined has ended"));
+    }
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| refuse(format!("make the container's process: {error}")))?;
@@ -127,7 +136,15 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
         _ => run_hooks(&hooks, &options.state, child.pid()),
     };
     let master = follow(&script, &channel, &child, process, answer)?;
-    Ok(Launched { process: child, master, cgroup: cgroup.keep(), image, words: script.into_words(), channel })
+    Ok(Launched {
+        process: child,
+        master,
+        cgroup: cgroup.keep(),
+        is_first: namespaces.has_processes(),
+        image,
+        words: script.into_words(),
+        channel,
+    })
 }
 
 /// The users and groups of a new user namespace.
@@ -199,7 +216,15 @@ pub(super) fn enter(
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
     let join = |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Vec::new()).map_err(refuse);
     let master = follow(&script, &channel, &child, process, join)?;
-    Ok(Launched { process: child, master, cgroup: None, image: None, words: script.into_words(), channel })
+    Ok(Launched {
+        process: child,
+        master,
+        cgroup: None,
+        is_first: false,
+        image: None,
+        words: script.into_words(),
+        channel,
+    })
 }
 
 /// `CLONE_NEW*` of the namespaces in which a process is, and this one is not.

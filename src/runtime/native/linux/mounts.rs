@@ -110,8 +110,15 @@ fn push_bind(
         refuse(format!("mount {}: map the owners of {source}: {error}", mount.destination))
             .hint("the file system must support mapped owners, and the caller be root of it")
     })?;
+    let detached = match (mapped, of_other_process(&path)) {
+        (None, Some((pid, inside))) => Some(
+            detached::of_process(pid, inside, options.recursive)
+                .map_err(|error| refuse(format!("mount {}: take {source} over: {error}", mount.destination)))?,
+        ),
+        (mapped, _) => mapped,
+    };
     let step = Step::Bind {
-        source: match &mapped {
+        source: match &detached {
             Some(mapped) => BindSource::Detached(mapped.as_raw_fd()),
             None => BindSource::Path(text(source)?),
         },
@@ -125,7 +132,16 @@ fn push_bind(
         let step = Step::SetMount { target: target(&mount.destination, Make::Nothing)?, attributes };
         script.push(step, format!("set attributes of {} and below", mount.destination));
     }
-    Ok(mapped)
+    Ok(detached)
+}
+
+/// The process and the path in its root of a source such as `/proc/7/root/dev/shm`: what is mounted there is no mount of the
+/// host's tree.
+fn of_other_process(source: &Path) -> Option<(u32, &Path)> {
+    let rest = source.strip_prefix("/proc").ok()?;
+    let mut parts = rest.components();
+    let pid = parts.next()?.as_os_str().to_str()?.parse().ok()?;
+    (parts.next()?.as_os_str() == "root").then_some((pid, parts.as_path()))
 }
 
 /// The mount of the host that a path without symbolic links lies on.
@@ -218,6 +234,15 @@ fn push_device(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_in_the_root_of_a_process_is_told_from_others() {
+        let of = |path: &'static str| of_other_process(Path::new(path));
+        assert_eq!(of("/proc/7/root/dev/shm"), Some((7, Path::new("dev/shm"))));
+        for other in ["/proc/7/cwd", "/proc/self/root/a", "/7/root/a", "/proc"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_path_lies_on_the_deepest_mount_above_it() {

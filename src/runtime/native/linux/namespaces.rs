@@ -8,6 +8,7 @@ use crate::oci::runtime::{Linux, NamespaceKind};
 use crate::runtime::Result;
 use crate::sys::linux::clone::{Before, Spawn};
 use crate::sys::linux::flags;
+use crate::sys::linux::process;
 use crate::sys::linux::script::{Script, Step};
 
 /// What a spec says of namespaces, with those that are joined open.
@@ -83,6 +84,19 @@ impl Namespaces {
     /// Whether the process has a network of its own, so far without an interface that is up.
     pub(super) fn has_network(&self) -> bool {
         self.new & flag(NamespaceKind::Network) != 0
+    }
+
+    /// Whether its namespace of this kind is another than that of this process: also one that is joined may be the host's.
+    pub(super) fn is_apart(&self, kind: NamespaceKind) -> bool {
+        let is_other = |(fd, of, _): &(OwnedFd, NamespaceKind, String)| {
+            *of == kind && process::is_other_namespace(fd, file(kind)).unwrap_or(false)
+        };
+        self.new & flag(kind) != 0 || self.joined.iter().any(is_other)
+    }
+
+    /// Whether its first process is the first of a new namespace, and takes all others along when it ends.
+    pub(super) fn has_processes(&self) -> bool {
+        self.new & flag(NamespaceKind::Pid) != 0
     }
 
     /// The steps by which the process joins the rest, when it has its ids and cgroups.
@@ -168,6 +182,8 @@ mod tests {
         let namespaces = open(text).unwrap();
         assert_eq!(namespaces.new, flag(NamespaceKind::Mount) | flag(NamespaceKind::Pid));
         assert!(!namespaces.has_network() && !namespaces.has_users());
+        assert!(namespaces.is_apart(NamespaceKind::Pid) && !namespaces.is_apart(NamespaceKind::Ipc));
+        assert!(!namespaces.is_apart(NamespaceKind::Network), "what is joined is this process's own");
         assert_eq!(namespaces.clocks.as_deref(), Some("boottime 7 0\n"));
         let mut script = Script::default();
         namespaces.push(&mut script);

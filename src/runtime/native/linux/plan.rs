@@ -10,7 +10,7 @@ use super::mounts;
 use super::namespaces::Namespaces;
 use super::process::{push_labels, push_process};
 use super::seccomp::Filter;
-use crate::oci::runtime::{Hook, Linux, Process, Spec};
+use crate::oci::runtime::{Hook, Linux, NamespaceKind, Process, Spec};
 use crate::runtime::native::{CgroupRecord, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
@@ -144,7 +144,12 @@ fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Names
         script.push(Step::DomainName(text(&spec.domainname)?), format!("set the domain name {}", spec.domainname));
     }
     for (name, value) in &linux.sysctl {
-        let step = Step::Write { path: text(&sysctl_path(name)?)?, text: value.clone().into_bytes() };
+        let (path, kind) = sysctl_path(name)?;
+        if !namespaces.is_apart(kind) {
+            let kind = format!("{kind:?}").to_lowercase();
+            return Err(refuse(format!("sysctl {name} is not allowed in the host's {kind} namespace")));
+        }
+        let step = Step::Write { path: text(&path)?, text: value.clone().into_bytes() };
         script.push(step, format!("set {name}={value}"));
     }
     if let Some(score) = spec.process.as_ref().and_then(|process| process.oom_score_adj) {
@@ -224,15 +229,20 @@ fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook]) -> Result<()> {
     Ok(())
 }
 
-/// A kernel parameter's file. `.` and `/` both separate, as sysctl(8) has it.
-fn sysctl_path(name: &str) -> Result<String> {
+/// A kernel parameter's file, and whose namespace has it. `.` and `/` both separate, as sysctl(8) has it.
+fn sysctl_path(name: &str) -> Result<(String, NamespaceKind)> {
     let path = name.replace('.', "/");
-    let is_own =
-        ["net/", "fs/mqueue/", "kernel/msg", "kernel/sem", "kernel/shm"].iter().any(|own| path.starts_with(own));
-    if !is_own || path.split('/').any(|part| part.is_empty() || part == "..") {
-        return Err(refuse(format!("sysctl {name:?} is not one of a namespace: it would change the host")));
+    let kind = match path.as_str() {
+        path if path.starts_with("net/") => Some(NamespaceKind::Network),
+        path => ["fs/mqueue/", "kernel/msg", "kernel/sem", "kernel/shm"]
+            .iter()
+            .any(|own| path.starts_with(own))
+            .then_some(NamespaceKind::Ipc),
+    };
+    match kind.filter(|_| path.split('/').all(|part| !part.is_empty() && part != "..")) {
+        Some(kind) => Ok((format!("/proc/sys/{path}"), kind)),
+        None => Err(refuse(format!("sysctl {name:?} is not one of a namespace: it would change the host"))),
     }
-    Ok(format!("/proc/sys/{path}"))
 }
 
 /// Where on the host the root is mounted.

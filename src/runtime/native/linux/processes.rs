@@ -5,27 +5,35 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::cgroup::Cgroup;
 use super::plan::refuse;
-use crate::runtime::native::HostProcess;
+use crate::runtime::native::{CgroupRecord, HostProcess};
 use crate::runtime::{InitProcess, Result};
 use crate::sys::linux::process;
 
 /// Ticks of a second: USER_HZ, which is the same on all processors that run cowbox.
 const TICKS: u64 = 100;
 
-/// The processes in the PID namespace of a container's first process, by their numbers on the host.
-pub fn processes(init: InitProcess) -> Result<Vec<HostProcess>> {
+/// The processes of a container by their numbers on the host: those in the PID namespace of its first process, or in its cgroup
+/// where that namespace is not its own.
+pub fn processes(init: InitProcess, cgroup: Option<&CgroupRecord>) -> Result<Vec<HostProcess>> {
     let gone = |error: std::io::Error| refuse(format!("process {} of the container: {error}", init.pid));
     let namespace = process::namespace(init.pid, "pid").map_err(gone)?;
+    let is_first = process::is_first(init.pid).map_err(gone)?;
     if !super::is_alive(init) {
         return Err(refuse("the container is not running"));
     }
     let stat = fs::read_to_string("/proc/stat").map_err(gone)?;
     let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")?.parse().ok()).unwrap_or(0);
-    let numbers = fs::read_dir("/proc").map_err(gone)?;
-    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let is_in = |pid: &u32| process::namespace(*pid, "pid").is_ok_and(|other| other == namespace);
-    let mut found = numbers.filter(is_in).filter_map(|pid| read(pid, boot)).collect::<Vec<_>>();
+    let numbers: Vec<u32> = match cgroup.filter(|_| !is_first) {
+        Some(cgroup) => Cgroup::from_record(cgroup).map_err(refuse)?.processes(),
+        None => {
+            let all = fs::read_dir("/proc").map_err(gone)?;
+            let all = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+            all.filter(|pid| process::namespace(*pid, "pid").is_ok_and(|other| other == namespace)).collect()
+        }
+    };
+    let mut found = numbers.into_iter().filter_map(|pid| read(pid, boot)).collect::<Vec<_>>();
     found.sort_by_key(|process| process.pid);
     Ok(found)
 }

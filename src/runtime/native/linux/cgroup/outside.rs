@@ -57,6 +57,10 @@ pub fn clean_up(record: &CgroupRecord) -> Result<()> {
 /// Moves what is not in the cgroup of the freezer into it: one that was made later than the container is empty at first.
 fn gather(init: u32, cgroup: &Cgroup) -> std::result::Result<(), String> {
     let Some(dir) = cgroup.v1_freezer() else { return Ok(()) };
+    // One that shares its pid namespace was born in all its cgroups: the others of the namespace are not its own.
+    if !process::is_first(init).map_err(|error| format!("process {init} of the container: {error}"))? {
+        return Ok(());
+    }
     for _ in 0..ROUNDS {
         let inside: BTreeSet<u32> = tree::pids(dir).into_iter().collect();
         let members = process::members(init).map_err(|error| format!("find the container's processes: {error}"))?;

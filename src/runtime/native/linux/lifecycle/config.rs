@@ -36,7 +36,15 @@ pub(super) fn load(folder: &Path, warn: &dyn Fn(&str)) -> Result<NativeBundle, E
     }
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
     let seccomp = profile.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
-    Ok(NativeBundle { spec, folder, root: NativeRoot::Directory, seccomp, filter_cache: None, init: false })
+    Ok(NativeBundle {
+        spec,
+        folder,
+        root: NativeRoot::Directory,
+        seccomp,
+        filter_cache: None,
+        init: false,
+        joined: Vec::new(),
+    })
 }
 
 /// The directory that becomes the root.

@@ -180,6 +180,7 @@ pub(super) mod tests {
             seccomp: SeccompChoice::Unconfined,
             filter_cache: None,
             init: false,
+            joined: Vec::new(),
         };
         let words = vec!["mount /proc".to_owned()];
         Record::new(id, &bundle, Facts { pid, start, created: (7, 9), owner: 0, cgroup: None, words }).unwrap()
