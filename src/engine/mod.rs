@@ -31,6 +31,7 @@ mod native;
 mod native_files;
 mod resources;
 mod rootfs;
+mod rootless;
 mod run;
 mod runtimes;
 mod save;

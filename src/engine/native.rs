@@ -209,6 +209,7 @@ impl Engine {
                 .hint(format!("let it go on first: `cowbox unpause {key}`")));
         }
         let init = self.first_process(&container)?;
+        self.become_root()?;
         let namespace = self.running_namespace(init)?;
         let mut env = record.env.clone();
         env.extend(options.env.iter().cloned());

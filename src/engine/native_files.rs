@@ -3,8 +3,9 @@
 use super::Engine;
 use super::error::{About, Result};
 use super::volumes;
+use crate::archive::ApplyOptions;
 use crate::runtime::InitProcess;
-use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, running_root, stopped_root};
+use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, can_mount_images, running_root, stopped_root};
 use crate::store::{ContainerRecord, MountRecord, MountSource, NativeFolders};
 use crate::vfs::{
     Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
@@ -25,9 +26,16 @@ impl Engine {
     /// How the kernel makes the root of a native container.
     pub(super) fn overlay_root(&self, record: &ContainerRecord, folders: &NativeFolders) -> Result<OverlayRoot> {
         let image = self.store.image(&record.manifest)?;
-        let files = self.store.image_files(&image.config.view.rootfs.diff_ids)?;
+        let layers = &image.config.view.rootfs.diff_ids;
+        let lower = match can_mount_images() {
+            true => {
+                let files = self.store.image_files(layers)?;
+                Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared })
+            }
+            false => Lower::Directory(self.store.checkout(layers)?),
+        };
         Ok(OverlayRoot {
-            lower: Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared }),
+            lower,
             volatile: record.auto_remove,
             upper: folders.upper.clone(),
             work: folders.work.clone(),
@@ -104,7 +112,8 @@ impl Engine {
         let _lock = self.store.lock_volume_directory(name)?;
         let files = kernel_dir(&directory, &KernelOptions::default()).about(|| directory.display().to_string())?;
         if volumes::is_empty(&files)? {
-            volumes::copy_up(namespace, target, &files)
+            let options = ApplyOptions { or_root: true, ..ApplyOptions::default() };
+            volumes::copy_up(namespace, target, &files, &options)
                 .about(|| format!("copy the image's files into volume {name}"))?;
         }
         Ok(directory)

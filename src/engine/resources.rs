@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::error::{About, Error, Result};
 use crate::oci::runtime::{BlockIo, Cpu, DeviceRule, Memory, Pids, Resources, ThrottleDevice};
+use crate::runtime::native::is_in_user_namespace;
 use crate::store::{ContainerRecord, LimitsRecord, RateRecord, ResourcesRecord};
 use crate::sys::device;
 
@@ -15,6 +16,8 @@ const MEMORY_MIN: u64 = 6 << 20;
 /// Where the cgroup of a container is.
 pub(super) fn cgroups_path(record: &ContainerRecord) -> String {
     let parent = match record.resources.cgroup_parent.trim_end_matches('/') {
+        // Of other users than root only what is delegated to them: it begins where they are.
+        "" if is_in_user_namespace() => "cowbox",
         "" => "/cowbox",
         parent => parent,
     };
@@ -78,7 +81,8 @@ fn cpus_beyond(cpus: f64) -> Option<String> {
 /// The limits of a container's cgroup: what its record asks for, and no devices but the usual ones.
 pub(super) fn resources(record: &ContainerRecord) -> Result<Option<Resources>> {
     let deny = DeviceRule { allow: false, access: "rwm".into(), ..DeviceRule::default() };
-    let devices = if record.isolation.privileged { Vec::new() } else { vec![deny] };
+    // In a user namespace no device can be made anyway.
+    let devices = if record.isolation.privileged || is_in_user_namespace() { Vec::new() } else { vec![deny] };
     Ok(some(Resources { devices, ..limited(&record.limits, &record.resources)? }))
 }
 

@@ -11,8 +11,11 @@ use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
+use crate::archive;
 use crate::erofs;
 use crate::oci::DiffId;
+use crate::sys::durable;
+use crate::sys::raw_files::Owners;
 use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
 
 /// The file of a container's folder that says where its cgroups are.
@@ -180,6 +183,40 @@ impl Store {
         Ok(ImageFiles { tree, packs, shared: self.layout.mounts().join(name) })
     }
 
+    /// The directory with the image of these layers as real files, for a kernel that cannot mount it. It is made where it is
+    /// missing: what belongs to ids that this process does not have is root's, and devices that it cannot make are left out.
+    pub fn checkout(&self, layers: &[DiffId]) -> Result<PathBuf> {
+        let name = tree_name(layers);
+        let path = self.layout.checkouts().join(&name);
+        if path.exists() {
+            return Ok(path);
+        }
+        let _lease = self.lease()?;
+        let staged = self.layout.tmp().join(format!("checkout-{name}"));
+        let _lock = lock::exclusive(&staged.with_extension("lock"))?;
+        if path.exists() {
+            return Ok(path);
+        }
+        if staged.exists() {
+            // Whoever began it was killed.
+            fs::remove_dir_all(&staged).context("remove", &staged)?;
+        }
+        durable::create_private_directory(&self.layout.checkouts()).context("create", &self.layout.checkouts())?;
+        fs::create_dir(&staged).context("create", &staged)?;
+        let tree = self.tree(layers)?;
+        let root = kernel_dir(&staged, &KernelOptions::default()).context("open", &staged)?;
+        archive::check_out(&tree, &root)
+            .map_err(|source| Error::Unpack { what: format!("image {name}"), source: Box::new(source) })?;
+        set_attributes(&staged, &tree).context("set the attributes of", &staged)?;
+        fs::rename(&staged, &path).context("rename", &staged)?;
+        Ok(path)
+    }
+
+    /// Whether there are or were images as real files, and so perhaps files of other ids than the user's.
+    pub fn has_checkouts(&self) -> bool {
+        self.layout.checkouts().exists()
+    }
+
     /// The directory of a volume's files for native containers, made where it is missing. [`Error::Conflict`] for a volume
     /// that WASI containers have written to: theirs are kept in another form.
     pub fn volume_directory(&self, name: &str) -> Result<PathBuf> {
@@ -210,13 +247,14 @@ impl Store {
 /// Gives a directory the attributes of another.
 fn set_attributes(folder: &Path, like: &InodeRef) -> io::Result<()> {
     let (dir, attr) = (kernel_dir(folder, &KernelOptions::default())?, like.attr()?);
+    let (uid, gid) = Owners::here().or_root(attr.uid, attr.gid);
     for name in like.list_xattrs()? {
         dir.set_xattr(&name, &like.xattr(&name)?)?;
     }
     dir.set_attr(&SetAttr {
         mode: Some(attr.mode),
-        uid: Some(attr.uid),
-        gid: Some(attr.gid),
+        uid: Some(uid),
+        gid: Some(gid),
         atime: Some(attr.atime),
         mtime: Some(attr.mtime),
     })?;

@@ -49,6 +49,21 @@ pub fn stopped_root(_: &OverlayRoot, _: bool) -> Result<InodeRef> {
     Err(absent())
 }
 
+/// Nothing to do: there are no containers that need it.
+pub fn become_root(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Never.
+pub fn is_in_user_namespace() -> bool {
+    false
+}
+
+/// Never.
+pub fn can_mount_images() -> bool {
+    false
+}
+
 /// Never.
 pub fn is_alive(_: InitProcess) -> bool {
     false

@@ -29,14 +29,22 @@ pub fn running_root(init: InitProcess) -> Result<InodeRef> {
 /// somebody has a file of it.
 pub fn stopped_root(overlay: &OverlayRoot, read_only: bool) -> Result<InodeRef> {
     let failed = |error: std::io::Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
-    let image = match &overlay.lower {
-        Lower::Image(files) => MountedImage::open(files)?,
-        Lower::Directory(path) => return Err(refuse(format!("{} is not an image", path.display()))),
+    // The mount of an image is kept until that over it is made, as is the descriptor of a directory.
+    let (image, directory);
+    let lower = match &overlay.lower {
+        Lower::Image(files) => {
+            image = MountedImage::open(files)?;
+            image.path()
+        }
+        Lower::Directory(path) => {
+            directory = File::open(path).map_err(failed)?;
+            format!("/proc/self/fd/{}", directory.as_raw_fd())
+        }
     };
     // By descriptors: nothing in the paths has to be escaped.
     let (upper, work) = (File::open(&overlay.upper).map_err(failed)?, File::open(&overlay.work).map_err(failed)?);
     let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
-    let layers = [("lowerdir", image.path()), ("upperdir", path(&upper)), ("workdir", path(&work))];
+    let layers = [("lowerdir", lower), ("upperdir", path(&upper)), ("workdir", path(&work))];
     let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
     options.extend(plan::OVERLAY_OPTIONS.iter().map(|(key, value)| (*key, Some(Path::new(value)))));
     if process::is_in_user_namespace() {

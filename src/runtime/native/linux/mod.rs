@@ -15,9 +15,12 @@ mod options;
 mod plan;
 mod process;
 mod processes;
+mod rootless;
 mod seccomp;
 
 pub use cgroup::{clean_up, is_paused, pausable, pause, unpause, update};
 pub use container::{Native, enter, is_alive, signal};
 pub use files::{running_root, stopped_root};
+pub use image::can_mount_images;
 pub use processes::processes;
+pub use rootless::{become_root, is_in_user_namespace};
