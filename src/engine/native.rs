@@ -13,7 +13,9 @@ use crate::oci::runtime::{
     Capabilities, Linux, LinuxDevice, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
 use crate::runtime::Running;
-use crate::runtime::native::{CapSet, NativeBundle, NativeRoot, SeccompChoice, enter};
+use crate::runtime::native::{
+    CapSet, NativeBundle, NativeRoot, SeccompChoice, enter, is_in_user_namespace, last_group, may_set_groups,
+};
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
@@ -112,7 +114,7 @@ impl Engine {
     fn native_process(&self, record: &ContainerRecord, namespace: &vfs::Namespace) -> Result<Process> {
         let isolation = &record.isolation;
         let user = user::resolve(namespace, &record.user)?;
-        let mut groups = user.groups.clone();
+        let mut groups = if may_set_groups() { user.groups.clone() } else { Vec::new() };
         for group in &isolation.group_add {
             groups.push(user::group(namespace, group)?);
         }
@@ -158,7 +160,11 @@ impl Engine {
                 "devpts",
                 &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
             ),
-            mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", sys]),
+            match is_in_user_namespace() && isolation.host_network {
+                // Only who owns the network may mount it.
+                true => mount("/sys", "bind", "/sys", &["rbind", "rslave", "nosuid", "noexec", "nodev", if isolation.privileged { "rw" } else { "rro" }]),
+                false => mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", sys]),
+            },
             mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", sys]),
             mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
             mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]),
@@ -287,8 +293,8 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 
 /// Docker's parameters of a network of its own, and those that were asked for.
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
-    let own = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-    let own = own.iter().filter(|_| !isolation.host_network).map(|(key, value)| (key.to_string(), value.to_string()));
+    let own = [("net.ipv4.ip_unprivileged_port_start", "0".to_owned()), ("net.ipv4.ping_group_range", format!("0 {}", last_group()))];
+    let own = own.into_iter().filter(|_| !isolation.host_network).map(|(key, value)| (key.to_owned(), value));
     own.chain(isolation.sysctls.iter().cloned()).collect()
 }
 

@@ -59,6 +59,16 @@ pub fn is_in_user_namespace() -> bool {
     false
 }
 
+/// Always.
+pub fn may_set_groups() -> bool {
+    true
+}
+
+/// The last that there can be.
+pub fn last_group() -> u32 {
+    i32::MAX as u32
+}
+
 /// Never.
 pub fn can_mount_images() -> bool {
     false

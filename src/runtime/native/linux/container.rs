@@ -70,7 +70,7 @@ impl Runtime for Native {
 impl Container for NativeContainer {
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
         let NativeContainer { bundle, cgroup, limits, stdio, terminal } = *self;
-        let running = run(stdio, terminal, move |options| launch::launch(&bundle, cgroup, options))?;
+        let running = run(stdio, terminal, false, move |options| launch::launch(&bundle, cgroup, options))?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }
@@ -98,7 +98,8 @@ pub fn enter(
     let (process, seccomp) = (process.clone(), seccomp.clone());
     let cgroup = cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
     let launch = move |options: LaunchOptions| launch::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
-    let running = run(stdio, terminal, launch)?;
+    // In a user namespace a thread whose children are in another process namespace cannot have them here again.
+    let running = run(stdio, terminal, process::is_in_user_namespace(), launch)?;
     Ok(Box::new(running))
 }
 
@@ -115,9 +116,11 @@ pub fn signal(init: InitProcess, signal: Signal) -> Result<()> {
     sent.map(drop).map_err(|error| refuse(format!("send signal {number} to process {}: {error}", init.pid)))
 }
 
+/// Runs what `launch` makes, with `apart` on a thread of its own.
 fn run(
     stdio: Stdio,
     terminal: Option<TerminalSize>,
+    apart: bool,
     launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
 ) -> Result<NativeRunning> {
     let broken = |error: io::Error| refuse(format!("the container's standard streams: {error}"));
@@ -135,7 +138,7 @@ fn run(
         ],
     };
     let options = LaunchOptions { window: terminal, die_with_parent: true, ..LaunchOptions::new(streams) };
-    let launched = on_lasting_thread(options, launch)?;
+    let launched = on_lasting_thread(options, apart, launch)?;
     let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
     if let (Some(master), Some(stdio)) = (&launched.master, pending) {
         connect(master, stdio, &mut copiers).map_err(broken)?;
@@ -154,9 +157,10 @@ fn run(
 /// A process that ends with its parent ends with the thread that made it: a thread that lasts makes it. The main thread does.
 fn on_lasting_thread(
     options: LaunchOptions,
+    apart: bool,
     launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
 ) -> Result<Launched> {
-    if process::is_main_thread() {
+    if process::is_main_thread() && !apart {
         return launch(options);
     }
     let (tell, told) = mpsc::channel();

@@ -10,7 +10,7 @@ use super::image::MountedImage;
 use super::plan::{self, refuse};
 use crate::runtime::native::{Lower, OverlayRoot};
 use crate::runtime::{InitProcess, Result};
-use crate::sys::linux::{detached, process};
+use crate::sys::linux::detached;
 use crate::vfs::{InodeRef, KernelOptions, kernel_dir};
 
 /// The root of the container whose first process is `init`, with all that is mounted in it.
@@ -46,10 +46,7 @@ pub fn stopped_root(overlay: &OverlayRoot, read_only: bool) -> Result<InodeRef> 
     let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
     let layers = [("lowerdir", lower), ("upperdir", path(&upper)), ("workdir", path(&work))];
     let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
-    options.extend(plan::OVERLAY_OPTIONS.iter().map(|(key, value)| (*key, Some(Path::new(value)))));
-    if process::is_in_user_namespace() {
-        options.push(("userxattr", None));
-    }
+    options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
     let mount = detached::mount("overlay", &options, read_only).map_err(failed)?;
     kernel_dir(Path::new(&detached::path(&mount)), &KernelOptions::default()).map_err(failed)
 }

@@ -9,6 +9,7 @@ use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
 use super::process::{push_labels, push_process};
+use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, NamespaceKind, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
@@ -278,7 +279,11 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),
         };
-        return Error::new(ErrorKind::Runtime, format!("{words}: {why}"));
+        let error = Error::new(ErrorKind::Runtime, format!("{words}: {why}"));
+        return match rootless::hint(words, failure.errno) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        };
     }
     let name = process.args.first().map(String::as_str).unwrap_or_default();
     match failure.errno {

@@ -23,4 +23,4 @@ pub use container::{Native, enter, is_alive, signal};
 pub use files::{running_root, stopped_root};
 pub use image::can_mount_images;
 pub use processes::processes;
-pub use rootless::{become_root, is_in_user_namespace};
+pub use rootless::{become_root, is_in_user_namespace, last_group, may_set_groups};

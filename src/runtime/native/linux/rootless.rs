@@ -11,7 +11,7 @@ use std::path::Path;
 use super::id_maps::namespace_of;
 use super::plan::refuse;
 use crate::runtime::{Error, Result};
-use crate::sys::linux::{process, users};
+use crate::sys::linux::{flags, process, users};
 
 /// The file of living processes.
 const FILE: &str = "users";
@@ -67,6 +67,38 @@ pub fn become_root(folder: &Path) -> Result<()> {
 /// Whether this process is in a user namespace that does not have all ids.
 pub fn is_in_user_namespace() -> bool {
     process::is_in_user_namespace()
+}
+
+/// Whether a process can be in further groups.
+pub fn may_set_groups() -> bool {
+    users::may_set_groups()
+}
+
+/// The last group of a range that begins with root's, as `net.ipv4.ping_group_range` takes it: the kernel compares those outside.
+pub fn last_group() -> u32 {
+    let map = users::own_map("gid_map");
+    let first = map.iter().find(|(inside, ..)| *inside == 0).map_or(0, |(_, outside, _)| *outside);
+    let behind = map.iter().filter(|(_, outside, _)| *outside >= first);
+    let last = behind.map(|(inside, _, count)| inside.saturating_add(count - 1)).max().unwrap_or(0);
+    last.min(i32::MAX as u32)
+}
+
+/// What may keep a step of a container's first process from working here, and what to do about it.
+pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
+    if !process::is_in_user_namespace() {
+        return None;
+    }
+    let is_refused = matches!(errno, flags::EPERM | flags::EACCES);
+    if words.starts_with("become user") {
+        return Some("the container has only ids that the system has set aside for you: ranges in /etc/subuid and /etc/subgid".into());
+    }
+    if words == "mount proc on /proc" && is_refused {
+        return Some("the host's /proc is covered in parts: in a container of Docker or Podman, start that with `--security-opt systempaths=unconfined`".into());
+    }
+    if words.starts_with("mount the root") {
+        return Some("the store must lie on a file system with user attributes, such as ext4, xfs or btrfs; `cowbox doctor` tells".into());
+    }
+    obstacles().into_iter().next().filter(|_| is_refused).map(|obstacle| format!("{}; {}", obstacle.what, obstacle.fix))
 }
 
 fn parse(line: &str) -> Option<(u32, u64)> {

@@ -22,6 +22,7 @@ use crate::oci::runtime::Resources;
 use crate::runtime::native::{CgroupRecord, V1Cgroup};
 use crate::sys::linux::cgroup as system;
 use hierarchy::{Hierarchies, Hierarchy};
+use tree::MakeError;
 
 pub use outside::{clean_up, is_paused, pausable, pause, unpause, update};
 
@@ -116,7 +117,7 @@ impl Cgroup {
         }
         for hierarchy in &found.v1 {
             if wanted.always || of_v1.iter().any(|name| hierarchy.has(limits::v1_name(name))) {
-                self.make_v1(hierarchy, directory(hierarchy)?)?;
+                self.make_v1(hierarchy, directory(hierarchy)?).map_err(|error| not_delegated(error, &of_v1))?;
             }
         }
         let Some(unified) = &found.unified else { return Ok(()) };
@@ -126,7 +127,7 @@ impl Cgroup {
         let path = directory(unified)?;
         match tree::make_v2(unified, &path, &of_v2, wanted.always) {
             Err(error) if error.is_not_writable && of_v2.is_empty() && !wanted.always => Ok(()),
-            Err(error) => Err(error.message),
+            Err(error) => Err(not_delegated(error, &of_v2)),
             Ok(()) => {
                 self.directory = Some(
                     system::open_directory(&path)
@@ -138,8 +139,8 @@ impl Cgroup {
         }
     }
 
-    fn make_v1(&mut self, hierarchy: &Hierarchy, path: PathBuf) -> Result<(), String> {
-        tree::make_v1(hierarchy, &path).map_err(|error| error.message)?;
+    fn make_v1(&mut self, hierarchy: &Hierarchy, path: PathBuf) -> Result<(), MakeError> {
+        tree::make_v1(hierarchy, &path)?;
         self.record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path });
         Ok(())
     }
@@ -218,6 +219,14 @@ impl Drop for Begun {
             // What went wrong before is the error to tell.
             let _ = cgroup.remove();
         }
+    }
+}
+
+/// The error with what needed the cgroup, where it may not be made here.
+fn not_delegated(error: MakeError, needed: &[&str]) -> String {
+    match needed.first().filter(|_| error.is_not_writable) {
+        Some(controller) => format!("{}: {}", limits::purpose(controller), error.message),
+        None => error.message,
     }
 }
 
