@@ -9,7 +9,7 @@ use super::cgroup;
 use super::image;
 use super::plan;
 use super::rootless;
-use crate::runtime::Check;
+use crate::runtime::{Check, Health};
 use crate::sys::linux::{cgroup_device, detached, process, users};
 
 /// The oldest kernel that a container can be made on: clone3(2) into a cgroup, mount_setattr(2).
@@ -18,11 +18,17 @@ const OLDEST: (u32, u32) = (5, 12);
 /// Looks at all of it. This process is root afterwards, of the host or of a user namespace, if that is allowed.
 pub fn checks(root: &Path) -> Vec<Check> {
     let is_root = users::effective_ids().0 == 0 && !process::is_in_user_namespace();
-    let mut checks = vec![kernel(), user_namespaces(root, is_root)];
+    let namespaces = user_namespaces(root, is_root);
+    let can_mount = namespaces.status != Health::Fail;
+    let mut checks = vec![kernel(), namespaces];
     if !is_root {
-        checks.extend([ranges(), helpers()]);
+        checks.extend(can_mount.then(ranges));
+        checks.push(helpers());
     }
-    checks.extend([overlay(root), images(), cgroup::check(), seccomp()]);
+    if can_mount {
+        checks.extend([overlay(root), images()]);
+    }
+    checks.extend([cgroup::check(), seccomp()]);
     checks.extend(is_root.then(device_rules));
     checks
 }
