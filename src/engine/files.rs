@@ -96,7 +96,7 @@ impl ContainerFiles<'_> {
                 }
                 result
             }
-            Kind::Native(Some(init)) => work(Arc::new(self.engine.running_namespace(*init)?)),
+            Kind::Native(Some(init)) => work(Arc::new(self.engine.running_namespace(record, *init)?)),
             Kind::Native(None) => work(Arc::new(self.engine.stopped_namespace(record)?)),
         }
     }

@@ -7,14 +7,15 @@ use super::Engine;
 use super::error::{About, Error, Result};
 use super::native_files::ETC_FILES;
 use super::resources::{cgroups_path, resources};
+use super::rootless::keeps_ids;
 use super::run::RunStdio;
 use super::user;
 use crate::oci::runtime::{
-    Capabilities, Linux, LinuxDevice, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
+    Capabilities, IdMapping, Linux, LinuxDevice, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
 use crate::runtime::Running;
 use crate::runtime::native::{
-    CapSet, NativeBundle, NativeRoot, SeccompChoice, enter, is_in_user_namespace, last_group, may_set_groups,
+    CapSet, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace, kept_ids, last_group, may_set_groups,
 };
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
@@ -89,6 +90,9 @@ impl Engine {
         if !isolation.host_network {
             namespaces.push(own(NamespaceKind::Network));
         }
+        let kept = keeps_ids(isolation).then(kept_ids);
+        namespaces.extend(kept.is_some().then(|| own(NamespaceKind::User)));
+        let kept = kept.unwrap_or_default();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (masked, read_only) = if isolation.privileged { (&[][..], &[][..]) } else { (MASKED, READ_ONLY) };
         Ok(Spec {
@@ -99,6 +103,8 @@ impl Engine {
             mounts: self.native_mounts(record, namespace, folders)?,
             linux: Some(Linux {
                 namespaces,
+                uid_mappings: mappings(&kept.users),
+                gid_mappings: mappings(&kept.groups),
                 sysctl: sysctls(isolation),
                 cgroups_path: cgroups_path(record),
                 resources: resources(record)?,
@@ -182,7 +188,7 @@ impl Engine {
                 }
                 MountSource::Volume { name, no_copy, .. } => {
                     let target = vfs::GuestPath::new(&asked.target)?;
-                    let directory = self.native_volume(name, (!no_copy).then_some(namespace), &target)?;
+                    let directory = self.native_volume(record, name, (!no_copy).then_some(namespace), &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
                 MountSource::Tmpfs { size, mode } => {
@@ -216,7 +222,7 @@ impl Engine {
         }
         let init = self.first_process(&container)?;
         self.become_root()?;
-        let namespace = self.running_namespace(init)?;
+        let namespace = self.running_namespace(record, init)?;
         let mut env = record.env.clone();
         env.extend(options.env.iter().cloned());
         let like = ContainerRecord {
@@ -240,6 +246,15 @@ impl Engine {
         let cgroup = self.cgroup(&record.id)?;
         Ok(enter(init, &process, &seccomp(&like.isolation)?, stdio.stdio, terminal, cgroup.as_ref())?)
     }
+}
+
+fn mappings(ranges: &[(u32, u32, u32)]) -> Vec<IdMapping> {
+    let mapping = |(container_id, host_id, size): &(u32, u32, u32)| IdMapping {
+        container_id: *container_id,
+        host_id: *host_id,
+        size: *size,
+    };
+    ranges.iter().map(mapping).collect()
 }
 
 fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
@@ -293,7 +308,12 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 
 /// Docker's parameters of a network of its own, and those that were asked for.
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
-    let own = [("net.ipv4.ip_unprivileged_port_start", "0".to_owned()), ("net.ipv4.ping_group_range", format!("0 {}", last_group()))];
+    // The kernel compares groups as the host knows them: the caller's is no part of a range that begins with root's.
+    let groups = match keeps_ids(isolation) {
+        true => format!("{0} {0}", caller().1),
+        false => format!("0 {}", last_group()),
+    };
+    let own = [("net.ipv4.ip_unprivileged_port_start", "0".to_owned()), ("net.ipv4.ping_group_range", groups)];
     let own = own.into_iter().filter(|_| !isolation.host_network).map(|(key, value)| (key.to_owned(), value));
     own.chain(isolation.sysctls.iter().cloned()).collect()
 }

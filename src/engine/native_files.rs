@@ -5,7 +5,7 @@ use super::error::{About, Result};
 use super::volumes;
 use crate::archive::ApplyOptions;
 use crate::runtime::InitProcess;
-use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, can_mount_images, running_root, stopped_root};
+use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
 use crate::store::{ContainerRecord, MountRecord, MountSource, NativeFolders};
 use crate::vfs::{
     Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
@@ -20,7 +20,7 @@ const MOUNT_POINTS: [&str; 6] = ["/etc/resolv.conf", "/etc/hostname", "/etc/host
 impl Engine {
     /// The folders of a native container, made where they are missing.
     pub(super) fn native_folders(&self, record: &ContainerRecord) -> Result<NativeFolders> {
-        Ok(self.store.native_folders(&record.id, &self.tree_of(record)?)?)
+        Ok(self.store.native_folders(&record.id, &self.tree_of(record)?, self.owners(record))?)
     }
 
     /// How the kernel makes the root of a native container.
@@ -32,7 +32,12 @@ impl Engine {
                 let files = self.store.image_files(layers)?;
                 Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared })
             }
-            false => Lower::Directory(self.store.checkout(layers)?),
+            false => {
+                let owners = self.owners(record);
+                let (uid, gid) = caller();
+                let variant = if owners.is_some() { format!("-{uid}.{gid}") } else { String::new() };
+                Lower::Directory(self.store.checkout(layers, owners, &variant)?)
+            }
         };
         Ok(OverlayRoot {
             lower,
@@ -46,8 +51,8 @@ impl Engine {
     /// What a native container changed over its image, to be read.
     pub(super) fn native_overlay(&self, record: &ContainerRecord) -> Result<Overlay> {
         let tree = self.tree_of(record)?;
-        let folders = self.store.native_folders(&record.id, &tree)?;
-        let upper = kernel_dir(&folders.upper, &KernelOptions { read_only: true })
+        let folders = self.store.native_folders(&record.id, &tree, self.owners(record))?;
+        let upper = kernel_dir(&folders.upper, &self.kernel_options(record, true))
             .about(|| format!("open {}", folders.upper.display()))?;
         Ok(Overlay::new(upper, tree)?)
     }
@@ -60,15 +65,15 @@ impl Engine {
     }
 
     /// What the processes of a container see, through its first one.
-    pub(super) fn running_namespace(&self, init: InitProcess) -> Result<Namespace> {
-        Ok(Namespace::new(running_root(init)?))
+    pub(super) fn running_namespace(&self, record: &ContainerRecord, init: InitProcess) -> Result<Namespace> {
+        Ok(Namespace::new(running_root(init, &self.kernel_options(record, false))?))
     }
 
     /// What the processes of a container that does not run would see. Nothing is mounted that lives in memory alone.
     pub(super) fn stopped_namespace(&self, record: &ContainerRecord) -> Result<Namespace> {
         let folders = self.native_folders(record)?;
         let root = self.overlay_root(record, &folders)?;
-        let mut namespace = Namespace::new(stopped_root(&root, record.read_only)?);
+        let mut namespace = Namespace::new(stopped_root(&root, record.read_only, &self.kernel_options(record, false))?);
         for name in ETC_FILES {
             // Before its first start it has none.
             if let Ok(file) = kernel_dir(&folders.etc.join(name), &KernelOptions::default()) {
@@ -76,21 +81,21 @@ impl Engine {
             }
         }
         for mount in &record.mounts {
-            self.mount_native(&mut namespace, mount).about(|| format!("mount {}", mount.target))?;
+            self.mount_native(record, &mut namespace, mount).about(|| format!("mount {}", mount.target))?;
         }
         Ok(namespace)
     }
 
-    fn mount_native(&self, namespace: &mut Namespace, mount: &MountRecord) -> Result<()> {
+    fn mount_native(&self, record: &ContainerRecord, namespace: &mut Namespace, mount: &MountRecord) -> Result<()> {
         let target = GuestPath::new(&mount.target)?;
         let path = match &mount.source {
             MountSource::Bind { path } => path.clone(),
             MountSource::Volume { name, no_copy, .. } => {
-                self.native_volume(name, (!no_copy).then_some(&*namespace), &target)?
+                self.native_volume(record, name, (!no_copy).then_some(&*namespace), &target)?
             }
             MountSource::Tmpfs { .. } => return Ok(()),
         };
-        let options = KernelOptions { read_only: mount.read_only };
+        let options = self.kernel_options(record, mount.read_only);
         let root = kernel_dir(&path, &options).about(|| path.display().to_string())?;
         match namespace.mount(&target, root.clone()) {
             // A mount point cannot be made in a root that is read-only.
@@ -103,6 +108,7 @@ impl Engine {
     /// The directory of a volume. An empty one first gets what `fill_from` has at the place where it is mounted.
     pub(super) fn native_volume(
         &self,
+        record: &ContainerRecord,
         name: &str,
         fill_from: Option<&Namespace>,
         target: &GuestPath,
@@ -110,7 +116,7 @@ impl Engine {
         let directory = self.store.volume_directory(name)?;
         let Some(namespace) = fill_from else { return Ok(directory) };
         let _lock = self.store.lock_volume_directory(name)?;
-        let files = kernel_dir(&directory, &KernelOptions::default()).about(|| directory.display().to_string())?;
+        let files = kernel_dir(&directory, &self.kernel_options(record, false)).about(|| directory.display().to_string())?;
         if volumes::is_empty(&files)? {
             let options = ApplyOptions { or_root: true, ..ApplyOptions::default() };
             volumes::copy_up(namespace, target, &files, &options)

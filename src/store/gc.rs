@@ -55,7 +55,8 @@ impl Store {
         sweep.folder(&self.layout.trees(), |name| live.trees.contains(name))?;
         let checkouts = self.layout.checkouts();
         if checkouts.exists() {
-            sweep.folder(&checkouts, |name| live.trees.contains(name))?;
+            let chain = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+            sweep.folder(&checkouts, |name| live.trees.contains(&chain(name)))?;
         }
         self.repack(&live, &mut sweep)?;
         sweep.folder(&self.layout.tmp(), |_| false)?;

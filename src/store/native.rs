@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::erofs;
 use crate::oci::DiffId;
 use crate::sys::durable;
 use crate::sys::raw_files::Owners;
-use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
+use crate::vfs::{InodeRef, KernelOptions, OwnerMap, SetAttr, kernel_dir};
 
 /// The file of a container's folder that says where its cgroups are.
 const CGROUP_FILE: &str = "cgroup.json";
@@ -49,6 +50,8 @@ pub struct IsolationRecord {
     pub group_add: Vec<String>,
     /// How soon it is chosen when memory is out.
     pub oom_score_adj: Option<i32>,
+    /// Whose ids it has: none or `host` for those of whoever runs it as root, `keep-id` for the same user inside as outside.
+    pub userns: Option<String>,
 }
 
 /// What a native container may use, beside its [`LimitsRecord`](super::LimitsRecord). Zero or nothing is no limit.
@@ -123,7 +126,12 @@ pub struct ImageFiles {
 impl Store {
     /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
     /// root, as the kernel shows them at the container's.
-    pub fn native_folders(&self, id: &ContainerId, image_root: &InodeRef) -> Result<NativeFolders> {
+    pub fn native_folders(
+        &self,
+        id: &ContainerId,
+        image_root: &InodeRef,
+        owners: Option<Arc<OwnerMap>>,
+    ) -> Result<NativeFolders> {
         let base = self.layout.containers().join(id.as_str()).join("native");
         let folders = NativeFolders {
             upper: base.join("upper"),
@@ -137,7 +145,7 @@ impl Store {
         if !folders.upper.exists() {
             let new = base.join("upper.new");
             fs::create_dir_all(&new).context("create", &new)?;
-            set_attributes(&new, image_root).context("set the attributes of", &new)?;
+            set_attributes(&new, image_root, owners).context("set the attributes of", &new)?;
             fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
         }
         Ok(folders)
@@ -185,15 +193,16 @@ impl Store {
 
     /// The directory with the image of these layers as real files, for a kernel that cannot mount it. It is made where it is
     /// missing: what belongs to ids that this process does not have is root's, and devices that it cannot make are left out.
-    pub fn checkout(&self, layers: &[DiffId]) -> Result<PathBuf> {
-        let name = tree_name(layers);
+    /// There is one for each way in which `owners` stand on disk: `variant` tells them apart.
+    pub fn checkout(&self, layers: &[DiffId], owners: Option<Arc<OwnerMap>>, variant: &str) -> Result<PathBuf> {
+        let name = format!("{}{variant}", tree_name(layers));
         let path = self.layout.checkouts().join(&name);
         if path.exists() {
             return Ok(path);
         }
         let _lease = self.lease()?;
         let staged = self.layout.tmp().join(format!("checkout-{name}"));
-        let _lock = lock::exclusive(&staged.with_extension("lock"))?;
+        let _lock = lock::exclusive(&self.layout.tmp().join(format!("checkout-{name}.lock")))?;
         if path.exists() {
             return Ok(path);
         }
@@ -204,10 +213,11 @@ impl Store {
         durable::create_private_directory(&self.layout.checkouts()).context("create", &self.layout.checkouts())?;
         fs::create_dir(&staged).context("create", &staged)?;
         let tree = self.tree(layers)?;
-        let root = kernel_dir(&staged, &KernelOptions::default()).context("open", &staged)?;
+        let options = KernelOptions { owners: owners.clone(), ..KernelOptions::default() };
+        let root = kernel_dir(&staged, &options).context("open", &staged)?;
         archive::check_out(&tree, &root)
             .map_err(|source| Error::Unpack { what: format!("image {name}"), source: Box::new(source) })?;
-        set_attributes(&staged, &tree).context("set the attributes of", &staged)?;
+        set_attributes(&staged, &tree, owners).context("set the attributes of", &staged)?;
         fs::rename(&staged, &path).context("rename", &staged)?;
         Ok(path)
     }
@@ -245,8 +255,9 @@ impl Store {
 }
 
 /// Gives a directory the attributes of another.
-fn set_attributes(folder: &Path, like: &InodeRef) -> io::Result<()> {
-    let (dir, attr) = (kernel_dir(folder, &KernelOptions::default())?, like.attr()?);
+fn set_attributes(folder: &Path, like: &InodeRef, owners: Option<Arc<OwnerMap>>) -> io::Result<()> {
+    let options = KernelOptions { owners, ..KernelOptions::default() };
+    let (dir, attr) = (kernel_dir(folder, &options)?, like.attr()?);
     let (uid, gid) = Owners::here().or_root(attr.uid, attr.gid);
     for name in like.list_xattrs()? {
         dir.set_xattr(&name, &like.xattr(&name)?)?;

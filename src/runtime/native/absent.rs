@@ -8,7 +8,7 @@ use crate::runtime::native::{CgroupRecord, HostProcess, OverlayRoot, SeccompChoi
 use crate::runtime::{
     Bundle, Check, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
 };
-use crate::vfs::InodeRef;
+use crate::vfs::{InodeRef, KernelOptions, OwnerMap};
 
 /// The runtime that is not there.
 pub struct Native;
@@ -40,12 +40,12 @@ pub fn enter(
 }
 
 /// An error: no container runs.
-pub fn running_root(_: InitProcess) -> Result<InodeRef> {
+pub fn running_root(_: InitProcess, _: &KernelOptions) -> Result<InodeRef> {
     Err(absent())
 }
 
 /// An error: there are no containers.
-pub fn stopped_root(_: &OverlayRoot, _: bool) -> Result<InodeRef> {
+pub fn stopped_root(_: &OverlayRoot, _: bool, _: &KernelOptions) -> Result<InodeRef> {
     Err(absent())
 }
 
@@ -62,6 +62,16 @@ pub fn is_in_user_namespace() -> bool {
 /// Always.
 pub fn may_set_groups() -> bool {
     true
+}
+
+/// None: whoever runs cowbox is the same everywhere.
+pub fn caller() -> (u32, u32) {
+    (0, 0)
+}
+
+/// Nothing is mapped.
+pub fn kept_ids() -> OwnerMap {
+    OwnerMap::default()
 }
 
 /// The last that there can be.

@@ -34,7 +34,12 @@ pub fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
 
 /// The ranges of a map of this process, `uid_map` or `gid_map`: first inside, first outside, how many.
 pub fn own_map(file: &str) -> Vec<(u32, u32, u32)> {
-    ranges(&fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default())
+    map_of("self", file)
+}
+
+/// The same of the process with this number.
+pub fn map_of(pid: &str, file: &str) -> Vec<(u32, u32, u32)> {
+    ranges(&fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default())
 }
 
 fn ranges(map: &str) -> Vec<(u32, u32, u32)> {

@@ -14,8 +14,8 @@ use crate::sys::linux::detached;
 use crate::vfs::{InodeRef, KernelOptions, kernel_dir};
 
 /// The root of the container whose first process is `init`, with all that is mounted in it.
-pub fn running_root(init: InitProcess) -> Result<InodeRef> {
-    let opened = kernel_dir(Path::new(&format!("/proc/{}/root", init.pid)), &KernelOptions::default());
+pub fn running_root(init: InitProcess, options: &KernelOptions) -> Result<InodeRef> {
+    let opened = kernel_dir(Path::new(&format!("/proc/{}/root", init.pid)), options);
     // Another process may have had the number: what was opened is the container's if its first process is there afterwards.
     match opened {
         Ok(root) if is_alive(init) => Ok(root),
@@ -27,7 +27,7 @@ pub fn running_root(init: InitProcess) -> Result<InodeRef> {
 
 /// The root of a container that does not run, without what would be mounted in it. It is mounted, in no place, for as long as
 /// somebody has a file of it.
-pub fn stopped_root(overlay: &OverlayRoot, read_only: bool) -> Result<InodeRef> {
+pub fn stopped_root(overlay: &OverlayRoot, read_only: bool, options: &KernelOptions) -> Result<InodeRef> {
     let failed = |error: std::io::Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
     // The mount of an image is kept until that over it is made, as is the descriptor of a directory.
     let (image, directory);
@@ -45,8 +45,8 @@ pub fn stopped_root(overlay: &OverlayRoot, read_only: bool) -> Result<InodeRef> 
     let (upper, work) = (File::open(&overlay.upper).map_err(failed)?, File::open(&overlay.work).map_err(failed)?);
     let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
     let layers = [("lowerdir", lower), ("upperdir", path(&upper)), ("workdir", path(&work))];
-    let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
-    options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
-    let mount = detached::mount("overlay", &options, read_only).map_err(failed)?;
-    kernel_dir(Path::new(&detached::path(&mount)), &KernelOptions::default()).map_err(failed)
+    let mut mounting: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
+    mounting.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
+    let mount = detached::mount("overlay", &mounting, read_only).map_err(failed)?;
+    kernel_dir(Path::new(&detached::path(&mount)), options).map_err(failed)
 }

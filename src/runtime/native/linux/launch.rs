@@ -19,6 +19,7 @@ use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
 use crate::sys::linux::process::{self, Child};
 use crate::sys::linux::script::{Script, Step};
+use crate::sys::linux::users;
 
 /// Makes the state document that hooks read, for a status and the number of the process.
 pub(super) type StateOf = Box<dyn Fn(Status, u32) -> Vec<u8> + Send>;
@@ -169,7 +170,8 @@ pub(super) fn enter(
     push_labels(&mut script, process)?;
     let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !(flags::CLONE_NEWPID as u64) };
     script.push(step, format!("join the namespaces of process {pid}"));
-    if join & flags::CLONE_NEWUSER as u64 != 0 {
+    let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
+    if join & flags::CLONE_NEWUSER as u64 != 0 && has_root {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");

@@ -25,4 +25,4 @@ pub use doctor::checks;
 pub use files::{running_root, stopped_root};
 pub use image::can_mount_images;
 pub use processes::processes;
-pub use rootless::{become_root, is_in_user_namespace, last_group, may_set_groups};
+pub use rootless::{become_root, caller, is_in_user_namespace, kept_ids, last_group, may_set_groups};

@@ -63,7 +63,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         script.push(Step::DieWithParent, "tie the container to this process");
     }
     script.push(Step::Sync(PREPARED), "wait for the parent");
-    if with.namespaces.has_users() {
+    // Where there is no root, the caller stays who they are.
+    let has_root = linux.uid_mappings.is_empty() || linux.uid_mappings.iter().any(|map| map.container_id == 0);
+    if with.namespaces.has_users() && has_root {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }
     with.namespaces.push(&mut script);

@@ -12,6 +12,7 @@ use super::id_maps::namespace_of;
 use super::plan::refuse;
 use crate::runtime::{Error, Result};
 use crate::sys::linux::{flags, process, users};
+use crate::vfs::OwnerMap;
 
 /// The file of living processes.
 const FILE: &str = "users";
@@ -72,6 +73,35 @@ pub fn is_in_user_namespace() -> bool {
 /// Whether a process can be in further groups.
 pub fn may_set_groups() -> bool {
     users::may_set_groups()
+}
+
+/// The user and the group of whoever runs this process, also where it is root of their namespace.
+pub fn caller() -> (u32, u32) {
+    let (uid, gid) = users::effective_ids();
+    if !process::is_in_user_namespace() {
+        return (uid, gid);
+    }
+    let outside = |file, id: u32| {
+        let map = users::own_map(file);
+        let found = map.iter().find(|(inside, _, count)| id.checked_sub(*inside).is_some_and(|off| off < *count));
+        found.map_or(id, |(inside, outside, _)| outside + (id - inside))
+    };
+    (outside("uid_map", uid), outside("gid_map", gid))
+}
+
+/// The ids of a container in which the caller is who they are outside: first in it, first in this namespace, how many. Where there
+/// is one id alone, the caller's is all there is.
+pub fn kept_ids() -> OwnerMap {
+    let (uid, gid) = caller();
+    let of = |file, own| kept(own, users::own_map(file).iter().map(|(.., count)| *count).sum());
+    OwnerMap { users: of("uid_map", uid), groups: of("gid_map", gid) }
+}
+
+fn kept(own: u32, count: u32) -> Ranges {
+    let below = own.min(count - 1);
+    let above = count.saturating_sub(own.saturating_add(1));
+    let all = [(0, 1, below), (own, 0, 1), (own.saturating_add(1), own.saturating_add(1), above)];
+    all.into_iter().filter(|(.., count)| *count > 0).collect()
 }
 
 /// The last group of a range that begins with root's, as `net.ipv4.ping_group_range` takes it: the kernel compares those outside.
@@ -234,6 +264,15 @@ mod tests {
         assert_eq!(behind_root(&[(100_000, 65536), (300_000, 10)]), [(1, 100_000, 65536), (65537, 300_000, 10)]);
         assert_eq!(behind_root(&[(5, u32::MAX), (7, 1)]), [(1, 5, u32::MAX - 2)]);
         assert_eq!(behind_root(&[]), []);
+    }
+
+    #[test]
+    fn a_caller_stays_who_they_are_and_root_is_the_first_other_id() {
+        assert_eq!(kept(1000, 65537), [(0, 1, 1000), (1000, 0, 1), (1001, 1001, 64536)]);
+        assert_eq!(kept(70000, 65537), [(0, 1, 65536), (70000, 0, 1)]);
+        assert_eq!(kept(65536, 65537), [(0, 1, 65536), (65536, 0, 1)]);
+        assert_eq!(kept(1000, 1), [(1000, 0, 1)]);
+        assert_eq!(kept(0, 10), [(0, 0, 1), (1, 1, 9)]);
     }
 
     #[test]
