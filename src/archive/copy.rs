@@ -7,7 +7,7 @@ use super::error::{Error, Result};
 use super::place;
 use super::tree::{sorted_names, xattrs};
 use crate::sys::raw_files::{Owners, overlay_marks};
-use crate::vfs::{Device, Errno, FileKind, GuestPath, InodeRef, Name, NewInode, NewKind, Timespec};
+use crate::vfs::{Device, Errno, FileKind, GuestPath, InodeRef, Name, NewInode, NewKind, SetAttr, Timespec};
 
 /// How much is copied at once.
 const BUFFER_SIZE: usize = 1 << 20;
@@ -134,15 +134,25 @@ impl<'a> Copier<'a> {
         };
         let (uid, gid) = self.options.owner.unwrap_or((attr.uid, attr.gid));
         let (uid, gid) = self.owners.as_ref().map_or((uid, gid), |owners| owners.or_root(uid, gid));
-        let new = NewInode { kind, mode: attr.mode, uid, gid, mtime: Some(attr.mtime) };
+        // Writing its content moves the time of a file.
+        let mtime = (attr.kind != FileKind::Regular).then_some(attr.mtime);
+        let new = NewInode { kind, mode: attr.mode, uid, gid, mtime };
         let made = match place::make(dir, name, &new, self.options.conflict) {
             Err(Errno::Perm) if self.overlay_marks.is_some() && is_device => return Ok(None),
             made => made.map_err(failed)?,
         };
-        if attr.kind == FileKind::Regular {
-            self.content(from, &made).map_err(failed)?;
+        match attr.kind {
+            FileKind::Regular => {
+                self.content(from, &made).map_err(failed)?;
+                // It may also have cleared the set-user-id bit.
+                let mode = (attr.mode & 0o6000 != 0).then_some(attr.mode);
+                let change = SetAttr { mode, mtime: Some(attr.mtime), ..SetAttr::default() };
+                made.set_attr(&change).map_err(failed)?;
+            }
+            // It may have been there.
+            FileKind::Directory => place::settle(&*made, &new).map_err(failed)?,
+            _ => {}
         }
-        place::settle(&*made, &new).map_err(failed)?;
         let mut xattrs = xattrs(&**from, path)?;
         if let Some(marks) = self.overlay_marks {
             escape(&mut xattrs, marks);

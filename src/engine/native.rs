@@ -15,7 +15,8 @@ use crate::oci::runtime::{
 };
 use crate::runtime::Running;
 use crate::runtime::native::{
-    CapSet, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace, kept_ids, last_group, may_set_groups,
+    CapSet, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace, kept_ids, last_group,
+    may_set_groups,
 };
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
@@ -168,7 +169,12 @@ impl Engine {
             ),
             match is_in_user_namespace() && isolation.host_network {
                 // Only who owns the network may mount it.
-                true => mount("/sys", "bind", "/sys", &["rbind", "rslave", "nosuid", "noexec", "nodev", if isolation.privileged { "rw" } else { "rro" }]),
+                true => mount(
+                    "/sys",
+                    "bind",
+                    "/sys",
+                    &["rbind", "rslave", "nosuid", "noexec", "nodev", if isolation.privileged { "rw" } else { "rro" }],
+                ),
                 false => mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", sys]),
             },
             mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", sys]),

@@ -116,7 +116,8 @@ impl Engine {
         let directory = self.store.volume_directory(name)?;
         let Some(namespace) = fill_from else { return Ok(directory) };
         let _lock = self.store.lock_volume_directory(name)?;
-        let files = kernel_dir(&directory, &self.kernel_options(record, false)).about(|| directory.display().to_string())?;
+        let files =
+            kernel_dir(&directory, &self.kernel_options(record, false)).about(|| directory.display().to_string())?;
         if volumes::is_empty(&files)? {
             let options = ApplyOptions { or_root: true, ..ApplyOptions::default() };
             volumes::copy_up(namespace, target, &files, &options)

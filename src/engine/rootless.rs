@@ -13,6 +13,12 @@ pub(super) fn keeps_ids(isolation: &IsolationRecord) -> bool {
     isolation.userns.as_deref() == Some("keep-id")
 }
 
+/// Whether a container's user is nobody's choice, but its caller.
+pub(super) fn is_callers(record: &ContainerRecord) -> bool {
+    let (uid, gid) = native::caller();
+    keeps_ids(&record.isolation) && record.user == format!("{uid}:{gid}")
+}
+
 /// Refuses what cannot be had, and says who runs the process where nobody was asked for.
 pub(super) fn user_of(isolation: &IsolationRecord, asked: Option<&String>) -> Result<Option<String>> {
     match isolation.userns.as_deref() {

@@ -16,7 +16,7 @@ use crate::archive;
 use crate::erofs;
 use crate::oci::DiffId;
 use crate::sys::durable;
-use crate::sys::raw_files::Owners;
+use crate::sys::raw_files::{Owners, sync_all};
 use crate::vfs::{InodeRef, KernelOptions, OwnerMap, SetAttr, kernel_dir};
 
 /// The file of a container's folder that says where its cgroups are.
@@ -218,6 +218,8 @@ impl Store {
         archive::check_out(&tree, &root)
             .map_err(|source| Error::Unpack { what: format!("image {name}"), source: Box::new(source) })?;
         set_attributes(&staged, &tree, owners).context("set the attributes of", &staged)?;
+        // It has its name when all of it is on disk.
+        sync_all(&staged).context("sync", &staged)?;
         fs::rename(&staged, &path).context("rename", &staged)?;
         Ok(path)
     }

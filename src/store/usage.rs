@@ -24,8 +24,7 @@ impl Store {
     /// The room that everything takes.
     pub fn usage(&self) -> Usage {
         let layout = &self.layout;
-        let images =
-            [layout.root().join("blobs"), layout.layers(), layout.packs(), layout.trees(), layout.checkouts()];
+        let images = [layout.root().join("blobs"), layout.layers(), layout.packs(), layout.trees(), layout.checkouts()];
         Usage {
             images: images.iter().map(|folder| size_of(folder)).sum(),
             containers: size_of(&layout.containers()),

@@ -52,6 +52,11 @@ impl Owners {
     }
 }
 
+/// Makes all that was written to the file system of this folder durable: syncfs(2).
+pub fn sync_all(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(open(folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)?)
+}
+
 /// A file that is held, whatever becomes of its name. Symbolic links are held themselves, never followed.
 #[derive(Debug)]
 pub struct RawFile(OwnedFd);

@@ -71,7 +71,9 @@ impl Person {
         fs::create_dir_all(image.join("home/ann")).unwrap();
         chown(image.join("home/ann"), Some(1000), Some(1001)).unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_cowbox"));
-        fs::hard_link(program, self.path("cowbox")).or_else(|_| fs::copy(program, self.path("cowbox")).map(drop)).unwrap();
+        fs::hard_link(program, self.path("cowbox"))
+            .or_else(|_| fs::copy(program, self.path("cowbox")).map(drop))
+            .unwrap();
         fs::set_permissions(self.home.path(), fs::Permissions::from_mode(0o755)).unwrap();
         chown(self.home.path(), Some(self.uid), Some(self.uid)).unwrap();
         let platform = format!("linux/{}", std::env::consts::ARCH);
@@ -90,7 +92,11 @@ impl Person {
 
     fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Ended {
         let mut command = Command::new(self.path("cowbox"));
-        command.args(args).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("COWBOX_HOME", self.path("store"));
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("COWBOX_HOME", self.path("store"));
         command.uid(self.uid).gid(self.uid).current_dir(self.home.path()).stdin(Stdio::null());
         let output = command.output().unwrap();
         Ended {
@@ -131,7 +137,14 @@ fn a_user_without_further_ids_is_root_in_containers() {
     assert!(refused.contains("/etc/subuid"), "{refused}");
     // Whoever is not there owns nothing.
     assert_eq!(person.sh(&[], "stat -c '%u %g' /home/ann").ok(), "0 0\n");
-    assert_eq!(person.sh(&["--network", "host"], "touch /sys/x 2>/dev/null || echo refused; ls /sys/class/net").out.lines().next(), Some("refused"));
+    assert_eq!(
+        person
+            .sh(&["--network", "host"], "touch /sys/x 2>/dev/null || echo refused; ls /sys/class/net")
+            .out
+            .lines()
+            .next(),
+        Some("refused")
+    );
 }
 
 #[test]
@@ -170,7 +183,18 @@ fn what_a_container_changed_is_seen_committed_copied_and_removed() {
     person.run(["run", "--name", "job", "box", "sh", "-ec", script]).ok();
     assert_eq!(person.run(["diff", "job"]).ok(), "A /deep\nA /deep/file\nC /etc\nD /etc/group\nA /etc/new\n");
     person.run(["commit", "job", "made"]).ok();
-    let listed = person.run(["run", "--rm", "made", "stat", "-c", "%n %u %g %a", "/etc/new", "/deep", "/deep/file", "/home/ann"]);
+    let listed = person.run([
+        "run",
+        "--rm",
+        "made",
+        "stat",
+        "-c",
+        "%n %u %g %a",
+        "/etc/new",
+        "/deep",
+        "/deep/file",
+        "/home/ann",
+    ]);
     assert_eq!(listed.ok(), "/etc/new 1000 1001 644\n/deep 5 5 700\n/deep/file 5 5 644\n/home/ann 1000 1001 755\n");
     person.run(["cp", "job:/etc/new", "copied"]).ok();
     assert_eq!(fs::metadata(person.path("copied")).unwrap().uid(), person.uid);
@@ -178,7 +202,8 @@ fn what_a_container_changed_is_seen_committed_copied_and_removed() {
     if has_tool("tar") {
         person.run(["export", "-o", "all.tar", "job"]).ok();
         let all = tool("tar", ["-tvf", person.path("all.tar").to_str().unwrap(), "--numeric-owner"]);
-        let owner = |name: &str| all.lines().find(|line| line.ends_with(name)).unwrap().split_whitespace().nth(1).unwrap();
+        let owner =
+            |name: &str| all.lines().find(|line| line.ends_with(name)).unwrap().split_whitespace().nth(1).unwrap();
         assert_eq!((owner(" deep/file"), owner(" deep/copied"), owner(" etc/new")), ("5/5", "0/0", "1000/1001"));
     }
     person.run(["rm", "job"]).ok();
@@ -214,6 +239,42 @@ fn containers_share_the_namespace_of_their_user() {
         fs::write(person.path("store/users"), garbage).unwrap();
         assert_eq!(person.sh(&[], "id -u").ok(), "0\n");
     }
+}
+
+#[test]
+fn a_caller_can_stay_who_they_are() {
+    let Some(person) = Person::with_ranges() else { return };
+    let (uid, home) = (person.uid, format!("{}:/mnt", person.path("").display()));
+    let keep = ["--userns", "keep-id", "-v", &home];
+    let script =
+        "id -u; touch /mnt/mine; stat -c %u /mnt/mine /etc/passwd /home/ann; touch /etc/x 2>/dev/null || echo refused";
+    assert_eq!(person.sh(&keep, script).ok(), format!("{uid}\n{uid}\n0\n1000\nrefused\n"));
+    assert_eq!(fs::metadata(person.path("mine")).unwrap().uid(), uid);
+    // Owners are the container's wherever they are seen, and so the next image's.
+    let script = format!("touch /one /two /three; chown 1000:1001 /two; chown {uid}:{uid} /three");
+    let job = ["run", "--name", "job", "--userns", "keep-id", "-u", "0", "box", "sh", "-ec", &script];
+    person.run(job).ok();
+    assert_eq!(person.run(["diff", "job"]).ok(), "A /one\nA /three\nA /two\n");
+    person.run(["commit", "job", "made"]).ok();
+    let listed = person.run(["run", "--rm", "made", "stat", "-c", "%u %g", "/one", "/two", "/three"]).ok();
+    assert_eq!(listed, format!("0 0\n1000 1001\n{uid} {uid}\n"));
+    assert_eq!(person.run(["inspect", "--format", "{{.Config.User}}", "made"]).ok(), "0\n");
+}
+
+#[test]
+fn a_caller_without_further_ids_can_stay_who_they_are() {
+    let Some(person) = Person::stranger() else { return };
+    let script = "id; stat -c %u /etc/passwd; touch /etc/new";
+    let job = ["run", "-d", "--name", "job", "--userns", "keep-id", "box", "sh", "-c", "touch /etc/new; sleep 1000"];
+    assert_eq!(person.sh(&["--userns", "keep-id"], script).ok(), "uid=12345 gid=12345\n12345\n");
+    person.run(job).ok();
+    assert_eq!(person.run(["exec", "job", "id"]).ok(), "uid=12345 gid=12345\n");
+    person.run(["stop", "-t", "0", "job"]).ok();
+    person.run(["commit", "job", "made"]).ok();
+    assert_eq!(person.run(["inspect", "--format", "{{.Config.User}}", "made"]).ok(), "\n");
+    assert_eq!(person.run(["run", "--rm", "made", "stat", "-c", "%u", "/etc/passwd"]).ok(), "0\n");
+    person.run(["rm", "job"]).ok();
+    assert!(person.sh(&["--userns", "auto"], "true").fails(125).contains("--userns auto"));
 }
 
 #[test]

@@ -76,11 +76,14 @@ fn ranges() -> Check {
 
 fn helpers() -> Check {
     let name = "newuidmap, newgidmap";
-    let is_there =
-        |program: &str| Command::new(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    let is_there = |program: &str| {
+        Command::new(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    };
     match ["newuidmap", "newgidmap"].into_iter().find(|program| !is_there(program)) {
         None => Check::ok(name, "installed"),
-        Some(program) => Check::warn(name, format!("{program} is not there"), "install the package uidmap or shadow-utils"),
+        Some(program) => {
+            Check::warn(name, format!("{program} is not there"), "install the package uidmap or shadow-utils")
+        }
     }
 }
 
@@ -95,8 +98,10 @@ fn overlay(root: &Path) -> Check {
             open.push(File::open(folder.path().join(part))?);
         }
         let paths: Vec<_> = open.iter().map(|file| format!("/proc/self/fd/{}", file.as_raw_fd())).collect();
-        let mut options: Vec<_> =
-            ["lowerdir", "upperdir", "workdir"].into_iter().zip(paths.iter().map(|path| Some(Path::new(path)))).collect();
+        let mut options: Vec<_> = ["lowerdir", "upperdir", "workdir"]
+            .into_iter()
+            .zip(paths.iter().map(|path| Some(Path::new(path))))
+            .collect();
         options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
         detached::mount("overlay", &options, false).map(drop)
     };

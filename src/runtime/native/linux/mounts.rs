@@ -11,8 +11,8 @@ use crate::oci::runtime::{Linux, LinuxDevice, Mount, Spec};
 use crate::runtime::Result;
 use crate::sys::linux::detached;
 use crate::sys::linux::flags;
-use crate::sys::linux::users;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
+use crate::sys::linux::users;
 
 /// The devices that every container has: runtime-spec config-linux.md "Default Devices".
 const DEVICES: &[(&str, u32, u32)] =

@@ -6,8 +6,8 @@ use crate::oci::runtime::{IoPriority, Process, Scheduler};
 use crate::runtime::Result;
 use crate::runtime::native::CapSet;
 use crate::sys::linux::flags;
-use crate::sys::linux::users;
 use crate::sys::linux::script::{Program, Script, Step};
+use crate::sys::linux::users;
 
 /// Numbers of policies and flags of sched(7).
 const POLICIES: &[(&str, u32)] = &[

@@ -46,13 +46,13 @@ pub fn become_root(folder: &Path) -> Result<()> {
     }
     let path = folder.join(FILE);
     let failed = |error: io::Error| refuse(format!("{}: {error}", path.display()));
-    let mut file =
-        File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     file.lock().map_err(failed)?;
     let mut text = String::new();
     // Whatever it holds: what is no line of ours is passed over.
     let _ = file.read_to_string(&mut text);
-    let mut living: Vec<(u32, u64)> = text.lines().filter_map(parse).filter(|(pid, start)| lives(*pid, *start)).collect();
+    let mut living: Vec<(u32, u64)> =
+        text.lines().filter_map(parse).filter(|(pid, start)| lives(*pid, *start)).collect();
     let joined = living.iter().any(|(pid, start)| join(*pid, *start));
     if !joined {
         living.clear();
@@ -120,7 +120,10 @@ pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
     }
     let is_refused = matches!(errno, flags::EPERM | flags::EACCES);
     if words.starts_with("become user") {
-        return Some("the container has only ids that the system has set aside for you: ranges in /etc/subuid and /etc/subgid".into());
+        return Some(
+            "the container has only ids that the system has set aside for you: ranges in /etc/subuid and /etc/subgid"
+                .into(),
+        );
     }
     if words == "mount proc on /proc" && is_refused {
         return Some("the host's /proc is covered in parts: in a container of Docker or Podman, start that with `--security-opt systempaths=unconfined`".into());
@@ -239,7 +242,8 @@ pub(super) fn obstacles() -> Vec<Obstacle> {
 
 /// The error of a namespace that could not be had, with what is known to keep it away.
 fn explain(error: io::Error) -> Error {
-    let message = format!("become root of a user namespace, which native containers of other users than root need: {error}");
+    let message =
+        format!("become root of a user namespace, which native containers of other users than root need: {error}");
     match &obstacles()[..] {
         [] => refuse(message).hint("`cowbox doctor` tells what this system allows"),
         [first, ..] => refuse(format!("{message}; {}", first.what)).hint(first.fix.clone()),

@@ -244,7 +244,9 @@ pub(super) fn check() -> Check {
         Err(error) => return Check::warn(NAME, error, "mount /proc"),
     };
     let version = match (&found.unified, found.v1.is_empty()) {
-        (None, true) => return Check::warn(NAME, "none are mounted: limits are refused", "mount cgroup2 on /sys/fs/cgroup"),
+        (None, true) => {
+            return Check::warn(NAME, "none are mounted: limits are refused", "mount cgroup2 on /sys/fs/cgroup");
+        }
         (Some(_), _) if found.is_v2_only() => "v2",
         (Some(_), _) => "v1 and v2",
         (None, false) => "v1",
