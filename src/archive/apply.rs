@@ -20,6 +20,8 @@ pub struct ApplyOptions {
     pub conflict: Conflict,
     /// The owner and group of everything that is made; as the source has them where none are given.
     pub owner: Option<(u32, u32)>,
+    /// Whether copies become root's where this process does not have their owner: user_namespaces(7).
+    pub or_root: bool,
     /// Bounds on the archive.
     pub limits: Limits,
 }

@@ -6,7 +6,8 @@ use super::apply::{Applied, ApplyOptions};
 use super::error::{Error, Result};
 use super::place;
 use super::tree::{sorted_names, xattrs};
-use crate::vfs::{Errno, FileKind, GuestPath, InodeRef, Name, NewInode, NewKind, Timespec};
+use crate::sys::raw_files::{Owners, overlay_marks};
+use crate::vfs::{Device, Errno, FileKind, GuestPath, InodeRef, Name, NewInode, NewKind, SetAttr, Timespec};
 
 /// How much is copied at once.
 const BUFFER_SIZE: usize = 1 << 20;
@@ -16,8 +17,9 @@ const BUFFER_SIZE: usize = 1 << 20;
 pub fn copy_tree(from: &InodeRef, to_dir: &InodeRef, name: Name<'_>, options: &ApplyOptions) -> Result<Applied> {
     let mut copier = Copier::new(options);
     let path = GuestPath::root();
-    let made = copier.inode(from, to_dir, name, &path)?;
-    if from.kind() == FileKind::Directory {
+    if let Some(made) = copier.inode(from, to_dir, name, &path)?
+        && from.kind() == FileKind::Directory
+    {
         copier.children(from, &made)?;
     }
     copier.finish()
@@ -31,8 +33,22 @@ pub fn copy_children(from: &InodeRef, to: &InodeRef, options: &ApplyOptions) -> 
     copier.finish()
 }
 
+/// Copies an image into the empty directory `to`, for the kernel's overlayfs to lie over it. Owners that this process does not
+/// have become root, devices that it cannot make are left out, and so is what overlayfs would take for a whiteout or a mark of
+/// its own.
+pub fn check_out(image: &InodeRef, to: &InodeRef) -> Result<Applied> {
+    let options = ApplyOptions { or_root: true, ..ApplyOptions::default() };
+    let mut copier = Copier { overlay_marks: Some(overlay_marks()), ..Copier::new(&options) };
+    copier.children(image, to)?;
+    copier.finish()
+}
+
 struct Copier<'a> {
     options: &'a ApplyOptions,
+    /// The owners that there are, where others become root.
+    owners: Option<Owners>,
+    /// Of what overlayfs is to lie over: what the names of its own attributes begin with.
+    overlay_marks: Option<&'static [u8]>,
     /// The copies of inodes with several names.
     links: HashMap<(u64, u64), InodeRef>,
     /// Directories whose times are set last, as making files in them moves them.
@@ -41,10 +57,21 @@ struct Copier<'a> {
     applied: Applied,
 }
 
+/// Guests see attributes of these names without what is put between: overlayfs.rst "Nesting overlayfs mounts".
+fn escape(xattrs: &mut [(Vec<u8>, Vec<u8>)], marks: &[u8]) {
+    for (name, _) in xattrs {
+        if let Some(rest) = name.strip_prefix(marks) {
+            *name = [marks, b"overlay.", rest].concat();
+        }
+    }
+}
+
 impl<'a> Copier<'a> {
     fn new(options: &'a ApplyOptions) -> Copier<'a> {
         Copier {
             options,
+            owners: options.or_root.then(Owners::here),
+            overlay_marks: None,
             links: HashMap::new(),
             directories: Vec::new(),
             buffer: Vec::new(),
@@ -70,26 +97,30 @@ impl<'a> Copier<'a> {
                 Err(errno) => return Err(Error::file("look up", &path, errno)),
             };
             path.push(name.as_name()).map_err(|errno| Error::file("copy", &path, errno))?;
-            let made = self.inode(&inode, &to, name.as_name(), &path)?;
-            if inode.kind() == FileKind::Directory {
-                let names = sorted_names(&*inode, &path)?.into_iter();
-                open.push((inode, made, names));
-            } else {
-                path.pop();
+            match self.inode(&inode, &to, name.as_name(), &path)? {
+                Some(made) if inode.kind() == FileKind::Directory => {
+                    let names = sorted_names(&*inode, &path)?.into_iter();
+                    open.push((inode, made, names));
+                }
+                _ => path.pop(),
             }
         }
         Ok(())
     }
 
-    /// Copies one inode without what is below it. `path` is for errors.
-    fn inode(&mut self, from: &InodeRef, dir: &InodeRef, name: Name<'_>, path: &GuestPath) -> Result<InodeRef> {
+    /// Copies one inode without what is below it; none where it is left out. `path` is for errors.
+    fn inode(&mut self, from: &InodeRef, dir: &InodeRef, name: Name<'_>, path: &GuestPath) -> Result<Option<InodeRef>> {
         let failed = |errno| Error::file("copy", path, errno);
         let attr = from.attr().map_err(failed)?;
         let has_more_names = attr.nlink > 1 && attr.kind != FileKind::Directory;
         self.applied.entries += 1;
         if has_more_names && let Some(first) = self.links.get(&(attr.dev, attr.ino)) {
             place::link(dir, name, first, self.options.conflict).map_err(failed)?;
-            return Ok(first.clone());
+            return Ok(Some(first.clone()));
+        }
+        let is_device = matches!(attr.kind, FileKind::CharDevice | FileKind::BlockDevice);
+        if self.overlay_marks.is_some() && is_device && attr.rdev == Device::default() {
+            return Ok(None);
         }
         let target = if attr.kind == FileKind::Symlink { from.read_link().map_err(failed)? } else { Vec::new() };
         let kind = match attr.kind {
@@ -102,20 +133,38 @@ impl<'a> Copier<'a> {
             FileKind::Socket => NewKind::Socket,
         };
         let (uid, gid) = self.options.owner.unwrap_or((attr.uid, attr.gid));
-        let new = NewInode { kind, mode: attr.mode, uid, gid, mtime: Some(attr.mtime) };
-        let made = place::make(dir, name, &new, self.options.conflict).map_err(failed)?;
-        if attr.kind == FileKind::Regular {
-            self.content(from, &made).map_err(failed)?;
+        let (uid, gid) = self.owners.as_ref().map_or((uid, gid), |owners| owners.or_root(uid, gid));
+        // Writing its content moves the time of a file.
+        let mtime = (attr.kind != FileKind::Regular).then_some(attr.mtime);
+        let new = NewInode { kind, mode: attr.mode, uid, gid, mtime };
+        let made = match place::make(dir, name, &new, self.options.conflict) {
+            Err(Errno::Perm) if self.overlay_marks.is_some() && is_device => return Ok(None),
+            made => made.map_err(failed)?,
+        };
+        match attr.kind {
+            FileKind::Regular => {
+                self.content(from, &made).map_err(failed)?;
+                // It may also have cleared the set-user-id bit.
+                let mode = (attr.mode & 0o6000 != 0).then_some(attr.mode);
+                let change = SetAttr { mode, mtime: Some(attr.mtime), ..SetAttr::default() };
+                made.set_attr(&change).map_err(failed)?;
+            }
+            // It may have been there.
+            FileKind::Directory => place::settle(&*made, &new).map_err(failed)?,
+            _ => {}
         }
-        place::settle(&*made, &new).map_err(failed)?;
-        place::set_xattrs(&*made, &xattrs(&**from, path)?).map_err(failed)?;
+        let mut xattrs = xattrs(&**from, path)?;
+        if let Some(marks) = self.overlay_marks {
+            escape(&mut xattrs, marks);
+        }
+        place::set_xattrs(&*made, &xattrs).map_err(failed)?;
         if attr.kind == FileKind::Directory {
             self.directories.push((path.clone(), made.clone(), attr.mtime));
         }
         if has_more_names {
             self.links.insert((attr.dev, attr.ino), made.clone());
         }
-        Ok(made)
+        Ok(Some(made))
     }
 
     fn content(&mut self, from: &InodeRef, to: &InodeRef) -> crate::vfs::Result<()> {

@@ -22,7 +22,7 @@ mod write;
 
 pub use apply::{Applied, ApplyOptions, apply, apply_within};
 pub use compression::{Compression, Decoder, Encoder, UnsupportedCompression};
-pub use copy::{copy_children, copy_tree};
+pub use copy::{check_out, copy_children, copy_tree};
 pub use error::{Error, Result};
 pub use index::{PartReader, PartsWriter, TarIndex, is_tar, single_file_tar};
 pub use layer::write_layer;

@@ -22,6 +22,7 @@ impl Engine {
         if container.state.paused {
             return Err(Error::conflict(format!("container {key} is already paused")));
         }
+        self.become_root()?;
         let id = &container.record.id;
         let known = self.cgroup(id)?;
         let cgroup = native::pausable(known.clone(), &cgroups_path(&container.record))?;
@@ -47,6 +48,7 @@ impl Engine {
         if container.record.runtime != "native" || container.state.status != Status::Running {
             return Err(Error::conflict(format!("container {key} is no native container that runs")));
         }
+        self.become_root()?;
         Ok(native::update(&self.cgroup(&container.record.id)?.unwrap_or_default(), &asked)?)
     }
 
@@ -54,7 +56,7 @@ impl Engine {
     pub fn unpause(&self, key: &str) -> Result<()> {
         let container = self.container(key)?;
         match container.state.paused {
-            true => self.unpause_stored(&container),
+            true => self.become_root().and_then(|()| self.unpause_stored(&container)),
             false => Err(Error::conflict(format!("container {key} is not paused"))),
         }
     }

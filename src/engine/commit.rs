@@ -7,6 +7,7 @@ use super::change::Change;
 use super::error::{About, Result};
 use super::files::ContainerFiles;
 use super::load::Loaded;
+use super::rootless;
 use crate::archive;
 use crate::oci::{Descriptor, DiffId, HistoryEntry, Raw, Reference};
 
@@ -52,7 +53,9 @@ impl Engine {
         process.cmd = cmd.to_vec();
         process.env = record.env.iter().filter(|line| !line.starts_with("HOSTNAME=")).cloned().collect();
         process.working_dir = record.working_dir.clone();
-        process.user = record.user.clone();
+        if !rootless::is_callers(record) {
+            process.user = record.user.clone();
+        }
         process.labels = record.labels.clone();
         options.changes.iter().for_each(|change| change.apply(process));
         let mut history = HistoryEntry::commit(now, &record.args, &options.author, &options.message);

@@ -42,6 +42,7 @@ impl Engine {
     /// Removes a container that does not run; with `force` it is killed first. With `volumes` its anonymous volumes go too.
     pub fn remove(&self, key: &str, force: bool, volumes: bool) -> Result<()> {
         let container = self.container(key)?;
+        self.become_root_for(&container.record)?;
         let id = &container.record.id;
         if force {
             self.kill_to_end(id)?;
@@ -84,6 +85,7 @@ impl Engine {
                 format!("cannot kill container: {key}: container {} is not running", container.record.id.short());
             return Err(Error::conflict(message));
         }
+        self.become_root_for(&container.record)?;
         match signal {
             Signal::KILL => self.kill_to_end(&container.record.id),
             signal => self.send(&container, signal),

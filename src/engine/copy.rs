@@ -57,6 +57,11 @@ impl Engine {
                 "copy to the host first, or pipe `cowbox cp CONTAINER:PATH -` into `cowbox cp - CONTAINER:PATH`",
             ));
         }
+        for end in [from, to] {
+            if let CopyEnd::Container { key, .. } = end {
+                self.become_root_for(&self.container(key)?.record)?;
+            }
+        }
         // As Docker does: what is copied belongs to root in a container, and to who copies it on the host.
         let owner = match to {
             CopyEnd::Container { .. } => (0, 0),

@@ -10,6 +10,7 @@ use super::names::{is_valid_name, random_name};
 use super::native_binds;
 use super::native_options;
 use super::resources;
+use super::rootless;
 use super::runtimes::has_runtime;
 use super::{Engine, change::set_env, parse_signal};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
@@ -171,7 +172,7 @@ impl Engine {
             args,
             entrypoint_len,
             working_dir: if working_dir.is_empty() { "/".into() } else { working_dir },
-            user: options.user.clone().unwrap_or_else(|| config.user.clone()),
+            user: rootless::user_of(&options.isolation, options.user.as_ref())?.unwrap_or_else(|| config.user.clone()),
             hostname,
             labels: config.labels.iter().chain(&options.labels).map(|(k, v)| (k.clone(), v.clone())).collect(),
             mounts: all_mounts(config.volumes.0.iter(), &options.volumes)?,
@@ -309,6 +310,7 @@ fn native_flag(isolation: &IsolationRecord) -> Option<String> {
         .or_else(|| given("--init", isolation.init))
         .or_else(|| first("--group-add", &isolation.group_add))
         .or_else(|| given("--oom-score-adj", isolation.oom_score_adj.is_some()))
+        .or_else(|| given("--userns", rootless::keeps_ids(isolation)))
 }
 
 fn bind_source(path: &PathBuf, create: bool) -> Result<PathBuf> {

@@ -30,6 +30,7 @@ impl Engine {
     /// native one.
     pub(super) fn with_files<T>(&self, key: &str, work: impl FnOnce(&ContainerFiles<'_>) -> Result<T>) -> Result<T> {
         let container = self.container(key)?;
+        self.become_root_for(&container.record)?;
         let lock = self.store.lock_container(&container.record.id)?;
         if container.record.runtime == "native" {
             let init = if lock.is_none() { Some(self.first_process(&container)?) } else { None };
@@ -95,7 +96,7 @@ impl ContainerFiles<'_> {
                 }
                 result
             }
-            Kind::Native(Some(init)) => work(Arc::new(self.engine.running_namespace(*init)?)),
+            Kind::Native(Some(init)) => work(Arc::new(self.engine.running_namespace(record, *init)?)),
             Kind::Native(None) => work(Arc::new(self.engine.stopped_namespace(record)?)),
         }
     }

@@ -204,7 +204,7 @@ impl Engine {
         if is_last && users.is_empty() {
             self.store.forget_image(&digest)?;
             removed.push(Removed::Deleted(image.id));
-            self.store.gc(false)?;
+            self.store_as_root()?.gc(false)?;
         }
         Ok(removed)
     }

@@ -4,15 +4,21 @@ use std::path::Path;
 
 use super::error::{About, Error, Result};
 use super::native_etc::write_etc;
-use super::native_files::{ETC_FILES, overlay, overlay_root};
+use super::native_files::ETC_FILES;
 use super::native_options::has_apparmor;
 use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
+use super::rootless::keeps_ids;
 use super::run::RunStdio;
 use super::{Engine, native_binds, native_devices, user};
-use crate::oci::runtime::{Capabilities, Linux, Mount, Process, Rlimit, Root, Spec, User};
+use crate::oci::runtime::{
+    Capabilities, IdMapping, Linux, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
+};
 use crate::runtime::Running;
-use crate::runtime::native::{CapSet, EndsWith, Entry, NativeBundle, NativeRoot, SeccompChoice, enter};
+use crate::runtime::native::{
+    CapSet, EndsWith, Entry, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace, kept_ids,
+    last_group, may_set_groups,
+};
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
@@ -61,8 +67,8 @@ impl Engine {
     /// The bundle of a native container. Its folders are made where they are missing.
     pub(super) fn native_bundle(&self, record: &ContainerRecord) -> Result<NativeBundle> {
         let image = self.native_image(record)?;
-        let folders = self.store.native_folders(&record.id, &image.tree)?;
-        let namespace = vfs::Namespace::new(overlay(&folders, image.tree)?.root());
+        let folders = self.store.native_folders(&record.id, &image.tree, self.owners(record))?;
+        let namespace = vfs::Namespace::new(self.overlay(record, &folders, image.tree)?.root());
         let sharing = self.sharing(record)?;
         let joined = sharing.joined.clone();
         let spec = self.native_spec(record, &namespace, &folders, sharing)?;
@@ -70,7 +76,7 @@ impl Engine {
             spec,
             joined,
             folder: folders.etc.clone(),
-            root: NativeRoot::Overlay(overlay_root(record, &folders, image.files)),
+            root: NativeRoot::Overlay(self.overlay_root(record, &folders, image.files)?),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
             // A namespace that is shared has a first process already.
@@ -93,6 +99,10 @@ impl Engine {
         for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
             *line = format!("HOSTNAME={hostname}");
         }
+        let kept = keeps_ids(isolation).then(kept_ids);
+        let users = Namespace { kind: NamespaceKind::User, path: String::new() };
+        let namespaces = sharing.namespaces.iter().cloned().chain(kept.is_some().then_some(users)).collect();
+        let kept = kept.unwrap_or_default();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let is_open = isolation.privileged || isolation.security.unconfined_paths;
         let (masked, read_only) = if is_open { (&[][..], &[][..]) } else { (MASKED, READ_ONLY) };
@@ -104,7 +114,9 @@ impl Engine {
             domainname: isolation.domainname.clone(),
             mounts: self.native_mounts(record, namespace, folders, &sharing)?,
             linux: Some(Linux {
-                namespaces: sharing.namespaces,
+                namespaces,
+                uid_mappings: mappings(&kept.users),
+                gid_mappings: mappings(&kept.groups),
                 rootfs_propagation: native_binds::root_propagation(&record.mounts),
                 sysctl: sysctls(isolation),
                 cgroups_path: cgroups_path(record),
@@ -121,7 +133,7 @@ impl Engine {
     fn native_process(&self, record: &ContainerRecord, namespace: &vfs::Namespace) -> Result<Process> {
         let isolation = &record.isolation;
         let user = user::resolve(namespace, &record.user)?;
-        let mut groups = user.groups.clone();
+        let mut groups = if may_set_groups() { user.groups.clone() } else { Vec::new() };
         for group in &isolation.group_add {
             groups.push(user::group(namespace, group)?);
         }
@@ -168,7 +180,16 @@ impl Engine {
                 "devpts",
                 &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
             ),
-            mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", sys]),
+            match is_in_user_namespace() && !isolation.sharing.network.is_own() {
+                // Only who owns the network may mount it.
+                true => mount(
+                    "/sys",
+                    "bind",
+                    "/sys",
+                    &["rbind", "rslave", "nosuid", "noexec", "nodev", if isolation.privileged { "rw" } else { "rro" }],
+                ),
+                false => mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", sys]),
+            },
             mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", sys]),
         ];
         mounts.extend(sharing.ipc_mounts(isolation));
@@ -185,7 +206,7 @@ impl Engine {
                 MountSource::Bind { path } => native_binds::bind(asked, &text(path)?)?,
                 MountSource::Volume { name, no_copy, .. } => {
                     let target = vfs::GuestPath::new(&asked.target)?;
-                    let directory = self.native_volume(name, (!no_copy).then_some(namespace), &target)?;
+                    let directory = self.native_volume(record, name, (!no_copy).then_some(namespace), &target)?;
                     mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
                 }
                 MountSource::Tmpfs { size, mode, options } => native_binds::tmpfs(&asked.target, *size, *mode, options),
@@ -212,7 +233,8 @@ impl Engine {
                 .hint(format!("let it go on first: `cowbox unpause {key}`")));
         }
         let init = self.first_process(&container)?;
-        let namespace = self.running_namespace(init)?;
+        self.become_root()?;
+        let namespace = self.running_namespace(record, init)?;
         let mut env = record.env.clone();
         env.extend(options.env.iter().cloned());
         let like = ContainerRecord {
@@ -242,6 +264,15 @@ impl Engine {
         };
         Ok(enter(init, entry, stdio.stdio, terminal)?)
     }
+}
+
+fn mappings(ranges: &[(u32, u32, u32)]) -> Vec<IdMapping> {
+    let mapping = |(container_id, host_id, size): &(u32, u32, u32)| IdMapping {
+        container_id: *container_id,
+        host_id: *host_id,
+        size: *size,
+    };
+    ranges.iter().map(mapping).collect()
 }
 
 pub(super) fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Mount {
@@ -295,10 +326,13 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 
 /// Docker's parameters of a network of its own, and those that were asked for.
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
-    let own = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
-    let own = own
-        .iter()
-        .filter(|_| isolation.sharing.network.is_own())
-        .map(|(key, value)| (key.to_string(), value.to_string()));
+    // The kernel compares groups as the host knows them: the caller's is no part of a range that begins with root's.
+    let groups = match keeps_ids(isolation) {
+        true => format!("{0} {0}", caller().1),
+        false => format!("0 {}", last_group()),
+    };
+    let own = [("net.ipv4.ip_unprivileged_port_start", "0".to_owned()), ("net.ipv4.ping_group_range", groups)];
+    let own =
+        own.into_iter().filter(|_| isolation.sharing.network.is_own()).map(|(key, value)| (key.to_owned(), value));
     own.chain(isolation.sysctls.iter().cloned()).collect()
 }

@@ -3,8 +3,9 @@
 use super::Engine;
 use super::error::{About, Result};
 use super::volumes;
+use crate::archive::ApplyOptions;
 use crate::runtime::InitProcess;
-use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, running_root, stopped_root};
+use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
 use crate::store::{self, ContainerRecord, MountRecord, MountSource, NativeFolders, NativeImage};
 use crate::vfs::{
     Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
@@ -23,10 +24,44 @@ impl Engine {
         Ok(self.store.native_image(&image.config.view.rootfs.diff_ids)?)
     }
 
+    /// How the kernel makes the root of a native container, over the files of its image.
+    pub(super) fn overlay_root(
+        &self,
+        record: &ContainerRecord,
+        folders: &NativeFolders,
+        files: store::ImageFiles,
+    ) -> Result<OverlayRoot> {
+        let lower = match can_mount_images() {
+            true => Lower::Image(ImageFiles { tree: files.tree, packs: files.packs, shared: files.shared }),
+            false => {
+                let image = self.store.image(&record.manifest)?;
+                let owners = self.owners(record);
+                let (uid, gid) = caller();
+                let variant = if owners.is_some() { format!("-{uid}.{gid}") } else { String::new() };
+                Lower::Directory(self.store.checkout(&image.config.view.rootfs.diff_ids, owners, &variant)?)
+            }
+        };
+        Ok(OverlayRoot {
+            lower,
+            volatile: record.auto_remove,
+            upper: folders.upper.clone(),
+            work: folders.work.clone(),
+            stage: folders.stage.clone(),
+        })
+    }
+
     /// What a native container changed over its image, to be read.
     pub(super) fn native_overlay(&self, record: &ContainerRecord) -> Result<Overlay> {
         let tree = self.tree_of(record)?;
-        overlay(&self.store.native_folders(&record.id, &tree)?, tree)
+        let folders = self.store.native_folders(&record.id, &tree, self.owners(record))?;
+        self.overlay(record, &folders, tree)
+    }
+
+    /// What a native container changed over the tree of its image, to be read.
+    pub(super) fn overlay(&self, record: &ContainerRecord, folders: &NativeFolders, tree: InodeRef) -> Result<Overlay> {
+        let upper = kernel_dir(&folders.upper, &self.kernel_options(record, true))
+            .about(|| format!("open {}", folders.upper.display()))?;
+        Ok(Overlay::new(upper, tree)?)
     }
 
     /// What a native container changed, without what was made for mounts that every container has: Docker too has these in
@@ -37,16 +72,16 @@ impl Engine {
     }
 
     /// What the processes of a container see, through its first one.
-    pub(super) fn running_namespace(&self, init: InitProcess) -> Result<Namespace> {
-        Ok(Namespace::new(running_root(init)?))
+    pub(super) fn running_namespace(&self, record: &ContainerRecord, init: InitProcess) -> Result<Namespace> {
+        Ok(Namespace::new(running_root(init, &self.kernel_options(record, false))?))
     }
 
     /// What the processes of a container that does not run would see. Nothing is mounted that lives in memory alone.
     pub(super) fn stopped_namespace(&self, record: &ContainerRecord) -> Result<Namespace> {
         let image = self.native_image(record)?;
-        let folders = self.store.native_folders(&record.id, &image.tree)?;
-        let root = overlay_root(record, &folders, image.files);
-        let mut namespace = Namespace::new(stopped_root(&root, record.read_only)?);
+        let folders = self.store.native_folders(&record.id, &image.tree, self.owners(record))?;
+        let root = self.overlay_root(record, &folders, image.files)?;
+        let mut namespace = Namespace::new(stopped_root(&root, record.read_only, &self.kernel_options(record, false))?);
         for name in ETC_FILES {
             // Before its first start it has none.
             if let Ok(file) = kernel_dir(&folders.etc.join(name), &KernelOptions::default()) {
@@ -54,21 +89,21 @@ impl Engine {
             }
         }
         for mount in &record.mounts {
-            self.mount_native(&mut namespace, mount).about(|| format!("mount {}", mount.target))?;
+            self.mount_native(record, &mut namespace, mount).about(|| format!("mount {}", mount.target))?;
         }
         Ok(namespace)
     }
 
-    fn mount_native(&self, namespace: &mut Namespace, mount: &MountRecord) -> Result<()> {
+    fn mount_native(&self, record: &ContainerRecord, namespace: &mut Namespace, mount: &MountRecord) -> Result<()> {
         let target = GuestPath::new(&mount.target)?;
         let path = match &mount.source {
             MountSource::Bind { path } => path.clone(),
             MountSource::Volume { name, no_copy, .. } => {
-                self.native_volume(name, (!no_copy).then_some(&*namespace), &target)?
+                self.native_volume(record, name, (!no_copy).then_some(&*namespace), &target)?
             }
             MountSource::Tmpfs { .. } => return Ok(()),
         };
-        let options = KernelOptions { read_only: mount.read_only };
+        let options = self.kernel_options(record, mount.read_only);
         let root = kernel_dir(&path, &options).about(|| path.display().to_string())?;
         match namespace.mount(&target, root.clone()) {
             // A mount point cannot be made in a root that is read-only.
@@ -81,6 +116,7 @@ impl Engine {
     /// The directory of a volume. An empty one first gets what `fill_from` has at the place where it is mounted.
     pub(super) fn native_volume(
         &self,
+        record: &ContainerRecord,
         name: &str,
         fill_from: Option<&Namespace>,
         target: &GuestPath,
@@ -88,31 +124,15 @@ impl Engine {
         let directory = self.store.volume_directory(name)?;
         let Some(namespace) = fill_from else { return Ok(directory) };
         let _lock = self.store.lock_volume_directory(name)?;
-        let files = kernel_dir(&directory, &KernelOptions::default()).about(|| directory.display().to_string())?;
+        let files =
+            kernel_dir(&directory, &self.kernel_options(record, false)).about(|| directory.display().to_string())?;
         if volumes::is_empty(&files)? {
-            volumes::copy_up(namespace, target, &files)
+            let options = ApplyOptions { or_root: true, ..ApplyOptions::default() };
+            volumes::copy_up(namespace, target, &files, &options)
                 .about(|| format!("copy the image's files into volume {name}"))?;
         }
         Ok(directory)
     }
-}
-
-/// How the kernel makes the root of a native container.
-pub(super) fn overlay_root(record: &ContainerRecord, folders: &NativeFolders, image: store::ImageFiles) -> OverlayRoot {
-    OverlayRoot {
-        lower: Lower::Image(ImageFiles { tree: image.tree, packs: image.packs, shared: image.shared }),
-        volatile: record.auto_remove,
-        upper: folders.upper.clone(),
-        work: folders.work.clone(),
-        stage: folders.stage.clone(),
-    }
-}
-
-/// What a native container changed over the tree of its image, to be read.
-pub(super) fn overlay(folders: &NativeFolders, tree: InodeRef) -> Result<Overlay> {
-    let upper = kernel_dir(&folders.upper, &KernelOptions { read_only: true })
-        .about(|| format!("open {}", folders.upper.display()))?;
-    Ok(Overlay::new(upper, tree)?)
 }
 
 /// The changes without mount points that nothing but a mount has used, and without directories that changed for them alone.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::{About, Error, Result};
 use super::native_devices;
 use crate::oci::runtime::{BlockIo, Cpu, Memory, Pids, Resources, ThrottleDevice};
+use crate::runtime::native::is_in_user_namespace;
 use crate::store::{ContainerRecord, LimitsRecord, RateRecord, ResourcesRecord};
 use crate::sys::device;
 
@@ -16,6 +17,8 @@ const MEMORY_MIN: u64 = 6 << 20;
 /// Where the cgroup of a container is.
 pub(super) fn cgroups_path(record: &ContainerRecord) -> String {
     let parent = match record.resources.cgroup_parent.trim_end_matches('/') {
+        // Of other users than root only what is delegated to them: it begins where they are.
+        "" if is_in_user_namespace() => "cowbox",
         "" => "/cowbox",
         parent => parent,
     };
@@ -78,7 +81,8 @@ fn cpus_beyond(cpus: f64) -> Option<String> {
 
 /// The limits of a container's cgroup: what its record asks for, and no devices but the usual ones and its own.
 pub(super) fn resources(record: &ContainerRecord) -> Result<Option<Resources>> {
-    let devices = native_devices::rules(&record.isolation)?;
+    // In a user namespace no device can be made anyway.
+    let devices = if is_in_user_namespace() { Vec::new() } else { native_devices::rules(&record.isolation)? };
     Ok(some(Resources { devices, ..limited(&record.limits, &record.resources)? }))
 }
 

@@ -153,6 +153,7 @@ impl Engine {
     /// Starts a container that does not run. What it wrote before is there again.
     pub fn start(&self, id: &ContainerId, stdio: RunStdio) -> Result<RunningContainer<'_>> {
         let record = self.store.container(id)?.record;
+        self.become_root_for(&record)?;
         let lock = self
             .store
             .lock_container(id)?

@@ -34,6 +34,7 @@ impl Engine {
         if container.state.status != Status::Running {
             return Ok(());
         }
+        self.become_root_for(record)?;
         let signal = options.signal.unwrap_or_else(|| stop_signal(record));
         if signal != Signal::KILL {
             self.send(&container, signal)?;

@@ -71,7 +71,7 @@ pub struct SystemInfo {
 impl Engine {
     /// How much room everything takes.
     pub fn disk_usage(&self) -> Result<DiskUsage> {
-        let usage = self.store.usage();
+        let usage = self.store_as_root()?.usage();
         let images = self.images()?;
         let containers = self.containers()?;
         let used = containers.iter().map(|container| container.record.manifest).collect::<HashSet<_>>();
@@ -127,7 +127,7 @@ impl Engine {
         if all {
             pruned.reclaimed += self.store.remove_compiled()?.bytes;
         }
-        pruned.reclaimed += self.store.gc(true)?.unwrap_or_default().bytes;
+        pruned.reclaimed += self.store_as_root()?.gc(true)?.unwrap_or_default().bytes;
         Ok(pruned)
     }
 
@@ -154,14 +154,14 @@ impl Engine {
     pub fn prune_images(&self, all: bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         self.forget_images(all, &mut pruned)?;
-        pruned.reclaimed = self.store.gc(true)?.unwrap_or_default().bytes;
+        pruned.reclaimed = self.store_as_root()?.gc(true)?.unwrap_or_default().bytes;
         Ok(pruned)
     }
 
     /// Removes anonymous volumes that no container uses, with `all` every volume that no container uses.
     pub fn prune_volumes(&self, all: bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
-        for volume in self.store.volumes()?.iter().filter(|volume| volume.anonymous || all) {
+        for volume in self.store_as_root()?.volumes()?.iter().filter(|volume| volume.anonymous || all) {
             let size = self.store.volume_usage(&volume.name);
             if self.store.remove_volume(&volume.name).is_ok() {
                 pruned.reclaimed += size;

@@ -12,6 +12,7 @@ use crate::archive;
 use crate::oci::hex;
 use crate::store::{ContainerRecord, MountSource, Volume};
 use crate::sys::random;
+use crate::sys::raw_files::Owners;
 use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, SetAttr, Upper, UpperOptions, memfs};
 
 /// Volumes that are mounted in this process: containers of one process share them.
@@ -52,7 +53,7 @@ impl Engine {
 
     /// Removes a volume that no container uses.
     pub fn remove_volume(&self, name: &str) -> Result<()> {
-        Ok(self.store.remove_volume(name)?)
+        Ok(self.store_as_root()?.remove_volume(name)?)
     }
 
     /// The files of a volume. An empty one first gets what `fill_from` has at the place where it is mounted. A read-only mount
@@ -86,7 +87,8 @@ impl Engine {
             if read_only {
                 upper = open(false)?;
             }
-            copy_up(namespace, target, &upper.root()).about(|| format!("copy the image's files into volume {name}"))?;
+            copy_up(namespace, target, &upper.root(), &archive::ApplyOptions::default())
+                .about(|| format!("copy the image's files into volume {name}"))?;
             upper.flush()?;
         }
         if !read_only {
@@ -117,14 +119,23 @@ pub(super) fn is_empty(dir: &InodeRef) -> Result<bool> {
 }
 
 /// Copies what the image has at `target`, attributes of the directory included.
-pub(super) fn copy_up(namespace: &Namespace, target: &GuestPath, volume: &InodeRef) -> Result<()> {
+pub(super) fn copy_up(
+    namespace: &Namespace,
+    target: &GuestPath,
+    volume: &InodeRef,
+    options: &archive::ApplyOptions,
+) -> Result<()> {
     let Ok(source) = namespace.find(target.as_bytes()) else { return Ok(()) };
     if source.kind() != FileKind::Directory {
         return Ok(());
     }
-    archive::copy_children(&source, volume, &archive::ApplyOptions::default())?;
+    archive::copy_children(&source, volume, options)?;
     let attr = source.attr()?;
-    let root = SetAttr { mode: Some(attr.mode), uid: Some(attr.uid), gid: Some(attr.gid), ..SetAttr::default() };
+    let (uid, gid) = match options.or_root {
+        true => Owners::here().or_root(attr.uid, attr.gid),
+        false => (attr.uid, attr.gid),
+    };
+    let root = SetAttr { mode: Some(attr.mode), uid: Some(uid), gid: Some(gid), ..SetAttr::default() };
     volume.set_attr(&root)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Runtimes: what turns a bundle (a root file system and a process to run in it) into a running process.
 
+mod check;
 mod error;
 pub mod native;
 mod spec;
@@ -7,6 +8,7 @@ mod spec;
 pub mod wasm;
 
 pub use crate::kernel::{Input, Output, Signal, Stdio};
+pub use check::{Check, Health};
 pub use error::{Error, ErrorKind, Result};
 pub use spec::{Bundle, ExitReason, ExitStatus, InitProcess, Limits, Process, Rootfs, User, Workload};
 

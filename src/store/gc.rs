@@ -53,6 +53,11 @@ impl Store {
         let layers = live.layers.iter().map(|layer| layer.0.hex()).collect::<HashSet<_>>();
         sweep.folder(&self.layout.layers(), |name| layers.contains(name.trim_end_matches(".json")))?;
         sweep.folder(&self.layout.trees(), |name| live.trees.contains(name))?;
+        let checkouts = self.layout.checkouts();
+        if checkouts.exists() {
+            let chain = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+            sweep.folder(&checkouts, |name| live.trees.contains(&chain(name)))?;
+        }
         self.repack(&live, &mut sweep)?;
         sweep.folder(&self.layout.tmp(), |_| false)?;
         for entry in fs::read_dir(self.root()).context("list", self.root())? {
@@ -205,10 +210,15 @@ impl Sweep {
         Ok(())
     }
 
-    /// Removes one file. One that is mapped cannot be removed on Windows: the next time will do.
+    /// Removes one file, or a directory with all that is in it. One that is mapped cannot be removed on Windows: the next time will do.
     fn file(&mut self, path: &PathBuf) -> Result<()> {
-        let size = fs::symlink_metadata(path).map_or(0, |metadata| metadata.len());
-        match fs::remove_file(path) {
+        let metadata = fs::symlink_metadata(path);
+        let is_directory = metadata.as_ref().is_ok_and(|metadata| metadata.is_dir());
+        let (size, removed) = match is_directory {
+            true => (super::usage::size_of(path), fs::remove_dir_all(path)),
+            false => (metadata.map_or(0, |metadata| metadata.len()), fs::remove_file(path)),
+        };
+        match removed {
             Ok(()) => {
                 self.reclaimed.bytes += size;
                 self.reclaimed.files += 1;

@@ -15,6 +15,9 @@
 //! ├── volumes/<escaped name>/ volume.json data/
 //! ├── compiled/               machine code of modules, rebuilt when missing
 //! ├── mounts/<chain id hex>   where native containers find the mount of their image, made when missing
+//! ├── checkouts/<chain id hex>/ an image as real files, where the kernel cannot mount it: of other users than root; with
+//! │                           `-UID.GID` behind the name for containers whose caller is that user inside
+//! ├── users                   processes that are in the namespace of the store's user; locked by who enters it
 //! └── tmp/                    files on their way to their name; their writers hold the store's lock shared
 //! ```
 
@@ -48,6 +51,8 @@ const OWN_NAMES: &[&str] = &[
     "volumes",
     "compiled",
     "mounts",
+    "checkouts",
+    "users",
     "tmp",
 ];
 
@@ -210,6 +215,10 @@ impl Layout {
 
     pub(crate) fn mounts(&self) -> PathBuf {
         self.root.join("mounts")
+    }
+
+    pub(crate) fn checkouts(&self) -> PathBuf {
+        self.root.join("checkouts")
     }
 
     pub(crate) fn tmp(&self) -> PathBuf {

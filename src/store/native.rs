@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,11 @@ use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
 use super::sharing::{DeviceRecord, ResolverRecord, SecurityRecord, SharingRecord};
+use crate::archive;
 use crate::oci::DiffId;
-use crate::vfs::{InodeRef, KernelOptions, SetAttr, kernel_dir};
+use crate::sys::durable;
+use crate::sys::raw_files::{Owners, sync_all};
+use crate::vfs::{InodeRef, KernelOptions, OwnerMap, SetAttr, kernel_dir};
 
 /// The file of a container's folder that says where its cgroups are.
 const CGROUP_FILE: &str = "cgroup.json";
@@ -56,6 +60,8 @@ pub struct IsolationRecord {
     pub group_add: Vec<String>,
     /// How soon it is chosen when memory is out.
     pub oom_score_adj: Option<i32>,
+    /// Whose ids it has: none or `host` for those of whoever runs it as root, `keep-id` for the same user inside as outside.
+    pub userns: Option<String>,
 }
 
 /// What a native container may use, beside its [`LimitsRecord`](super::LimitsRecord). Zero or nothing is no limit.
@@ -138,7 +144,12 @@ pub struct NativeImage {
 impl Store {
     /// The folders of a native container, made where they are missing. A new upper directory has the attributes of the image's
     /// root, as the kernel shows them at the container's.
-    pub fn native_folders(&self, id: &ContainerId, image_root: &InodeRef) -> Result<NativeFolders> {
+    pub fn native_folders(
+        &self,
+        id: &ContainerId,
+        image_root: &InodeRef,
+        owners: Option<Arc<OwnerMap>>,
+    ) -> Result<NativeFolders> {
         let base = self.native_folder(id);
         let folders = NativeFolders {
             upper: base.join("upper"),
@@ -152,7 +163,7 @@ impl Store {
         if !folders.upper.exists() {
             let new = base.join("upper.new");
             fs::create_dir_all(&new).context("create", &new)?;
-            set_attributes(&new, image_root).context("set the attributes of", &new)?;
+            set_attributes(&new, image_root, owners).context("set the attributes of", &new)?;
             fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
         }
         Ok(folders)
@@ -208,6 +219,44 @@ impl Store {
         Ok(NativeImage { tree, files })
     }
 
+    /// The directory with the image of these layers as real files, for a kernel that cannot mount it. It is made where it is
+    /// missing: what belongs to ids that this process does not have is root's, and devices that it cannot make are left out.
+    /// There is one for each way in which `owners` stand on disk: `variant` tells them apart.
+    pub fn checkout(&self, layers: &[DiffId], owners: Option<Arc<OwnerMap>>, variant: &str) -> Result<PathBuf> {
+        let name = format!("{}{variant}", tree_name(layers));
+        let path = self.layout.checkouts().join(&name);
+        if path.exists() {
+            return Ok(path);
+        }
+        let _lease = self.lease()?;
+        let staged = self.layout.tmp().join(format!("checkout-{name}"));
+        let _lock = lock::exclusive(&self.layout.tmp().join(format!("checkout-{name}.lock")))?;
+        if path.exists() {
+            return Ok(path);
+        }
+        if staged.exists() {
+            // Whoever began it was killed.
+            fs::remove_dir_all(&staged).context("remove", &staged)?;
+        }
+        durable::create_private_directory(&self.layout.checkouts()).context("create", &self.layout.checkouts())?;
+        fs::create_dir(&staged).context("create", &staged)?;
+        let tree = self.tree(layers)?;
+        let options = KernelOptions { owners: owners.clone(), ..KernelOptions::default() };
+        let root = kernel_dir(&staged, &options).context("open", &staged)?;
+        archive::check_out(&tree, &root)
+            .map_err(|source| Error::Unpack { what: format!("image {name}"), source: Box::new(source) })?;
+        set_attributes(&staged, &tree, owners).context("set the attributes of", &staged)?;
+        // It has its name when all of it is on disk.
+        sync_all(&staged).context("sync", &staged)?;
+        fs::rename(&staged, &path).context("rename", &staged)?;
+        Ok(path)
+    }
+
+    /// Whether there are or were images as real files, and so perhaps files of other ids than the user's.
+    pub fn has_checkouts(&self) -> bool {
+        self.layout.checkouts().exists()
+    }
+
     /// The directory of a volume's files for native containers, made where it is missing. [`Error::Conflict`] for a volume
     /// that WASI containers have written to: theirs are kept in another form.
     pub fn volume_directory(&self, name: &str) -> Result<PathBuf> {
@@ -236,15 +285,17 @@ impl Store {
 }
 
 /// Gives a directory the attributes of another.
-fn set_attributes(folder: &Path, like: &InodeRef) -> io::Result<()> {
-    let (dir, attr) = (kernel_dir(folder, &KernelOptions::default())?, like.attr()?);
+fn set_attributes(folder: &Path, like: &InodeRef, owners: Option<Arc<OwnerMap>>) -> io::Result<()> {
+    let options = KernelOptions { owners, ..KernelOptions::default() };
+    let (dir, attr) = (kernel_dir(folder, &options)?, like.attr()?);
+    let (uid, gid) = Owners::here().or_root(attr.uid, attr.gid);
     for name in like.list_xattrs()? {
         dir.set_xattr(&name, &like.xattr(&name)?)?;
     }
     dir.set_attr(&SetAttr {
         mode: Some(attr.mode),
-        uid: Some(attr.uid),
-        gid: Some(attr.gid),
+        uid: Some(uid),
+        gid: Some(gid),
         atime: Some(attr.atime),
         mtime: Some(attr.mtime),
     })?;

@@ -10,7 +10,7 @@ use super::containers::ContainerId;
 /// Bytes of files below the folders of a store, as `du --apparent-size` counts files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Blobs, layers, packs and trees.
+    /// Blobs, layers, packs, trees and checkouts.
     pub images: u64,
     /// Copy-on-write layers, logs and records.
     pub containers: u64,
@@ -24,7 +24,7 @@ impl Store {
     /// The room that everything takes.
     pub fn usage(&self) -> Usage {
         let layout = &self.layout;
-        let images = [layout.root().join("blobs"), layout.layers(), layout.packs(), layout.trees()];
+        let images = [layout.root().join("blobs"), layout.layers(), layout.packs(), layout.trees(), layout.checkouts()];
         Usage {
             images: images.iter().map(|folder| size_of(folder)).sum(),
             containers: size_of(&layout.containers()),

@@ -24,6 +24,11 @@ impl Mapping {
     }
 }
 
+/// Whether memory can be made executable, as compiled code has to be.
+pub fn executable() -> io::Result<()> {
+    memmap2::MmapMut::map_anon(4096)?.make_exec().map(drop)
+}
+
 impl Deref for Mapping {
     type Target = [u8];
 

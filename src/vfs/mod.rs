@@ -32,7 +32,7 @@ pub use errno::{Errno, Result};
 pub use etc::{etc_hostname, etc_hosts, etc_resolv_conf, memfile};
 pub use hostdir::{HostOptions, host};
 pub use inode::{ContentId, Cookie, DirEntry, Inode, InodeRef, NewInode, NewKind, RenameMode, downcast, same_inode};
-pub use kernel_dir::{KernelOptions, kernel_dir};
+pub use kernel_dir::{KernelOptions, OwnerMap, kernel_dir};
 pub use memfs::{MemFsOptions, memfs};
 pub use overlay::Overlay;
 pub use path::{GuestPath, NAME_MAX, Name, NameBuf, PATH_MAX};

@@ -25,6 +25,8 @@ mod command {
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod native_files;
     #[cfg(all(feature = "native", target_os = "linux"))]
+    mod rootless;
+    #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime;
     #[cfg(all(feature = "wasm", feature = "base"))]
     mod shell;

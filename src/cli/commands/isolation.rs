@@ -39,6 +39,9 @@ pub(super) struct Isolation {
     /// Add further groups
     #[arg(long, value_name = "GROUP")]
     group_add: Vec<String>,
+    /// Whose ids the container has (host, or keep-id: the caller is the same user inside)
+    #[arg(long, value_name = "MODE")]
+    userns: Option<String>,
     /// Tune the host's choice of what ends when memory is out (-1000 to 1000)
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     oom_score_adj: Option<i32>,
@@ -58,6 +61,7 @@ impl Isolation {
             init: self.init,
             group_add: self.group_add.clone(),
             oom_score_adj: self.oom_score_adj,
+            userns: self.userns.clone().filter(|mode| !mode.is_empty()),
             ..self.sharing.resolve()?
         };
         if let Some(score) = self.oom_score_adj.filter(|score| !(-1000..=1000).contains(score)) {

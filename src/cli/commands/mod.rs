@@ -6,6 +6,7 @@ mod container;
 mod cp;
 mod create;
 mod diff;
+mod doctor;
 mod exec;
 mod export;
 mod history;
@@ -117,6 +118,8 @@ pub(super) enum Command {
     System(system::Command),
     /// Show what cowbox runs on and with
     Info(info::Args),
+    /// Check that this system has what containers need
+    Doctor(doctor::Args),
     /// Show the version
     Version(version::Args),
     /// Run containers from OCI bundles, with the commands of runc
@@ -163,6 +166,7 @@ impl Command {
             Command::Volume(command) => command.run(context),
             Command::System(command) => command.run(context),
             Command::Info(args) => args.run(context),
+            Command::Doctor(args) => args.run(context),
             Command::Version(args) => args.run(context),
             Command::Runtime(args) => args.run(context),
             Command::Completion(args) => args.run(context),

@@ -6,9 +6,9 @@ use super::lifecycle::{Afterwards, ContainerState, ExecRequest, Id, Lifecycle, S
 use crate::oci::runtime::{Features, Resources};
 use crate::runtime::native::{CgroupRecord, Entry, HostProcess, OverlayRoot};
 use crate::runtime::{
-    Bundle, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
+    Bundle, Check, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
 };
-use crate::vfs::InodeRef;
+use crate::vfs::{InodeRef, KernelOptions, OwnerMap};
 
 /// The runtime that is not there.
 pub struct Native;
@@ -33,13 +33,53 @@ pub fn enter(_: InitProcess, _: Entry<'_>, _: Stdio, _: Option<TerminalSize>) ->
 }
 
 /// An error: no container runs.
-pub fn running_root(_: InitProcess) -> Result<InodeRef> {
+pub fn running_root(_: InitProcess, _: &KernelOptions) -> Result<InodeRef> {
     Err(absent())
 }
 
 /// An error: there are no containers.
-pub fn stopped_root(_: &OverlayRoot, _: bool) -> Result<InodeRef> {
+pub fn stopped_root(_: &OverlayRoot, _: bool, _: &KernelOptions) -> Result<InodeRef> {
     Err(absent())
+}
+
+/// Nothing to do: there are no containers that need it.
+pub fn become_root(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Never.
+pub fn is_in_user_namespace() -> bool {
+    false
+}
+
+/// Always.
+pub fn may_set_groups() -> bool {
+    true
+}
+
+/// None: whoever runs cowbox is the same everywhere.
+pub fn caller() -> (u32, u32) {
+    (0, 0)
+}
+
+/// Nothing is mapped.
+pub fn kept_ids() -> OwnerMap {
+    OwnerMap::default()
+}
+
+/// The last that there can be.
+pub fn last_group() -> u32 {
+    i32::MAX as u32
+}
+
+/// Nothing that could be looked at.
+pub fn checks(_: &Path) -> Vec<Check> {
+    Vec::new()
+}
+
+/// Never.
+pub fn can_mount_images() -> bool {
+    false
 }
 
 /// Never.

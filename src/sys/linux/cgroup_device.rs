@@ -50,6 +50,12 @@ pub fn set_program(cgroup: BorrowedFd<'_>, program: &[u64]) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a program can be loaded here.
+pub fn can_load() -> io::Result<()> {
+    // `r0 = 1; exit`: allowed.
+    load(&[0x0000_0001_0000_00b7, 0x0000_0000_0000_0095]).map(drop)
+}
+
 /// The ids of the programs that decide for a cgroup, without those of its parents.
 pub fn attached(cgroup: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     let mut ids = [0u32; PROGRAMS];

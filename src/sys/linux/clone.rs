@@ -47,7 +47,8 @@ pub struct Spawn<'a> {
     pub namespaces: u64,
     /// The cgroup (version 2) that it begins in.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// The process namespace that it is made in, if that is another; it needs `CAP_SYS_ADMIN` there and here.
+    /// The process namespace that it is made in, if that is another; it needs `CAP_SYS_ADMIN` there. Without it here, too, all
+    /// further children of the calling thread are made in that namespace.
     pub pid_namespace: Option<BorrowedFd<'a>>,
     /// What is done before, by a thread for this alone. A process that ends with its parent ends with that thread.
     pub before: Vec<Before<'a>>,
@@ -196,7 +197,11 @@ impl ChildrenElsewhere {
 
 impl Drop for ChildrenElsewhere {
     fn drop(&mut self) {
-        set_children(self.own.as_raw_fd()).expect("a thread may go back to the process namespace that it is in");
+        match set_children(self.own.as_raw_fd()) {
+            // Only the host's root may go back; others have a thread for this alone.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+            back => back.expect("a thread may go back to the process namespace that it is in"),
+        }
     }
 }
 

@@ -29,6 +29,11 @@ pub fn mount(kind: &str, options: &[(&str, Option<&Path>)], read_only: bool) -> 
     Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
 }
 
+/// Whether the kernel has file systems of this type. Others than root are told so of all that it knows.
+pub fn has_file_system(kind: &str) -> bool {
+    !matches!(fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC), Err(rustix::io::Errno::NODEV))
+}
+
 /// A copy of the mount at `path`, with the mounts below where it is `recursive`, that shows owners as the user namespace
 /// `users` maps them: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
 pub fn mapped(path: &Path, recursive: bool, users: &OwnedFd) -> io::Result<OwnedFd> {

@@ -19,4 +19,5 @@ pub mod script;
 pub mod seccomp;
 pub mod socket;
 mod steps;
+pub mod users;
 pub mod window;

@@ -213,6 +213,8 @@ pub enum Step {
 pub struct Script {
     steps: Vec<Step>,
     words: Vec<String>,
+    /// Numbers of steps that may fail.
+    optional: Vec<usize>,
 }
 
 impl Script {
@@ -220,6 +222,16 @@ impl Script {
     pub fn push(&mut self, step: Step, words: impl Into<String>) {
         self.steps.push(step);
         self.words.push(words.into());
+    }
+
+    /// Adds a step that is passed over where it fails.
+    pub fn push_optional(&mut self, step: Step) {
+        self.optional.push(self.steps.len());
+        self.push(step, "");
+    }
+
+    pub(super) fn is_optional(&self, step: usize) -> bool {
+        self.optional.contains(&step)
     }
 
     /// What the step of this number attempts.

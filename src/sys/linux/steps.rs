@@ -48,7 +48,9 @@ pub(super) unsafe fn run(script: &Script, channel: RawFd, walk: &mut Walk) -> ! 
     walk.channel = channel;
     for (number, step) in script.steps().iter().enumerate() {
         // SAFETY: as this function's own.
-        if let Err(errno) = unsafe { walk.step(script, step).and_then(|()| walk.stays_tied(step)) } {
+        if let Err(errno) = unsafe { walk.step(script, step).and_then(|()| walk.stays_tied(step)) }
+            && !script.is_optional(number)
+        {
             let message = Message {
                 kind: FAILED,
                 number: number as u32,

@@ -14,6 +14,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::sys::linux::users;
+
 use super::{RawEntry, RawKind, RawRename, RawStat};
 
 /// The longest value of an attribute and the longest list of names (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
@@ -25,6 +27,34 @@ pub fn overlay_marks() -> &'static [u8] {
         true => b"user.overlay.",
         false => b"trusted.overlay.",
     }
+}
+
+/// The users and groups that this process has: user_namespaces(7).
+#[derive(Debug)]
+pub struct Owners {
+    users: Vec<(u32, u32, u32)>,
+    groups: Vec<(u32, u32, u32)>,
+}
+
+impl Owners {
+    /// Those of now.
+    pub fn here() -> Owners {
+        Owners { users: users::own_map("uid_map"), groups: users::own_map("gid_map") }
+    }
+
+    /// An owner and a group, each root's where there is no such id here.
+    pub fn or_root(&self, uid: u32, gid: u32) -> (u32, u32) {
+        let or_root = |map: &[(u32, u32, u32)], id: u32| {
+            let is_here = map.iter().any(|(first, _, count)| id.checked_sub(*first).is_some_and(|off| off < *count));
+            if is_here { id } else { 0 }
+        };
+        (or_root(&self.users, uid), or_root(&self.groups, gid))
+    }
+}
+
+/// Makes all that was written to the file system of this folder durable: syncfs(2).
+pub fn sync_all(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(open(folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)?)
 }
 
 /// A file that is held, whatever becomes of its name. Symbolic links are held themselves, never followed.

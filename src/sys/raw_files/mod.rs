@@ -4,7 +4,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "other.rs")]
 mod system;
 
-pub use system::{RawFile, overlay_marks};
+pub use system::{Owners, RawFile, overlay_marks, sync_all};
 
 /// What stat(2) tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

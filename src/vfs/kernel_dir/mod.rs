@@ -8,6 +8,7 @@
 //! Lock order: a node's `listing`; then, each innermost: `Shared::nodes`, `Shared::recent`, a node's `place` and below it its
 //! `held`.
 
+mod owners;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+pub use owners::OwnerMap;
 
 use crate::sys::positional;
 use crate::sys::raw_files::{RawFile, RawKind, RawRename, RawStat};
@@ -31,10 +34,12 @@ use crate::vfs::rules::{FILE_MAX, end_of_write, mode_of_new, not_a_file};
 const RECENT_MAX: usize = 128;
 
 /// How files of the kernel are shown.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KernelOptions {
     /// Whether every change fails with [`Errno::RoFs`].
     pub read_only: bool,
+    /// How owners stand on disk, where that is not as they are seen.
+    pub owners: Option<Arc<OwnerMap>>,
 }
 
 /// The directory or file at `path` of the host, links followed. `Unsupported` where the system is not Linux.
@@ -43,6 +48,7 @@ pub fn kernel_dir(path: &Path, options: &KernelOptions) -> io::Result<InodeRef> 
     let stat = file.stat()?;
     let fs = Arc::new(Shared {
         read_only: options.read_only,
+        owners: options.owners.clone(),
         dev: new_dev(),
         host_dev: stat.dev,
         nodes: Mutex::default(),
@@ -54,6 +60,7 @@ pub fn kernel_dir(path: &Path, options: &KernelOptions) -> io::Result<InodeRef> 
 
 struct Shared {
     read_only: bool,
+    owners: Option<Arc<OwnerMap>>,
     dev: u64,
     /// The device the root lies on.
     host_dev: u64,
@@ -287,14 +294,16 @@ impl KernelNode {
     fn attr_of(&self, stat: &RawStat) -> Attr {
         // Another device below the root gets a number of its own, told apart by the distance to the root's.
         let other = stat.dev.wrapping_sub(self.fs.host_dev) << 20;
+        let owner = (stat.uid, stat.gid);
+        let (uid, gid) = self.fs.owners.as_ref().map_or(owner, |map| map.seen(owner.0, owner.1));
         Attr {
             dev: self.fs.dev.wrapping_add(other),
             ino: stat.ino,
             kind: self.kind,
             mode: (stat.mode & 0o7777) as u16,
             nlink: u32::try_from(stat.nlink).unwrap_or(u32::MAX),
-            uid: stat.uid,
-            gid: stat.gid,
+            uid,
+            gid,
             rdev: match self.kind {
                 FileKind::CharDevice | FileKind::BlockDevice => Device { major: stat.rdev.0, minor: stat.rdev.1 },
                 _ => Device::default(),
@@ -320,7 +329,9 @@ impl Inode for KernelNode {
         let file = self.changing_file()?;
         // The owner first: the kernel takes set-user-id bits away with it.
         if change.uid.is_some() || change.gid.is_some() {
-            file.set_owner(change.uid, change.gid).map_err(errno)?;
+            let stored = |uid: u32, gid: u32| self.fs.owners.as_ref().map_or((uid, gid), |map| map.stored(uid, gid));
+            let (uid, gid) = (change.uid.map(|uid| stored(uid, 0).0), change.gid.map(|gid| stored(0, gid).1));
+            file.set_owner(uid, gid).map_err(errno)?;
         }
         if let Some(mode) = change.mode.filter(|_| self.kind != FileKind::Symlink) {
             file.set_mode(mode.into()).map_err(errno)?;

@@ -89,7 +89,8 @@ impl Walk {
 fn looks_the_same(node: &Merged) -> Result<bool> {
     let Some(lower) = &node.lower else { return Ok(false) };
     let (is, was) = (node.attr()?, lower.attr()?);
-    if (is.mode, is.uid, is.gid, is.mtime) != (was.mode, was.uid, was.gid, was.mtime) {
+    let owners = node.fs.owners.or_root(was.uid, was.gid);
+    if (is.mode, (is.uid, is.gid), is.mtime) != (was.mode, owners, was.mtime) {
         return Ok(false);
     }
     let names = node.list_xattrs()?;

@@ -17,7 +17,7 @@ use super::errno::{Errno, Result};
 use super::inode::{Cookie, DirEntry, Inode, InodeRef};
 use super::listing::Listing;
 use super::path::{Name, NameBuf};
-use crate::sys::raw_files::overlay_marks;
+use crate::sys::raw_files::{Owners, overlay_marks};
 
 /// Behind the prefix of overlayfs's own attributes, those of guests that would have their names have this.
 const ESCAPE: &[u8] = b"overlay.";
@@ -30,6 +30,8 @@ pub struct Overlay {
 struct Shared {
     /// What the names of overlayfs's own attributes begin with.
     marks: &'static [u8],
+    /// Those that files of the upper can have.
+    owners: Owners,
     /// Files of the upper, by the address of their inode, which a node keeps.
     nodes: Mutex<HashMap<usize, Weak<Merged>>>,
 }
@@ -61,7 +63,7 @@ fn if_there(found: Result<InodeRef>) -> Result<Option<InodeRef>> {
 impl Overlay {
     /// The directory `upper`, as overlayfs left it, over the directory `lower`.
     pub fn new(upper: InodeRef, lower: InodeRef) -> Result<Overlay> {
-        let fs = Arc::new(Shared { marks: overlay_marks(), nodes: Mutex::default() });
+        let fs = Arc::new(Shared { marks: overlay_marks(), owners: Owners::here(), nodes: Mutex::default() });
         Ok(Overlay { root: fs.node(upper, Some(lower))? })
     }
 

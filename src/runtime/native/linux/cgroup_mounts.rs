@@ -10,6 +10,7 @@ use crate::oci::runtime::Mount;
 use crate::runtime::Result;
 use crate::runtime::native::CgroupRecord;
 use crate::sys::linux::flags;
+use crate::sys::linux::process::is_in_user_namespace;
 use crate::sys::linux::script::{BindSource, Make, Script, Step};
 
 /// What a container sees of the host's cgroups.
@@ -29,6 +30,9 @@ pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options,
     {
         let unified = Mount { kind: "cgroup2".into(), source: "cgroup".into(), ..mount.clone() };
         return match shown {
+            Shown::Namespace if is_in_user_namespace() => {
+                push_if_possible(script, &unified.destination, kind, options, None)
+            }
             Shown::Namespace => push_new(script, &unified, options),
             Shown::Own(record) => push_own(script, *record, name, &mount.destination, options),
         };
@@ -47,6 +51,7 @@ pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options,
         let place = format!("{base}/{name}");
         match shown {
             Shown::Own(record) => push_own(script, *record, name, &place, options)?,
+            Shown::Namespace if is_in_user_namespace() => push_if_possible(script, &place, kind, options, Some(data))?,
             Shown::Namespace => {
                 let step = Step::MountAt {
                     source: Some(text("cgroup")?),
@@ -64,6 +69,25 @@ pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options,
     if options.flags & flags::MS_RDONLY != 0 {
         push_read_only(script, base)?;
     }
+    Ok(())
+}
+
+/// A hierarchy that others than root of the host may not be given: it is left out then.
+fn push_if_possible(
+    script: &mut Script,
+    place: &str,
+    kind: &str,
+    options: &Options,
+    data: Option<&String>,
+) -> Result<()> {
+    script.push_optional(Step::MountAt {
+        source: Some(text("cgroup")?),
+        target: target(place, Make::Directory)?,
+        kind: text(kind)?,
+        flags: options.flags,
+        data: data.filter(|data| !data.is_empty()).map(|data| text(data)).transpose()?,
+        copy_up: false,
+    });
     Ok(())
 }
 

@@ -71,7 +71,8 @@ impl Runtime for Native {
 impl Container for NativeContainer {
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
         let NativeContainer { bundle, cgroup, limits, stdio, terminal } = *self;
-        let running = run(stdio, terminal, EndsWith::Caller, move |options| launch::launch(&bundle, cgroup, options))?;
+        let running =
+            run(stdio, terminal, EndsWith::Caller, false, move |options| launch::launch(&bundle, cgroup, options))?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }
@@ -96,7 +97,9 @@ pub fn enter(
     let (process, seccomp) = (entry.process.clone(), entry.seccomp.clone());
     let cgroup = entry.cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
     let launch = move |options: LaunchOptions| launch::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
-    let running = run(stdio, terminal, entry.ends_with, launch)?;
+    // In a user namespace a thread whose children are in another process namespace cannot have them here again.
+    let apart = process::is_in_user_namespace();
+    let running = run(stdio, terminal, entry.ends_with, apart, launch)?;
     Ok(Box::new(running))
 }
 
@@ -113,10 +116,12 @@ pub fn signal(init: InitProcess, signal: Signal) -> Result<()> {
     sent.map(drop).map_err(|error| refuse(format!("send signal {number} to process {}: {error}", init.pid)))
 }
 
+/// Runs what `launch` makes, with `apart` on a thread of its own.
 fn run(
     stdio: Stdio,
     terminal: Option<TerminalSize>,
     ends_with: EndsWith,
+    apart: bool,
     launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
 ) -> Result<NativeRunning> {
     let broken = |error: io::Error| refuse(format!("the container's standard streams: {error}"));
@@ -138,7 +143,7 @@ fn run(
         die_with_parent: ends_with == EndsWith::Caller,
         ..LaunchOptions::new(streams)
     };
-    let launched = on_lasting_thread(options, launch)?;
+    let launched = on_lasting_thread(options, apart, launch)?;
     let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
     if let (Some(master), Some(stdio)) = (&launched.master, pending) {
         connect(master, stdio, &mut copiers).map_err(broken)?;
@@ -158,9 +163,10 @@ fn run(
 /// A process that ends with its parent ends with the thread that made it: a thread that lasts makes it. The main thread does.
 fn on_lasting_thread(
     options: LaunchOptions,
+    apart: bool,
     launch: impl FnOnce(LaunchOptions) -> Result<Launched> + Send + 'static,
 ) -> Result<Launched> {
-    if process::is_main_thread() {
+    if process::is_main_thread() && !apart {
         return launch(options);
     }
     let (tell, told) = mpsc::channel();

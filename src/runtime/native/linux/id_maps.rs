@@ -30,7 +30,7 @@ pub(super) fn ranges(maps: &[IdMapping]) -> Vec<(u32, u32, u32)> {
 }
 
 /// A namespace lives as long as its descriptor: the process that it is made with does nothing but wait for its end.
-fn namespace_of(users: &[(u32, u32, u32)], groups: &[(u32, u32, u32)]) -> std::io::Result<OwnedFd> {
+pub(super) fn namespace_of(users: &[(u32, u32, u32)], groups: &[(u32, u32, u32)]) -> std::io::Result<OwnedFd> {
     let mut script = Script::default();
     script.push(Step::Sync(0), "wait");
     let spawn = Spawn {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::runtime::native::ImageFiles;
 use crate::runtime::{Error, ErrorKind, Result};
@@ -37,6 +38,14 @@ impl MountedImage {
     pub(super) fn path(&self) -> String {
         detached::path(&self.mount)
     }
+}
+
+/// Whether images can be mounted from the store's own files: by root of the host alone, with EROFS, and with overlayfs over a
+/// mount that has no place (Linux 6.15).
+pub fn can_mount_images() -> bool {
+    static HAS_SYSTEM: OnceLock<bool> = OnceLock::new();
+    !process::is_in_user_namespace()
+        && *HAS_SYSTEM.get_or_init(|| process::is_kernel_at_least(6, 15) && detached::has_file_system("erofs"))
 }
 
 fn tell(shared: &Path, mount: &OwnedFd) -> std::io::Result<()> {

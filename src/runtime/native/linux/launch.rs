@@ -10,6 +10,7 @@ use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
 use super::process::{push_labels, push_process};
+use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
@@ -19,6 +20,7 @@ use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
 use crate::sys::linux::process::{self, Child};
 use crate::sys::linux::script::{Script, Step};
+use crate::sys::linux::users;
 
 /// Makes the state document that hooks read, for a status and the number of the process.
 pub(super) type StateOf = Box<dyn Fn(Status, u32) -> Vec<u8> + Send>;
@@ -194,7 +196,8 @@ pub(super) fn enter(
     push_labels(&mut script, process)?;
     let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !(flags::CLONE_NEWPID as u64) };
     script.push(step, format!("join the namespaces of process {pid}"));
-    if join & flags::CLONE_NEWUSER as u64 != 0 {
+    let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
+    if join & flags::CLONE_NEWUSER as u64 != 0 && has_root {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
@@ -312,7 +315,11 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),
         };
-        return Error::new(ErrorKind::Runtime, format!("{words}: {why}"));
+        let error = Error::new(ErrorKind::Runtime, format!("{words}: {why}"));
+        return match rootless::hint(words, failure.errno) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        };
     }
     let name = process.args.first().map(String::as_str).unwrap_or_default();
     match failure.errno {

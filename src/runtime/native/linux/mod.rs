@@ -3,6 +3,7 @@
 mod cgroup;
 mod cgroup_mounts;
 mod container;
+mod doctor;
 mod files;
 mod hooks;
 mod id_maps;
@@ -15,9 +16,13 @@ mod options;
 mod plan;
 mod process;
 mod processes;
+mod rootless;
 mod seccomp;
 
 pub use cgroup::{clean_up, is_paused, pausable, pause, unpause, update};
 pub use container::{Native, enter, is_alive, signal};
+pub use doctor::checks;
 pub use files::{running_root, stopped_root};
+pub use image::can_mount_images;
 pub use processes::processes;
+pub use rootless::{become_root, caller, is_in_user_namespace, kept_ids, last_group, may_set_groups};

@@ -12,6 +12,7 @@ use crate::runtime::Result;
 use crate::sys::linux::detached;
 use crate::sys::linux::flags;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
+use crate::sys::linux::users;
 
 /// The devices that every container has: runtime-spec config-linux.md "Default Devices".
 const DEVICES: &[(&str, u32, u32)] =
@@ -49,6 +50,7 @@ pub(super) fn push_mounts(
                 kept.extend(push_bind(script, mount, &options, folder, map.as_ref())?);
             }
             "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
+            "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,
             _ => push_new(script, mount, &options)?,
         }
         if options.propagation != 0 {
@@ -62,6 +64,17 @@ pub(super) fn push_mounts(
         }
     }
     Ok(kept)
+}
+
+/// The options of a devpts without the group of its terminals, where the container has no such group.
+fn without_foreign_group(mut options: Options, linux: &Linux) -> Options {
+    let own = match linux.gid_mappings.is_empty() {
+        true => users::own_map("gid_map"),
+        false => id_maps::ranges(&linux.gid_mappings),
+    };
+    let is_own = |gid: u32| own.iter().any(|(first, _, count)| gid.checked_sub(*first).is_some_and(|off| off < *count));
+    options.data.retain(|word| word.strip_prefix("gid=").is_none_or(|gid| gid.parse().is_ok_and(is_own)));
+    options
 }
 
 pub(super) fn push_new(script: &mut Script, mount: &Mount, options: &Options) -> Result<()> {

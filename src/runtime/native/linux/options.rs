@@ -4,7 +4,7 @@ use crate::sys::linux::flags::{self, mount_attr};
 use crate::sys::linux::script::MountAttributes;
 
 /// The options of one mount, sorted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     /// It is a bind mount.
     pub(super) bind: bool,

@@ -14,6 +14,7 @@ use crate::oci::runtime::{Hook, Linux, NamespaceKind, Process, Spec};
 use crate::runtime::native::{CgroupRecord, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
+use crate::sys::linux::process::is_in_user_namespace;
 use crate::sys::linux::script::{Make, Program, Script, Step, Target, c_string};
 
 /// The `Sync` at which a process waits for its ids and cgroups.
@@ -62,7 +63,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         script.push(Step::DieWithParent, "tie the container to this process");
     }
     script.push(Step::Sync(PREPARED), "wait for the parent");
-    if with.namespaces.has_users() {
+    // Where there is no root, the caller stays who they are.
+    let has_root = linux.uid_mappings.is_empty() || linux.uid_mappings.iter().any(|map| map.container_id == 0);
+    if with.namespaces.has_users() && has_root {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }
     with.namespaces.push(&mut script);
@@ -153,6 +156,7 @@ fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Names
         script.push(step, format!("set {name}={value}"));
     }
     if let Some(score) = spec.process.as_ref().and_then(|process| process.oom_score_adj) {
+        let score = if is_in_user_namespace() { score.max(own_oom_score()) } else { score };
         let step = Step::Write { path: text("/proc/self/oom_score_adj")?, text: score.to_string().into_bytes() };
         script.push(step, format!("set the OOM score adjustment {score}"));
     }
@@ -165,6 +169,12 @@ fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Names
         script.push(Step::Personality(domain), "set the personality");
     }
     Ok(())
+}
+
+/// What this process has: others than root of the host may not go below.
+fn own_oom_score() -> i32 {
+    let text = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
 }
 
 /// The root with all that is mounted in it, in the container's own tree of mounts.
@@ -276,9 +286,16 @@ fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<
     Ok(())
 }
 
-/// Options of overlayfs: overlayfs.rst. Nothing that would make an upper depend on more than itself is on.
-pub(super) const OVERLAY_OPTIONS: &[(&str, &str)] =
-    &[("index", "off"), ("metacopy", "off"), ("redirect_dir", "off"), ("xino", "off")];
+/// Options of overlayfs: overlayfs.rst. Nothing that would make an upper depend on more than itself is on. In a user namespace
+/// its marks are attributes that users may set, and two of the options are off whatever is said.
+pub(super) fn overlay_flags() -> &'static [(&'static str, Option<&'static str>)] {
+    match is_in_user_namespace() {
+        true => &[("index", Some("off")), ("xino", Some("off")), ("userxattr", None)],
+        false => {
+            &[("index", Some("off")), ("metacopy", Some("off")), ("redirect_dir", Some("off")), ("xino", Some("off"))]
+        }
+    }
+}
 
 fn overlay_options(overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
     use crate::runtime::native::Lower;
@@ -289,14 +306,11 @@ fn overlay_options(overlay: &OverlayRoot, image: Option<&MountedImage>) -> Resul
     };
     let mut options =
         format!("lowerdir={lower},upperdir={},workdir={}", escape(&overlay.upper)?, escape(&overlay.work)?);
-    for (key, value) in OVERLAY_OPTIONS {
-        options.push_str(&format!(",{key}={value}"));
+    for (key, value) in overlay_flags() {
+        options.push_str(&value.map_or(format!(",{key}"), |value| format!(",{key}={value}")));
     }
     if overlay.volatile {
         options.push_str(",volatile");
-    }
-    if crate::sys::linux::process::is_in_user_namespace() {
-        options.push_str(",userxattr");
     }
     Ok(options)
 }

@@ -7,6 +7,7 @@ use crate::runtime::Result;
 use crate::runtime::native::CapSet;
 use crate::sys::linux::flags;
 use crate::sys::linux::script::{Program, Script, Step};
+use crate::sys::linux::users;
 
 /// Numbers of policies and flags of sched(7).
 const POLICIES: &[(&str, u32)] = &[
@@ -62,7 +63,10 @@ pub(super) fn push_process(
     let enter = |must| Step::WorkingDirectory { path: cwd.clone(), must };
     script.push(enter(false), "");
     let user = &process.user;
-    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups: Some(user.additional_gids.clone()) };
+    // Where groups may not be chosen, nobody has to who asks for none.
+    let asks_for_groups = user.additional_gids.iter().any(|gid| *gid != user.gid);
+    let groups = (asks_for_groups || users::may_set_groups()).then(|| user.additional_gids.clone());
+    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups };
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
     script.push(enter(true), format!("enter the working directory {}", process.cwd));
     // What takes calls that a profile may not know, as many are newer than it, comes before the filter.

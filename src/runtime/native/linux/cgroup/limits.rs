@@ -62,7 +62,7 @@ pub(super) fn v1_name(controller: &str) -> &str {
 }
 
 /// What a controller is for: the words of specs and of flags.
-fn purpose(controller: &str) -> &'static str {
+pub(super) fn purpose(controller: &str) -> &'static str {
     match controller {
         "memory" => "limits of memory (--memory, --memory-swap, --memory-reservation)",
         "cpu" => "limits of CPU time (--cpus, --cpu-shares, --cpu-quota, --cpu-period)",

@@ -19,9 +19,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use crate::oci::runtime::Resources;
+use crate::runtime::Check;
 use crate::runtime::native::{CgroupRecord, V1Cgroup};
 use crate::sys::linux::cgroup as system;
 use hierarchy::{Hierarchies, Hierarchy};
+use tree::MakeError;
 
 pub use outside::{clean_up, is_paused, pausable, pause, unpause, update};
 
@@ -116,7 +118,7 @@ impl Cgroup {
         }
         for hierarchy in &found.v1 {
             if wanted.always || of_v1.iter().any(|name| hierarchy.has(limits::v1_name(name))) {
-                self.make_v1(hierarchy, directory(hierarchy)?)?;
+                self.make_v1(hierarchy, directory(hierarchy)?).map_err(|error| not_delegated(error, &of_v1))?;
             }
         }
         let Some(unified) = &found.unified else { return Ok(()) };
@@ -126,7 +128,7 @@ impl Cgroup {
         let path = directory(unified)?;
         match tree::make_v2(unified, &path, &of_v2, wanted.always) {
             Err(error) if error.is_not_writable && of_v2.is_empty() && !wanted.always => Ok(()),
-            Err(error) => Err(error.message),
+            Err(error) => Err(not_delegated(error, &of_v2)),
             Ok(()) => {
                 self.directory = Some(
                     system::open_directory(&path)
@@ -138,8 +140,8 @@ impl Cgroup {
         }
     }
 
-    fn make_v1(&mut self, hierarchy: &Hierarchy, path: PathBuf) -> Result<(), String> {
-        tree::make_v1(hierarchy, &path).map_err(|error| error.message)?;
+    fn make_v1(&mut self, hierarchy: &Hierarchy, path: PathBuf) -> Result<(), MakeError> {
+        tree::make_v1(hierarchy, &path)?;
         self.record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path });
         Ok(())
     }
@@ -237,6 +239,54 @@ impl Drop for Begun {
             // What went wrong before is the error to tell.
             let _ = cgroup.remove();
         }
+    }
+}
+
+/// The error with what needed the cgroup, where it may not be made here.
+fn not_delegated(error: MakeError, needed: &[&str]) -> String {
+    match needed.first().filter(|_| error.is_not_writable) {
+        Some(controller) => format!("{}: {}", limits::purpose(controller), error.message),
+        None => error.message,
+    }
+}
+
+/// Whether a controller of v1 is mounted.
+pub(super) fn has_v1(controller: &str) -> bool {
+    Hierarchies::read().is_ok_and(|found| found.v1_of(controller).is_some())
+}
+
+/// How limits stand here.
+pub(super) fn check() -> Check {
+    const NAME: &str = "cgroups";
+    let found = match Hierarchies::read() {
+        Ok(found) => found,
+        Err(error) => return Check::warn(NAME, error, "mount /proc"),
+    };
+    let version = match (&found.unified, found.v1.is_empty()) {
+        (None, true) => {
+            return Check::warn(NAME, "none are mounted: limits are refused", "mount cgroup2 on /sys/fs/cgroup");
+        }
+        (Some(_), _) if found.is_v2_only() => "v2",
+        (Some(_), _) => "v1 and v2",
+        (None, false) => "v1",
+    };
+    let base = found.unified.as_ref().map(tree::own_base);
+    let mut controllers =
+        base.as_ref().map_or_else(Vec::new, |base| hierarchy::read_words(&base.join("cgroup.controllers")));
+    controllers.extend(found.v1.iter().flat_map(|hierarchy| hierarchy.controllers.clone()));
+    controllers.retain(|name| !name.contains('='));
+    let controllers = controllers.join(" ");
+    let is_ours = match &base {
+        Some(base) if found.is_v2_only() => system::is_writable(&base.join("cgroup.procs")),
+        _ => found.v1.iter().all(|hierarchy| system::is_writable(&hierarchy.own)),
+    };
+    match is_ours {
+        true => Check::ok(NAME, format!("{version}, with {controllers}")),
+        false => Check::warn(
+            NAME,
+            format!("{version}, not delegated to this user: limits are refused"),
+            "with v2: `systemd-run --user --scope -p Delegate=yes cowbox ...`, and `systemctl edit user@.service` with Delegate=cpu cpuset io memory pids",
+        ),
     }
 }
 

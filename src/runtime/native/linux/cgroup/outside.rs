@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::plan::refuse;
 use super::control;
 use super::hierarchy::Hierarchies;
-use super::{Cgroup, MOUNTED, directory_of, limits, tree};
+use super::{Cgroup, MOUNTED, directory_of, limits, not_delegated, tree};
 use crate::oci::runtime::Resources;
 use crate::runtime::native::CgroupRecord;
 use crate::runtime::{InitProcess, Result};
@@ -22,7 +22,9 @@ pub fn pausable(record: Option<CgroupRecord>, path: &str) -> Result<CgroupRecord
         let found = Hierarchies::read().map_err(refuse)?;
         let freezer = found.v1_of("freezer");
         let freezer = freezer.ok_or_else(|| refuse(limits::missing("freezer", MOUNTED.as_ref())))?;
-        directory_of(freezer, path).and_then(|path| cgroup.make_v1(freezer, path)).map_err(refuse)?;
+        directory_of(freezer, path)
+            .and_then(|path| cgroup.make_v1(freezer, path).map_err(|error| not_delegated(error, &["freezer"])))
+            .map_err(refuse)?;
     }
     Ok(cgroup.to_record())
 }
