@@ -89,59 +89,59 @@ pub fn is_alive(_: InitProcess) -> bool {
 
 #[expect(missing_docs, reason = "the twin says what they do, and these do nothing")]
 impl Lifecycle {
-    pub fn create(&self, _id: &Id, _bundle: &Path, _options: &StartOptions) -> Result<(), Error> {
+    pub fn create(&self, _id: &Id, _bundle: &Path, _options: &StartOptions) -> Result<()> {
         Err(absent())
     }
 
-    pub fn run(&self, _id: &Id, _bundle: &Path, _options: &StartOptions, _then: Afterwards) -> Result<i32, Error> {
+    pub fn run(&self, _id: &Id, _bundle: &Path, _options: &StartOptions, _then: Afterwards) -> Result<i32> {
         Err(absent())
     }
 
-    pub fn start(&self, _id: &Id) -> Result<(), Error> {
+    pub fn start(&self, _id: &Id) -> Result<()> {
         Err(absent())
     }
 
-    pub fn exec(&self, _id: &Id, _request: ExecRequest) -> Result<i32, Error> {
+    pub fn exec(&self, _id: &Id, _request: ExecRequest) -> Result<i32> {
         Err(absent())
     }
 
-    pub fn kill(&self, _id: &Id, _signal: i32, _all: bool) -> Result<(), Error> {
+    pub fn kill(&self, _id: &Id, _signal: i32, _all: bool) -> Result<()> {
         Err(absent())
     }
 
-    pub fn delete(&self, _id: &Id, _force: bool) -> Result<(), Error> {
+    pub fn delete(&self, _id: &Id, _force: bool) -> Result<()> {
         Err(absent())
     }
 
-    pub fn state(&self, _id: &Id) -> Result<ContainerState, Error> {
+    pub fn state(&self, _id: &Id) -> Result<ContainerState> {
         Err(absent())
     }
 
-    pub fn list(&self) -> Result<Vec<ContainerState>, Error> {
+    pub fn list(&self) -> Result<Vec<ContainerState>> {
         Err(absent())
     }
 
-    pub fn processes(&self, _id: &Id) -> Result<Vec<u32>, Error> {
+    pub fn processes(&self, _id: &Id) -> Result<Vec<u32>> {
         Err(absent())
     }
 
-    pub fn pause(&self, _id: &Id) -> Result<(), Error> {
+    pub fn pause(&self, _id: &Id) -> Result<()> {
         Err(absent())
     }
 
-    pub fn resume(&self, _id: &Id) -> Result<(), Error> {
+    pub fn resume(&self, _id: &Id) -> Result<()> {
         Err(absent())
     }
 
-    pub fn update(&self, _id: &Id, _resources: &Resources) -> Result<(), Error> {
+    pub fn update(&self, _id: &Id, _resources: &Resources) -> Result<()> {
         Err(absent())
     }
 
-    pub fn stats(&self, _id: &Id) -> Result<serde_json::Value, Error> {
+    pub fn stats(&self, _id: &Id) -> Result<serde_json::Value> {
         Err(absent())
     }
 
-    pub fn features() -> Result<Features, Error> {
+    pub fn features() -> Result<Features> {
         Err(absent())
     }
 }
