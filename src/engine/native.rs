@@ -69,6 +69,7 @@ impl Engine {
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
             init: record.isolation.init,
+            module: None,
         })
     }
 

@@ -108,6 +108,10 @@ impl Lifecycle {
         Err(absent())
     }
 
+    pub fn oom_kills(&self, _id: &Id) -> Result<u64, Error> {
+        Err(absent())
+    }
+
     pub fn features() -> Result<Features, Error> {
         Err(absent())
     }

@@ -13,7 +13,8 @@ mod system;
 
 pub use capabilities::CapSet;
 pub use interface::{
-    CgroupRecord, HostProcess, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice, V1Cgroup,
+    CgroupRecord, HostProcess, ImageFiles, Lower, ModuleRunner, NativeBundle, NativeRoot, OverlayRoot, SeccompChoice,
+    V1Cgroup,
 };
 pub use lifecycle::{
     Afterwards, ContainerState, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,

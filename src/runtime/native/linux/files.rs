@@ -1,8 +1,8 @@
 //! The files of a native container, from outside.
 
 use std::fs::File;
-use std::io::ErrorKind;
-use std::os::fd::AsRawFd;
+use std::io::{Error, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::container::is_alive;
@@ -28,20 +28,39 @@ pub fn running_root(init: InitProcess) -> Result<InodeRef> {
 /// The root of a container that does not run, without what would be mounted in it. It is mounted, in no place, for as long as
 /// somebody has a file of it.
 pub fn stopped_root(overlay: &OverlayRoot, read_only: bool) -> Result<InodeRef> {
-    let failed = |error: std::io::Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
+    let failed = |error: Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
     let image = match &overlay.lower {
         Lower::Image(files) => MountedImage::open(files)?,
         Lower::Directory(path) => return Err(refuse(format!("{} is not an image", path.display()))),
     };
+    let mount = overlay_of(&image, overlay, read_only).map_err(failed)?;
+    kernel_dir(Path::new(&detached::path(&mount)), &KernelOptions::default()).map_err(failed)
+}
+
+/// Overlayfs over an image, mounted in no place.
+pub(super) fn overlay_of(image: &MountedImage, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
+    if !image.needs_place() {
+        return mount(&image.path(), overlay, read_only);
+    }
+    detached::apart(|| {
+        detached::attach(image.descriptor(), &overlay.stage)?;
+        let lower = File::open(&overlay.stage)?.into();
+        mount(&detached::path(&lower), overlay, read_only)
+    })
+}
+
+fn mount(lower: &str, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
     // By descriptors: nothing in the paths has to be escaped.
-    let (upper, work) = (File::open(&overlay.upper).map_err(failed)?, File::open(&overlay.work).map_err(failed)?);
-    let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
-    let layers = [("lowerdir", image.path()), ("upperdir", path(&upper)), ("workdir", path(&work))];
+    let (upper, work) = (File::open(&overlay.upper)?.into(), File::open(&overlay.work)?.into());
+    let layers = [
+        ("lowerdir", lower.to_owned()),
+        ("upperdir", detached::path(&upper)),
+        ("workdir", detached::path(&work)),
+    ];
     let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
     options.extend(plan::OVERLAY_OPTIONS.iter().map(|(key, value)| (*key, Some(Path::new(value)))));
     if process::is_in_user_namespace() {
         options.push(("userxattr", None));
     }
-    let mount = detached::mount("overlay", &options, read_only).map_err(failed)?;
-    kernel_dir(Path::new(&detached::path(&mount)), &KernelOptions::default()).map_err(failed)
+    detached::mount("overlay", &options, read_only)
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
+use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
 use super::process::{self, push_labels, push_process};
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, Process, Spec};
-use crate::runtime::native::{CgroupRecord, NativeRoot, OverlayRoot};
+use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
 use crate::sys::linux::script::{Make, Program, Script, Step, Target, c_string};
@@ -35,6 +36,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) preserve_fds: u32,
     /// The socket that it waits at for its start.
     pub(super) start: Option<RawFd>,
+    /// How its program is run if that is a wasm module.
+    pub(super) module: Option<&'a ModuleRunner>,
 }
 
 pub(super) fn refuse(message: impl Into<String>) -> Error {
@@ -68,7 +71,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     with.namespaces.push(&mut script);
     push_host(&mut script, spec, linux, with.namespaces)?;
     push_labels(&mut script, process)?;
-    let kept = push_mount_tree(&mut script, spec, linux, folder, root, &with)?;
+    let mut kept = push_mount_tree(&mut script, spec, linux, folder, root, &with)?;
     push_directory(&mut script, &process.cwd)?;
     push_hooks_of_mounts(&mut script, spec)?;
     if process.terminal {
@@ -87,6 +90,13 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         script.push(Step::ReadOnly(target(path, Make::Skip)?), format!("make {path} read-only"));
     }
     let read_only = spec.root.as_ref().is_some_and(|root| root.readonly);
+    if let Some(runner) = with.module {
+        if read_only {
+            mounts::push_read_only(&mut script, "/")?;
+        }
+        kept.push(module::push(&mut script, process, runner, with)?);
+        return Ok(Plan { script, kept });
+    }
     let propagation = propagation(linux)? & !flags::MS_REC;
     script.push(Step::PivotRoot { read_only, propagation }, "enter the root");
     if let Some(socket) = with.start {
@@ -95,7 +105,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
     push_hooks(&mut script, "startContainer", hooks)?;
-    push_process(&mut script, process, with.filter, with.init, with.preserve_fds)?;
+    let run = Step::Execute(process::program(process)?);
+    push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
     Ok(Plan { script, kept })
 }
 
@@ -220,7 +231,8 @@ fn root_place(spec: &Spec, folder: &Path, root: &NativeRoot) -> Result<String> {
     place.into_os_string().into_string().map_err(|place| refuse(format!("the root {}: not UTF-8", place.display())))
 }
 
-fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<&MountedImage>) -> Result<()> {
+/// The root: mounted on `place`, and opened.
+pub(super) fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<&MountedImage>) -> Result<()> {
     let step = match root {
         NativeRoot::Directory => Step::Mount {
             source: Some(text(place)?),
@@ -230,7 +242,8 @@ fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<
             data: None,
         },
         NativeRoot::Overlay(overlay) => {
-            let data = text(&overlay_options(overlay, image)?)?;
+            let lower = push_lower(script, place, overlay, image)?;
+            let data = text(&overlay_options(overlay, &lower)?)?;
             let kind = Some(text("overlay")?);
             Step::Mount { source: kind.clone(), target: text(place)?, kind, flags: 0, data: Some(data) }
         }
@@ -244,13 +257,21 @@ fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<
 pub(super) const OVERLAY_OPTIONS: &[(&str, &str)] =
     &[("index", "off"), ("metacopy", "off"), ("redirect_dir", "off"), ("xino", "off")];
 
-fn overlay_options(overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
-    use crate::runtime::native::Lower;
-    let lower = match (&overlay.lower, image) {
-        (Lower::Directory(path), _) => escape(path)?,
-        (Lower::Image(_), Some(image)) => image.path(),
-        (Lower::Image(files), None) => return Err(refuse(format!("{} is not mounted", files.tree.display()))),
-    };
+/// What overlayfs takes as its lower. An image that needs a place gets it where the root will be, below that.
+fn push_lower(script: &mut Script, place: &str, overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
+    match (&overlay.lower, image) {
+        (Lower::Directory(path), _) => escape(path),
+        (Lower::Image(_), Some(image)) if image.needs_place() => {
+            let step = Step::Attach { mount: image.as_raw_fd(), target: text(place)? };
+            script.push(step, format!("attach the image to {place}"));
+            escape(Path::new(place))
+        }
+        (Lower::Image(_), Some(image)) => Ok(image.path()),
+        (Lower::Image(files), None) => Err(refuse(format!("{} is not mounted", files.tree.display()))),
+    }
+}
+
+fn overlay_options(overlay: &OverlayRoot, lower: &str) -> Result<String> {
     let mut options =
         format!("lowerdir={lower},upperdir={},workdir={}", escape(&overlay.upper)?, escape(&overlay.work)?);
     for (key, value) in OVERLAY_OPTIONS {
