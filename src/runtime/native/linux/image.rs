@@ -93,7 +93,9 @@ fn mount_again(mount: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 fn erofs<'a>(tree: &'a Path, packs: impl Iterator<Item = &'a Path>) -> io::Result<OwnedFd> {
-    let options: Vec<_> = std::iter::once(("source", Some(tree))).chain(packs.map(|pack| ("device", Some(pack)))).collect();
+    // A device that can only be read is opened by a file system alone that can only be read.
+    let mut options = vec![("source", Some(tree)), ("ro", None)];
+    options.extend(packs.map(|pack| ("device", Some(pack))));
     detached::mount("erofs", &options, true)
 }
 
