@@ -35,3 +35,7 @@ sdk:
 # Real programs from registries, in containers.
 programs *ARGS:
     tests/programs/check.sh {{ARGS}}
+
+# A script in a virtual machine with an older kernel and cgroup v2: tests/vm/run says more.
+vm *ARGS:
+    tests/vm/run {{ARGS}}

@@ -69,7 +69,7 @@ fn isolation(record: &ContainerRecord, isolation: &IsolationRecord) -> Value {
         "Privileged": isolation.privileged,
         "SecurityOpt": words(&security(isolation)),
         "UTSMode": mode(&sharing.uts),
-        "UsernsMode": "",
+        "UsernsMode": record.isolation.userns.clone().unwrap_or_default(),
         "ShmSize": isolation.shm_size.unwrap_or(SHM_SIZE),
         "Sysctls": sysctls.collect::<serde_json::Map<_, _>>(),
         "Devices": devices.collect::<Vec<_>>(),

@@ -81,6 +81,7 @@ impl Engine {
             filter_cache: None,
             // A namespace that is shared has a first process already.
             init: record.isolation.init && record.isolation.sharing.pid.is_own(),
+            module: None,
         })
     }
 

@@ -141,6 +141,10 @@ impl Lifecycle {
         Err(absent())
     }
 
+    pub fn oom_kills(&self, _id: &Id) -> Result<u64> {
+        Err(absent())
+    }
+
     pub fn features() -> Result<Features> {
         Err(absent())
     }

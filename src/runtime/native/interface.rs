@@ -25,6 +25,22 @@ pub struct NativeBundle {
     pub init: bool,
     /// The processes whose namespaces the spec names: they must still run when these are open.
     pub joined: Vec<InitProcess>,
+    /// How its program is run where that is a wasm module.
+    pub module: Option<ModuleRunner>,
+}
+
+/// A wasm module is run by this program itself, which then begins in the container's root as its working directory, with the
+/// host's tree around it: the root is no root of a process, as nothing in it could run there.
+///
+/// These are the arguments that make it do so, without its name. `--cwd=PATH`, `--user=UID:GID`, a `--group=GID` for each further
+/// group, `--` and the guest's arguments follow. Of the environment, each variable has [`ModuleRunner::PREFIX`] before its name:
+/// none must mean anything to the host's linker or to this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleRunner(pub Vec<String>);
+
+impl ModuleRunner {
+    /// What a variable of the guest begins with on its way through the host's environment.
+    pub const PREFIX: &str = "guest:";
 }
 
 /// How the root of a native container is made.

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ModuleRunner;
 use crate::oci::runtime::{Process, State};
 use crate::runtime::Error;
 
@@ -13,6 +14,8 @@ pub struct Lifecycle {
     pub root: PathBuf,
     /// Whether systemd makes the cgroups.
     pub systemd_cgroup: bool,
+    /// How bundles are run whose program is a wasm module; they are refused where this program cannot.
+    pub module_runner: Option<ModuleRunner>,
     /// Hears of what is odd and no error.
     pub warn: Box<dyn Fn(&str) + Send + Sync>,
 }

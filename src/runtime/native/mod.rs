@@ -13,7 +13,7 @@ mod system;
 
 pub use capabilities::CapSet;
 pub use interface::{
-    CgroupRecord, EndsWith, Entry, HostProcess, ImageFiles, Lower, NativeBundle, NativeRoot, OverlayRoot,
+    CgroupRecord, EndsWith, Entry, HostProcess, ImageFiles, Lower, ModuleRunner, NativeBundle, NativeRoot, OverlayRoot,
     SeccompChoice, V1Cgroup,
 };
 pub use lifecycle::{

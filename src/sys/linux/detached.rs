@@ -7,12 +7,13 @@ use std::path::Path;
 use super::mounts_raw;
 use super::process;
 use super::script::MountAttributes;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
 };
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
-use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, unshare_unsafe};
 
 /// Mounts a file system of this type with these options (`source` among them), without attaching it anywhere: fsopen(2),
 /// fsmount(2). Unlike mount(2) it takes any number of options, and values of any letters.
@@ -60,7 +61,7 @@ pub fn of_process(pid: u32, path: &Path, recursive: bool) -> io::Result<OwnedFd>
         // SAFETY: no descriptor is unshared.
         #[allow(unsafe_code)]
         unsafe {
-            rustix::thread::unshare_unsafe(UnshareFlags::FS)?;
+            unshare_unsafe(UnshareFlags::FS)?;
         }
         rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
         let (flags, resolve) = (OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS);
@@ -76,6 +77,35 @@ pub fn of_process(pid: u32, path: &Path, recursive: bool) -> io::Result<OwnedFd>
     };
     let broken = |_| Err(io::Error::other("the thread that enters its mounts has ended"));
     std::thread::scope(|scope| scope.spawn(copy).join().unwrap_or_else(broken))
+}
+
+/// Whether the kernel makes copies of this mount, which has no place. One that does takes it as a layer of overlayfs, too: both
+/// came with Linux 6.15. It is no for a mount of another mount namespace.
+pub fn can_be_layer(mount: &OwnedFd) -> bool {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(mount, "", flags).is_ok()
+}
+
+/// Puts a mount on a directory.
+pub fn attach(mount: &OwnedFd, place: &Path) -> io::Result<()> {
+    Ok(move_mount(mount, "", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
+/// Does something on a thread that has a copy of this process's tree of mounts: what it attaches there nobody else sees, and it is
+/// gone when it is done. Mounts without a place, and files that it opened, outlive it.
+pub fn apart<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    let act = || {
+        // SAFETY: the thread gets a mount namespace, root and working directory of its own; no other thread and no descriptor
+        // is concerned.
+        #[allow(unsafe_code)]
+        unsafe {
+            unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS)?
+        };
+        mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
+        act()
+    };
+    let broken = |_| Err(io::Error::other("the thread that mounts has ended"));
+    std::thread::scope(|scope| scope.spawn(act).join().unwrap_or_else(broken))
 }
 
 /// The descriptor `fd` of another process, as one of ours: pidfd_getfd(2).

@@ -1,6 +1,6 @@
 //! Looks for a program as execve(2) would, refuses the host's own, and runs it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_long};
 use std::os::fd::RawFd;
 
 use super::calls::{check, errno, syscall};
@@ -125,11 +125,7 @@ pub(super) unsafe fn execute(found: &Found, program: &Program) -> i32 {
     unsafe {
         if program.by_descriptor && !found.is_script {
             // Exactly the file that was looked at.
-            let (argv, envp) = (program.argv(), program.envp());
-            let fd = found.place.fd();
-            let flags = libc::AT_EMPTY_PATH;
-            let done = libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, envp, flags);
-            match syscall(done) {
+            match execute_open(found.place.fd(), program) {
                 // An interpreter for foreign formats (binfmt_misc) must open the file itself, by a path.
                 Err(libc::ENOENT) => {}
                 done => return done.err().unwrap_or(0),
@@ -137,6 +133,18 @@ pub(super) unsafe fn execute(found: &Found, program: &Program) -> i32 {
         }
         check(libc::execve(path, program.argv(), program.envp())).err().unwrap_or(0)
     }
+}
+
+/// Runs what a descriptor is open on; it returns only where that failed.
+///
+/// # Safety
+///
+/// The process is not to be this program any more.
+#[allow(unsafe_code)]
+pub(super) unsafe fn execute_open(file: RawFd, program: &Program) -> Result<c_long, i32> {
+    let (argv, envp) = (program.argv(), program.envp());
+    // SAFETY: a literal text; both lists end in null and lead to texts that end in NUL.
+    syscall(unsafe { libc::syscall(libc::SYS_execveat, file, c"".as_ptr(), argv, envp, libc::AT_EMPTY_PATH) })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod flags;
 mod hook;
 mod ids;
 mod init;
+pub mod loop_device;
 mod mounts_raw;
 mod place;
 pub mod process;

@@ -138,6 +138,8 @@ pub enum Step {
     Write { path: CString, text: Vec<u8> },
     /// mount(2) on a path of the host.
     Mount { source: Option<CString>, target: CString, kind: Option<CString>, flags: u64, data: Option<CString> },
+    /// Puts a mount that has no place yet on a directory of the host's tree.
+    Attach { mount: RawFd, target: CString },
     /// The directory at this path of the host is the root that all targets lie below.
     OpenRoot(CString),
     /// mount(2) on a target. With `copy_up` the new file system gets what the target held.
@@ -167,6 +169,8 @@ pub enum Step {
     PivotRoot { read_only: bool, propagation: u64 },
     /// chroot(2) into the root, where the tree of mounts is another's.
     ChangeRoot,
+    /// The root becomes the working directory, and the process keeps the host's tree.
+    WorkInRoot,
     /// sethostname(2).
     HostName(CString),
     /// setdomainname(2).
@@ -206,6 +210,8 @@ pub enum Step {
     Init,
     /// Runs the program. Nothing follows it.
     Execute(Program),
+    /// Runs what a descriptor is open on, with the arguments and the environment of `program`. Nothing follows it.
+    ExecuteOpen { file: RawFd, program: Program },
 }
 
 /// Steps, each with what it is called where it fails.

@@ -122,6 +122,9 @@ impl Walk {
                 }
                 Step::Write { path, text } => write_file(path, text),
                 Step::Mount { source, target, kind, flags, data } => mount(source, target, kind, *flags, data),
+                Step::Attach { mount, target } => {
+                    move_mount(*mount, c"", libc::AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
+                }
                 Step::OpenRoot(path) => {
                     self.root = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
                     Ok(())
@@ -153,6 +156,7 @@ impl Walk {
                 Step::Terminal { rows, columns, owner, console } => self.terminal(*rows, *columns, *owner, *console),
                 Step::Streams(fds) => streams(fds),
                 Step::PivotRoot { read_only, propagation } => self.pivot(*read_only, *propagation),
+                Step::WorkInRoot => check(libc::fchdir(self.root)).map(drop),
                 Step::HostName(name) => check(libc::sethostname(name.as_ptr(), name.to_bytes().len())).map(drop),
                 Step::DomainName(name) => check(libc::setdomainname(name.as_ptr(), name.to_bytes().len())).map(drop),
                 Step::LoopbackUp => loopback_up(),
@@ -198,6 +202,7 @@ impl Walk {
                 Step::WaitForStart(socket) => self.wait_for_start(*socket),
                 Step::Init => init::fork_off(),
                 Step::Execute(program) => self.execute(program),
+                Step::ExecuteOpen { file, program } => find::execute_open(*file, program).map(drop),
             }
         }
     }

@@ -1,10 +1,16 @@
-//! `cowbox runtime events`: what a container uses, once or again and again.
+//! `cowbox runtime events`: what a container uses, once or again and again, and when its memory is out.
 
-use serde_json::json;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use super::{Container, Failure, Outcome, print};
 use crate::cli::output::units;
+use crate::oci::runtime::Status;
 use crate::runtime::native::{Id, Lifecycle};
+
+/// How long after a lack of memory that is told at most.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Print what a container uses
 #[derive(clap::Args)]
@@ -28,16 +34,37 @@ impl Args {
         if self.stats {
             return Ok(0);
         }
+        let mut kills = lifecycle.oom_kills(&id)?;
+        let mut next = Instant::now() + interval;
         loop {
-            std::thread::sleep(interval);
+            std::thread::sleep(LOOK.min(next.saturating_duration_since(Instant::now())));
             // Its end is the end of its events.
-            let Ok(line) = line(lifecycle, &id) else { return Ok(0) };
-            print(&line)?;
+            let Ok(now) = lifecycle.oom_kills(&id) else { return Ok(0) };
+            if now > kills {
+                print(&event("oom", &id, None))?;
+                kills = now;
+            }
+            if lifecycle.state(&id).map_or(true, |container| container.state.status == Status::Stopped) {
+                return Ok(0);
+            }
+            if Instant::now() >= next {
+                let Ok(line) = line(lifecycle, &id) else { return Ok(0) };
+                print(&line)?;
+                next = Instant::now() + interval;
+            }
         }
     }
 }
 
 fn line(lifecycle: &Lifecycle, id: &Id) -> Result<String, Failure> {
-    let data = lifecycle.stats(id)?;
-    Ok(format!("{}\n", json!({"type": "stats", "id": id.as_str(), "data": data})))
+    Ok(event("stats", id, Some(lifecycle.stats(id)?)))
+}
+
+/// An event as runc has it; the data of a lack of memory are none.
+fn event(kind: &str, id: &Id, data: Option<Value>) -> String {
+    let mut event = json!({"type": kind, "id": id.as_str()});
+    if let Some(data) = data {
+        event["data"] = data;
+    }
+    format!("{event}\n")
 }

@@ -12,7 +12,10 @@ pub(super) struct Args {}
 
 impl Args {
     pub(super) fn run(self) -> Outcome {
-        print(&indented(&Lifecycle::features()?, b"    ")?)?;
+        let mut features = Lifecycle::features()?;
+        let runs_modules = super::module::runner().is_some().to_string();
+        features.annotations.get_or_insert_default().insert("cowbox.wasm".into(), runs_modules);
+        print(&indented(&features, b"    ")?)?;
         Ok(0)
     }
 }

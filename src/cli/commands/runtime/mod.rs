@@ -11,6 +11,8 @@ mod features;
 mod kill;
 mod list;
 mod log;
+#[cfg_attr(not(feature = "wasm"), path = "module_absent.rs")]
+mod module;
 mod pause;
 mod ps;
 mod resume;
@@ -97,6 +99,9 @@ enum Command {
     Update(update::Args),
     /// List containers
     List(list::Args),
+    /// Run a wasm module, as the process of a container whose program is one
+    #[command(hide = true)]
+    Module(module::Args),
 }
 
 /// How a verb ends: with an exit code, or an error that is printed.
@@ -212,6 +217,7 @@ impl Command {
             Command::Spec(args) => args.run(),
             Command::Update(args) => args.run(lifecycle),
             Command::List(args) => args.run(lifecycle),
+            Command::Module(args) => args.run(),
         }
     }
 }
@@ -219,7 +225,12 @@ impl Command {
 fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Lifecycle {
     let root = root.unwrap_or_else(default_root);
     let root = std::path::absolute(&root).unwrap_or(root);
-    Lifecycle { root, systemd_cgroup, warn: Box::new(move |line| log.line(Level::Warning, line)) }
+    Lifecycle {
+        root,
+        systemd_cgroup,
+        module_runner: module::runner(),
+        warn: Box::new(move |line| log.line(Level::Warning, line)),
+    }
 }
 
 /// Where states are kept: of the system's user in `/run`, of others in the folder that ends with their session.

@@ -1,8 +1,8 @@
 //! The files of a native container, from outside.
 
 use std::fs::File;
-use std::io::ErrorKind;
-use std::os::fd::AsRawFd;
+use std::io::{Error, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use super::container::is_alive;
@@ -28,25 +28,36 @@ pub fn running_root(init: InitProcess, options: &KernelOptions) -> Result<InodeR
 /// The root of a container that does not run, without what would be mounted in it. It is mounted, in no place, for as long as
 /// somebody has a file of it.
 pub fn stopped_root(overlay: &OverlayRoot, read_only: bool, options: &KernelOptions) -> Result<InodeRef> {
-    let failed = |error: std::io::Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
-    // The mount of an image is kept until that over it is made, as is the descriptor of a directory.
-    let (image, directory);
-    let lower = match &overlay.lower {
-        Lower::Image(files) => {
-            image = MountedImage::open(files)?;
-            image.path()
-        }
+    let failed = |error: Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
+    let mount = match &overlay.lower {
+        Lower::Image(files) => overlay_of(&MountedImage::open(files)?, overlay, read_only),
         Lower::Directory(path) => {
-            directory = File::open(path).map_err(failed)?;
-            format!("/proc/self/fd/{}", directory.as_raw_fd())
+            let directory = File::open(path).map_err(failed)?.into();
+            mount(&detached::path(&directory), overlay, read_only)
         }
     };
-    // By descriptors: nothing in the paths has to be escaped.
-    let (upper, work) = (File::open(&overlay.upper).map_err(failed)?, File::open(&overlay.work).map_err(failed)?);
-    let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
-    let layers = [("lowerdir", lower), ("upperdir", path(&upper)), ("workdir", path(&work))];
-    let mut mounting: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
-    mounting.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
-    let mount = detached::mount("overlay", &mounting, read_only).map_err(failed)?;
+    let mount = mount.map_err(failed)?;
     kernel_dir(Path::new(&detached::path(&mount)), options).map_err(failed)
+}
+
+/// Overlayfs over an image, mounted in no place.
+pub(super) fn overlay_of(image: &MountedImage, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
+    if !image.needs_place() {
+        return mount(&image.path(), overlay, read_only);
+    }
+    detached::apart(|| {
+        detached::attach(image.descriptor(), &overlay.stage)?;
+        let lower = File::open(&overlay.stage)?.into();
+        mount(&detached::path(&lower), overlay, read_only)
+    })
+}
+
+fn mount(lower: &str, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
+    // By descriptors: nothing in the paths has to be escaped.
+    let (upper, work) = (File::open(&overlay.upper)?.into(), File::open(&overlay.work)?.into());
+    let layers =
+        [("lowerdir", lower.to_owned()), ("upperdir", detached::path(&upper)), ("workdir", detached::path(&work))];
+    let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
+    options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
+    detached::mount("overlay", &options, read_only)
 }

@@ -119,6 +119,7 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
         keyring: options.keyring,
         preserve_fds: options.preserve_fds,
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
+        module: bundle.module.as_ref(),
     };
     let Plan { script, kept } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
     // Now that all of them is open: nothing can be another's that has their number.
@@ -207,7 +208,8 @@ pub(super) fn enter(
         script.push(Step::NewSession, "make a session");
         script.push(Step::Streams(options.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
     }
-    push_process(&mut script, process, filter, false, options.preserve_fds)?;
+    let run = Step::Execute(super::process::program(process)?);
+    push_process(&mut script, process, filter, false, options.preserve_fds, run)?;
     let spawn = Spawn {
         script: &script,
         namespaces: 0,
@@ -311,6 +313,7 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
     let error = std::io::Error::from_raw_os_error(failure.errno);
     if words != "exec" {
         let why = match failure.errno {
+            flags::ENOSYS => format!("{error}: it takes Linux 5.12 or later"),
             flags::EPROTO => "it did not end with 0".to_owned(),
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),

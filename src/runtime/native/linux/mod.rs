@@ -10,6 +10,7 @@ mod id_maps;
 mod image;
 mod launch;
 mod lifecycle;
+mod module;
 mod mounts;
 mod namespaces;
 mod options;

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
+use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{push_labels, push_process};
+use super::process::{program, push_labels, push_process};
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Process, Spec};
-use crate::runtime::native::{CgroupRecord, NativeRoot, OverlayRoot};
+use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
 use crate::sys::linux::process::is_in_user_namespace;
@@ -36,6 +37,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) preserve_fds: u32,
     /// The socket that it waits at for its start.
     pub(super) start: Option<RawFd>,
+    /// How its program is run if that is a wasm module.
+    pub(super) module: Option<&'a ModuleRunner>,
 }
 
 pub(super) fn refuse(message: impl Into<String>) -> Error {
@@ -72,7 +75,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     push_host(&mut script, spec, linux, with.namespaces)?;
     push_labels(&mut script, process)?;
     let has_mounts = with.namespaces.has_mounts();
-    let kept = match has_mounts {
+    let mut kept = match has_mounts {
         true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
         false => {
             push_foreign_root(&mut script, spec, folder, root)?;
@@ -90,6 +93,16 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     if with.keyring {
         script.push(Step::NewKeyring, "make a session keyring");
     }
+    if has_mounts {
+        push_hidden(&mut script, linux)?;
+    }
+    if let Some(runner) = with.module {
+        if has_mounts && spec.root.as_ref().is_some_and(|root| root.readonly) {
+            mounts::push_read_only(&mut script, "/")?;
+        }
+        kept.push(module::push(&mut script, process, runner, with)?);
+        return Ok(Plan { script, kept });
+    }
     match has_mounts {
         true => push_entrance(&mut script, spec, linux)?,
         false => script.push(Step::ChangeRoot, "enter the root"),
@@ -100,18 +113,24 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
     push_hooks(&mut script, "startContainer", hooks)?;
-    push_process(&mut script, process, with.filter, with.init, with.preserve_fds)?;
+    let run = Step::Execute(program(process)?);
+    push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
     Ok(Plan { script, kept })
 }
 
-/// What is hidden in the root, and the way into it.
-fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux) -> Result<()> {
+/// What is hidden in the root.
+fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
     for path in &linux.masked_paths {
         script.push(Step::Mask(target(path, Make::Skip)?), format!("mask {path}"));
     }
     for path in &linux.readonly_paths {
         script.push(Step::ReadOnly(target(path, Make::Skip)?), format!("make {path} read-only"));
     }
+    Ok(())
+}
+
+/// The way into the root.
+fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux) -> Result<()> {
     let read_only = spec.root.as_ref().is_some_and(|root| root.readonly);
     let propagation = propagation(linux)? & !flags::MS_REC;
     script.push(Step::PivotRoot { read_only, propagation }, "enter the root");
@@ -266,7 +285,13 @@ fn root_place(spec: &Spec, folder: &Path, root: &NativeRoot) -> Result<String> {
     place.into_os_string().into_string().map_err(|place| refuse(format!("the root {}: not UTF-8", place.display())))
 }
 
-fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<&MountedImage>) -> Result<()> {
+/// The root: mounted on `place`, and opened.
+pub(super) fn push_root(
+    script: &mut Script,
+    place: &str,
+    root: &NativeRoot,
+    image: Option<&MountedImage>,
+) -> Result<()> {
     let step = match root {
         NativeRoot::Directory => Step::Mount {
             source: Some(text(place)?),
@@ -276,7 +301,8 @@ fn push_root(script: &mut Script, place: &str, root: &NativeRoot, image: Option<
             data: None,
         },
         NativeRoot::Overlay(overlay) => {
-            let data = text(&overlay_options(overlay, image)?)?;
+            let lower = push_lower(script, place, overlay, image)?;
+            let data = text(&overlay_options(overlay, &lower)?)?;
             let kind = Some(text("overlay")?);
             Step::Mount { source: kind.clone(), target: text(place)?, kind, flags: 0, data: Some(data) }
         }
@@ -297,13 +323,21 @@ pub(super) fn overlay_flags() -> &'static [(&'static str, Option<&'static str>)]
     }
 }
 
-fn overlay_options(overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
-    use crate::runtime::native::Lower;
-    let lower = match (&overlay.lower, image) {
-        (Lower::Directory(path), _) => escape(path)?,
-        (Lower::Image(_), Some(image)) => image.path(),
-        (Lower::Image(files), None) => return Err(refuse(format!("{} is not mounted", files.tree.display()))),
-    };
+/// What overlayfs takes as its lower. An image that needs a place gets it where the root will be, below that.
+fn push_lower(script: &mut Script, place: &str, overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
+    match (&overlay.lower, image) {
+        (Lower::Directory(path), _) => escape(path),
+        (Lower::Image(_), Some(image)) if image.needs_place() => {
+            let step = Step::Attach { mount: image.as_raw_fd(), target: text(place)? };
+            script.push(step, format!("attach the image to {place}"));
+            escape(Path::new(place))
+        }
+        (Lower::Image(_), Some(image)) => Ok(image.path()),
+        (Lower::Image(files), None) => Err(refuse(format!("{} is not mounted", files.tree.display()))),
+    }
+}
+
+fn overlay_options(overlay: &OverlayRoot, lower: &str) -> Result<String> {
     let mut options =
         format!("lowerdir={lower},upperdir={},workdir={}", escape(&overlay.upper)?, escape(&overlay.work)?);
     for (key, value) in overlay_flags() {

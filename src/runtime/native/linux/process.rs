@@ -1,5 +1,7 @@
 //! What a process is and may do, as steps: what a container's first process and those that enter it share.
 
+use std::ffi::CString;
+
 use super::plan::{refuse, text};
 use super::seccomp::Filter;
 use crate::oci::runtime::{IoPriority, Process, Scheduler};
@@ -46,13 +48,14 @@ pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> 
     Ok(())
 }
 
-/// Limits, rights and the program.
+/// Limits, rights and the program, which `run` runs.
 pub(super) fn push_process(
     script: &mut Script,
     process: &Process,
     filter: Option<Filter>,
     init: bool,
     preserve_fds: u32,
+    run: Step,
 ) -> Result<()> {
     push_limits(script, process)?;
     let sets = process.capabilities.clone().unwrap_or_default();
@@ -70,7 +73,9 @@ pub(super) fn push_process(
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
     script.push(enter(true), format!("enter the working directory {}", process.cwd));
     // What takes calls that a profile may not know, as many are newer than it, comes before the filter.
-    script.push(Step::FindProgram, "exec");
+    if let Step::Execute(_) = run {
+        script.push(Step::FindProgram, "exec");
+    }
     script.push(Step::CloseFrom(3 + preserve_fds), "close descriptors");
     // With no_new_privs a filter needs no rights, and is loaded last: it then need not allow what comes before.
     let (early, late) = if process.no_new_privileges { (None, filter) } else { (filter, None) };
@@ -89,7 +94,7 @@ pub(super) fn push_process(
     if init {
         script.push(Step::Init, "start an init");
     }
-    script.push(Step::Execute(program(process)?), "exec");
+    script.push(run, "exec");
     Ok(())
 }
 
@@ -157,22 +162,26 @@ fn push_filter(script: &mut Script, filter: Option<Filter>) {
     }
 }
 
-/// The program with all places where it may be: execvp(3).
-fn program(process: &Process) -> Result<Program> {
+/// The program with all places where it may be.
+pub(super) fn program(process: &Process) -> Result<Program> {
+    Ok(Program::new(texts(&candidates(process)?)?, texts(&process.args)?, texts(&process.env)?))
+}
+
+/// Where a program may be: execvp(3).
+pub(super) fn candidates(process: &Process) -> Result<Vec<String>> {
     let name = process.args.first().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| refuse("the process has no arguments"))?;
-    let candidates = match name.contains('/') {
-        true => vec![text(name)?],
-        false => {
-            let path = process.env.iter().rev().find_map(|line| line.strip_prefix("PATH="));
-            let path = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-            path.split(':')
-                .map(|folder| text(&format!("{}/{name}", if folder.is_empty() { "." } else { folder })))
-                .collect::<Result<_>>()?
-        }
-    };
-    let all = |texts: &[String]| texts.iter().map(|line| text(line)).collect::<Result<Vec<_>>>();
-    Ok(Program::new(candidates, all(&process.args)?, all(&process.env)?))
+    if name.contains('/') {
+        return Ok(vec![name.clone()]);
+    }
+    let path = process.env.iter().rev().find_map(|line| line.strip_prefix("PATH="));
+    let path = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let folders = path.split(':').map(|folder| if folder.is_empty() { "." } else { folder });
+    Ok(folders.map(|folder| format!("{folder}/{name}")).collect())
+}
+
+pub(super) fn texts(all: &[String]) -> Result<Vec<CString>> {
+    all.iter().map(|one| text(one)).collect()
 }
 
 #[cfg(test)]

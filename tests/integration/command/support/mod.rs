@@ -1,6 +1,8 @@
 //! A cowbox of one's own for each test: the built program on a store in a temporary folder.
 
 #[cfg(all(feature = "native", target_os = "linux"))]
+pub mod bundle;
+#[cfg(all(feature = "native", target_os = "linux"))]
 pub mod native;
 #[cfg(unix)]
 pub mod pty;

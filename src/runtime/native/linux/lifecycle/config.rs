@@ -9,7 +9,7 @@ use crate::oci::runtime::{Linux, NamespaceKind, Process, Spec};
 use crate::oci::{MAX_DOCUMENT, Raw};
 use crate::runtime::Error;
 use crate::runtime::native::lifecycle::{absolute_bundle, failed, plain};
-use crate::runtime::native::{CapSet, NativeBundle, NativeRoot, SeccompChoice};
+use crate::runtime::native::{CapSet, ModuleRunner, NativeBundle, NativeRoot, SeccompChoice};
 
 /// Sysctls below `kernel.` that belong to an IPC namespace; all below `fs.mqueue.` do.
 const OF_IPC: [&str; 8] = [
@@ -24,7 +24,7 @@ const OF_IPC: [&str; 8] = [
 ];
 
 /// Reads the bundle in `folder`. What is odd and no error is told to `warn`.
-pub(super) fn load(folder: &Path, warn: &dyn Fn(&str)) -> Result<NativeBundle, Error> {
+pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&str)) -> Result<NativeBundle, Error> {
     let folder = absolute_bundle(folder)?;
     let mut spec = read(&folder)?;
     check(&mut spec, warn)?;
@@ -34,6 +34,7 @@ pub(super) fn load(folder: &Path, warn: &dyn Fn(&str)) -> Result<NativeBundle, E
     if !metadata.is_dir() {
         return Err(failed(format!("invalid rootfs: {} is no directory", root.display())));
     }
+    let module = super::module::prepare(&mut spec, &root, runner)?;
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
     let seccomp = profile.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
     Ok(NativeBundle {
@@ -44,6 +45,7 @@ pub(super) fn load(folder: &Path, warn: &dyn Fn(&str)) -> Result<NativeBundle, E
         filter_cache: None,
         init: false,
         joined: Vec::new(),
+        module,
     })
 }
 
@@ -221,7 +223,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("rootfs")).unwrap();
         std::fs::write(folder.path().join("config.json"), text).unwrap();
         let path = folder.path().canonicalize().unwrap();
-        load(folder.path(), &|_| {}).map_err(|error| error.message.replace(path.to_str().unwrap(), "BUNDLE"))
+        load(folder.path(), None, &|_| {}).map_err(|error| error.message.replace(path.to_str().unwrap(), "BUNDLE"))
     }
 
     #[test]
@@ -290,9 +292,9 @@ mod tests {
     #[test]
     fn a_folder_without_a_configuration_is_no_bundle() {
         let folder = tempfile::tempdir().unwrap();
-        let error = load(folder.path(), &|_| {}).unwrap_err();
+        let error = load(folder.path(), None, &|_| {}).unwrap_err();
         assert_eq!(error.message, "JSON specification file config.json not found");
-        let error = load(&folder.path().join("none"), &|_| {}).unwrap_err();
+        let error = load(&folder.path().join("none"), None, &|_| {}).unwrap_err();
         assert_eq!(error.message, format!("chdir {}/none: no such file or directory", folder.path().display()));
     }
 

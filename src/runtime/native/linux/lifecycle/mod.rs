@@ -3,6 +3,7 @@
 mod config;
 mod ending;
 mod folder;
+mod module;
 mod proxy;
 mod record;
 mod starting;

@@ -61,6 +61,9 @@ pub(super) struct Record {
 pub(super) struct More {
     pub(super) process: Process,
     pub(super) seccomp: Option<Seccomp>,
+    /// Whether the process is a wasm module's: its root is the host's.
+    #[serde(default)]
+    pub(super) is_module: bool,
 }
 
 /// The facts of a new record that are not in its bundle.
@@ -78,7 +81,11 @@ impl Record {
     pub(super) fn new(id: &str, bundle: &crate::runtime::native::NativeBundle, facts: Facts) -> Result<Record, Error> {
         let spec = &bundle.spec;
         let linux = spec.linux.clone().unwrap_or_default();
-        let more = More { process: spec.process.clone().unwrap_or_default(), seccomp: linux.seccomp };
+        let more = More {
+            process: spec.process.clone().unwrap_or_default(),
+            seccomp: linux.seccomp,
+            is_module: bundle.module.is_some(),
+        };
         let hooks = spec.hooks.clone().unwrap_or_default();
         let own_pids = linux.namespaces.iter().any(|one| one.kind == NamespaceKind::Pid && one.path.is_empty());
         Ok(Record {
@@ -181,6 +188,7 @@ pub(super) mod tests {
             filter_cache: None,
             init: false,
             joined: Vec::new(),
+            module: None,
         };
         let words = vec!["mount /proc".to_owned()];
         Record::new(id, &bundle, Facts { pid, start, created: (7, 9), owner: 0, cgroup: None, words }).unwrap()

@@ -31,14 +31,14 @@ const MASTER_NAME: &str = "/dev/ptmx";
 impl Lifecycle {
     /// Creates a container of the bundle in the folder `bundle`: everything but the start of its program.
     pub fn create(&self, id: &Id, bundle: &Path, options: &StartOptions) -> Result<(), Error> {
-        let bundle = super::config::load(bundle, &self.warn)?;
+        let bundle = super::config::load(bundle, self.module_runner.as_ref(), &self.warn)?;
         check_terminal(has_terminal(&bundle), true, options)?;
         self.prepare(id, bundle, options).map(drop)
     }
 
     /// Creates a container and starts its program. The code that its process ended with, where that is waited for.
     pub fn run(&self, id: &Id, bundle: &Path, options: &StartOptions, afterwards: Afterwards) -> Result<i32, Error> {
-        let bundle = super::config::load(bundle, &self.warn)?;
+        let bundle = super::config::load(bundle, self.module_runner.as_ref(), &self.warn)?;
         let detach = afterwards == Afterwards::Detach;
         check_terminal(has_terminal(&bundle), detach, options)?;
         let launched = self.prepare(id, bundle, options)?;
@@ -100,6 +100,9 @@ impl Lifecycle {
             _ => {}
         }
         let more = record.more()?;
+        if more.is_module {
+            return Err(failed("exec is not possible in the container of a wasm module: it has no other programs"));
+        }
         let mut process = match request.process {
             ExecProcess::Whole(process) => *process,
             ExecProcess::Changed(changes) => changes.applied_to(more.process),

@@ -84,6 +84,12 @@ impl Lifecycle {
         }
     }
 
+    /// How many processes of a container were ended because its memory was out; also of one that has stopped.
+    pub fn oom_kills(&self, id: &Id) -> Result<u64, Error> {
+        let record = Folder::open(&self.root, id)?.existing()?;
+        Ok(cgroup_of(&record)?.oom_kills())
+    }
+
     /// What this runtime understands.
     pub fn features() -> Result<Features, Error> {
         let options = MOUNT_OPTIONS.map(str::to_owned).to_vec();
@@ -96,6 +102,7 @@ impl Lifecycle {
             rdma: Some(false),
         };
         let mut features = Features::new(options, capabilities, cgroup);
+        features.potentially_unsafe_config_annotations = Some(super::module::ANNOTATIONS.map(str::to_owned).to_vec());
         if let Some(linux) = &mut features.linux {
             linux.mount_extensions = Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) });
         }
@@ -138,7 +145,7 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let to = told.clone();
         let warn = Box::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
-        (Lifecycle { root: root.join("containers"), systemd_cgroup: false, warn }, told)
+        (Lifecycle { root: root.join("containers"), systemd_cgroup: false, module_runner: None, warn }, told)
     }
 
     fn id(text: &str) -> Id {
