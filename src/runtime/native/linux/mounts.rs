@@ -11,6 +11,7 @@ use crate::oci::runtime::{Linux, LinuxDevice, Mount, Spec};
 use crate::runtime::Result;
 use crate::sys::linux::detached;
 use crate::sys::linux::flags;
+use crate::sys::linux::process;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
 use crate::sys::linux::users;
 
@@ -148,9 +149,14 @@ fn push_bind(
     Ok(detached)
 }
 
-/// The process and the path in its root of a source such as `/proc/7/root/dev/shm`: what is mounted there is no mount of the
-/// host's tree.
+/// The process and the path in its root of a source such as `/proc/7/root/dev/shm`, where its mounts are not those of this
+/// process.
 fn of_other_process(source: &Path) -> Option<(u32, &Path)> {
+    let own = process::namespace(std::process::id(), "mnt").ok()?;
+    in_root_of_process(source).filter(|(pid, _)| process::namespace(*pid, "mnt").is_ok_and(|other| other != own))
+}
+
+fn in_root_of_process(source: &Path) -> Option<(u32, &Path)> {
     let rest = source.strip_prefix("/proc").ok()?;
     let mut parts = rest.components();
     let pid = parts.next()?.as_os_str().to_str()?.parse().ok()?;
@@ -250,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_path_in_the_root_of_a_process_is_told_from_others() {
-        let of = |path: &'static str| of_other_process(Path::new(path));
+        let of = |path: &'static str| in_root_of_process(Path::new(path));
         assert_eq!(of("/proc/7/root/dev/shm"), Some((7, Path::new("dev/shm"))));
         for other in ["/proc/7/cwd", "/proc/self/root/a", "/7/root/a", "/proc"] {
             assert_eq!(of(other), None, "{other}");
