@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
-use super::support::native::busybox;
+use super::support::native::{busybox, with_box};
 use super::support::{Ended, has_tool, tool};
 
 /// Accounts are made and removed one at a time.
@@ -275,6 +275,31 @@ fn a_caller_without_further_ids_can_stay_who_they_are() {
     assert_eq!(person.run(["run", "--rm", "made", "stat", "-c", "%u", "/etc/passwd"]).ok(), "0\n");
     person.run(["rm", "job"]).ok();
     assert!(person.sh(&["--userns", "auto"], "true").fails(125).contains("--userns auto"));
+}
+
+#[test]
+fn a_kernel_that_cannot_mount_images_is_given_files() {
+    let Some(cowbox) = with_box() else { return };
+    if !has_tool("setarch") {
+        return;
+    }
+    // It says that it is Linux 2.6.
+    let old = |args: &[&str]| {
+        let (program, root) = (env!("CARGO_BIN_EXE_cowbox"), cowbox.root());
+        let machine = std::env::consts::ARCH;
+        let all = [&[machine, "--uname-2.6", program, "--root", root.to_str().unwrap()][..], args].concat();
+        tool("setarch", all)
+    };
+    let script = "mknod /null c 1 3; touch /etc/new; rm /etc/group; stat -c '%n %u' /etc/passwd";
+    assert_eq!(old(&["run", "--name", "job", "box", "sh", "-ec", script]), "/etc/passwd 0\n");
+    assert!(cowbox.root().join("checkouts").read_dir().unwrap().next().is_some());
+    assert_eq!(old(&["diff", "job"]), "C /etc\nD /etc/group\nA /etc/new\nA /null\n");
+    let copied = cowbox.path("copied");
+    old(&["cp", "job:/etc/passwd", copied.to_str().unwrap()]);
+    assert!(fs::read_to_string(copied).unwrap().starts_with("root:"));
+    cowbox.run(["rm", "job"]).ok();
+    cowbox.run(["rmi", "box"]).ok();
+    assert!(cowbox.root().join("checkouts").read_dir().unwrap().next().is_none());
 }
 
 #[test]
