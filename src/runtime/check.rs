@@ -1,10 +1,7 @@
 //! What is found out about the system before anything runs.
 
-use serde::Serialize;
-
 /// How something stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// As it should be.
     Ok,
@@ -15,7 +12,7 @@ pub enum Health {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// What.
     pub name: &'static str,
@@ -24,7 +21,6 @@ pub struct Check {
     /// What was found.
     pub found: String,
     /// What to do about it; empty where nothing is to be done.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub fix: String,
 }
 

@@ -1,5 +1,7 @@
 //! `cowbox doctor`: whether this system has what containers need.
 
+use serde_json::json;
+
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::engine;
 use crate::runtime::{Check, Health};
@@ -21,19 +23,27 @@ impl Args {
         };
         let checks = engine::doctor(&context.root()?);
         match is_json {
-            true => context.print_line(&serde_json::to_string(&checks).map_err(std::io::Error::from)?)?,
+            true => context.print_line(&checks.iter().map(value).collect::<serde_json::Value>().to_string())?,
             false => checks.iter().try_for_each(|check| context.print_line(&line(check)))?,
         }
         Ok(i32::from(checks.iter().any(|check| check.status == Health::Fail)))
     }
 }
 
-fn line(check: &Check) -> String {
-    let word = match check.status {
+fn word(status: Health) -> &'static str {
+    match status {
         Health::Ok => "ok",
         Health::Warn => "warn",
         Health::Fail => "fail",
-    };
+    }
+}
+
+fn value(check: &Check) -> serde_json::Value {
+    json!({ "name": check.name, "status": word(check.status), "found": check.found, "fix": check.fix })
+}
+
+fn line(check: &Check) -> String {
+    let word = word(check.status);
     let fix = if check.fix.is_empty() { String::new() } else { format!(" -- {}", check.fix) };
     format!("{word:<5} {}: {}{fix}", check.name, check.found)
 }

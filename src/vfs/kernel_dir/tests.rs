@@ -137,5 +137,7 @@ fn nothing_can_be_changed_where_it_is_only_to_be_read() {
     let root = kernel_dir(folder.path(), &KernelOptions::default()).unwrap();
     file(&mkdir(&root, "d"), "f").write_at(b"content", 0).unwrap();
     root.create(name("l"), &NewInode::new(NewKind::Symlink(b"d"), 0o777)).unwrap();
-    contract::check_read_only(&kernel_dir(folder.path(), &KernelOptions { read_only: true, owners: None }).unwrap());
+    contract::check_read_only(
+        &kernel_dir(folder.path(), &KernelOptions { read_only: true, ..KernelOptions::default() }).unwrap(),
+    );
 }

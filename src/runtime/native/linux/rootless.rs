@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use super::id_maps::namespace_of;
 use super::plan::refuse;
@@ -16,6 +17,9 @@ use crate::vfs::OwnerMap;
 
 /// The file of living processes.
 const FILE: &str = "users";
+/// How often, and how long after the last time, it is looked whether other threads have ended.
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(1);
 /// How many ranges a map has at most: user_namespaces(7).
 const RANGES_MAX: usize = 340;
 
@@ -34,7 +38,7 @@ pub fn become_root(folder: &Path) -> Result<()> {
     if users::effective_ids().0 == 0 {
         return Ok(());
     }
-    match users::thread_count() {
+    match threads() {
         Ok(1) => {}
         Ok(count) => {
             return Err(refuse(format!(
@@ -98,7 +102,7 @@ pub fn kept_ids() -> OwnerMap {
 }
 
 fn kept(own: u32, count: u32) -> Ranges {
-    let below = own.min(count - 1);
+    let below = own.min(count.saturating_sub(1));
     let above = count.saturating_sub(own.saturating_add(1));
     let all = [(0, 1, below), (own, 0, 1), (own.saturating_add(1), own.saturating_add(1), above)];
     all.into_iter().filter(|(.., count)| *count > 0).collect()
@@ -109,7 +113,7 @@ pub fn last_group() -> u32 {
     let map = users::own_map("gid_map");
     let first = map.iter().find(|(inside, ..)| *inside == 0).map_or(0, |(_, outside, _)| *outside);
     let behind = map.iter().filter(|(_, outside, _)| *outside >= first);
-    let last = behind.map(|(inside, _, count)| inside.saturating_add(count - 1)).max().unwrap_or(0);
+    let last = behind.map(|(inside, _, count)| inside.saturating_add(count.saturating_sub(1))).max().unwrap_or(0);
     last.min(i32::MAX as u32)
 }
 
@@ -128,10 +132,25 @@ pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
     if words == "mount proc on /proc" && is_refused {
         return Some("the host's /proc is covered in parts: in a container of Docker or Podman, start that with `--security-opt systempaths=unconfined`".into());
     }
-    if words.starts_with("mount the root") {
-        return Some("the store must lie on a file system with user attributes, such as ext4, xfs or btrfs; `cowbox doctor` tells".into());
+    if let Some(obstacle) = obstacles().into_iter().next().filter(|_| is_refused) {
+        return Some(format!("{}; {}", obstacle.what, obstacle.fix));
     }
-    obstacles().into_iter().next().filter(|_| is_refused).map(|obstacle| format!("{}; {}", obstacle.what, obstacle.fix))
+    words.starts_with("mount the root").then(|| {
+        "the store must lie on a file system with user attributes, such as ext4, xfs or btrfs; `cowbox doctor` tells".into()
+    })
+}
+
+/// How many threads there are, once those that are ending have gone: who was joined may be there for a moment.
+fn threads() -> io::Result<usize> {
+    let mut count = users::thread_count()?;
+    for _ in 0..LOOKS {
+        if count == 1 {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        count = users::thread_count()?;
+    }
+    Ok(count)
 }
 
 fn parse(line: &str) -> Option<(u32, u64)> {
