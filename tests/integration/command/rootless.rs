@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
-use super::support::native::{busybox, with_box};
+use super::support::native::busybox;
 use super::support::{Ended, has_tool, tool};
 
 /// Accounts are made and removed one at a time.
