@@ -6,6 +6,8 @@ use crate::vfs::{InodeRef, Namespace};
 
 /// The most of a passwd or group file that is read.
 const FILE_MAX: usize = 1 << 20;
+/// The largest id, Docker's: the number above all others means "as it was" to the kernel.
+const ID_MAX: u32 = i32::MAX as u32;
 
 /// The user `text` names: a name or a number, with `:` and a group's name or number. Empty is root.
 pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
@@ -18,12 +20,12 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
     let field = |line: &str, at: usize| line.split(':').nth(at).map(str::to_owned);
     let entry =
         passwd.iter().find(|line| field(line, 0).as_deref() == Some(user) || field(line, 2).as_deref() == Some(user));
-    let uid = match (user, entry.and_then(|line| field(line, 2)?.parse().ok()), user.parse().ok()) {
+    let uid = match (user, entry.and_then(|line| id(&field(line, 2)?)), id(user)) {
         ("", _, _) => 0,
         (_, Some(uid), _) | (_, None, Some(uid)) => uid,
         _ => return Err(Error::not_found(format!("unable to find user {user}: no matching entries in passwd file"))),
     };
-    let own_gid = entry.and_then(|line| field(line, 3)?.parse().ok()).unwrap_or(0);
+    let own_gid = entry.and_then(|line| id(&field(line, 3)?)).unwrap_or(0);
     let gid = match group {
         None | Some("") => own_gid,
         Some(group) => self::group(namespace, group)?,
@@ -34,7 +36,7 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
     };
     let further = match group {
         Some(_) => Vec::new(),
-        None => groups.iter().filter(is_member).filter_map(|line| field(line, 2)?.parse().ok()).collect(),
+        None => groups.iter().filter(is_member).filter_map(|line| id(&field(line, 2)?)).collect(),
     };
     Ok(User { uid, gid, groups: further })
 }
@@ -43,10 +45,15 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
 pub(super) fn group(namespace: &Namespace, group: &str) -> Result<u32> {
     let groups = lines(namespace, b"/etc/group");
     let named = groups.iter().find(|line| line.split(':').next() == Some(group));
-    match (named.and_then(|line| line.split(':').nth(2)?.parse().ok()), group.parse().ok()) {
+    match (named.and_then(|line| id(line.split(':').nth(2)?)), id(group)) {
         (Some(gid), _) | (None, Some(gid)) => Ok(gid),
         _ => Err(Error::not_found(format!("unable to find group {group}: no matching entries in group file"))),
     }
+}
+
+/// The number of a user or group; none for a text that is none.
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| *id <= ID_MAX)
 }
 
 /// The lines of a small file; none where it cannot be read.

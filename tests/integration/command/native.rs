@@ -137,3 +137,62 @@ fn an_image_for_another_machine_says_so() {
     cowbox.run(["import", "--platform", &format!("linux/{other}"), folder.to_str().unwrap(), "other"]).ok();
     assert!(cowbox.run(["run", "--rm", "other", "true"]).fails(126).contains("this host is linux/"));
 }
+
+#[test]
+fn ways_out_of_containers_are_closed() {
+    let Some(cowbox) = with_box() else { return };
+    // Programs of the host that a cgroup would run.
+    let release = "find /sys/fs/cgroup -name release_agent -o -name notify_on_release | while read -r file; do
+        echo 1 2>/dev/null > \"$file\" && echo \"$file\"; done; echo done";
+    assert_eq!(run(&cowbox, &[], release).ok(), "done\n");
+    // The host's disk, by a node that the container makes.
+    let partitions = fs::read_to_string("/proc/partitions").unwrap();
+    let disk = partitions.lines().skip(2).next().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>());
+    if let Some(numbers) = disk {
+        let script = format!("mknod /disk b {} && head -c 1 /disk | wc -c", numbers.join(" "));
+        let ended = run(&cowbox, &[], &script);
+        assert_eq!(ended.out, "0\n", "{ended:?}");
+    }
+    // What the kernel would run on the host's side, or tell of it.
+    for path in ["/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/kernel/modprobe"] {
+        assert_eq!(run(&cowbox, &[], &format!("echo x 2>/dev/null > {path} || echo refused")).ok(), "refused\n");
+    }
+    let masked =
+        "mount -t proc proc /tmp 2>/dev/null; umount /proc/kcore 2>/dev/null; cat /proc/kcore /proc/keys | wc -c";
+    assert_eq!(run(&cowbox, &[], masked).out, "0\n");
+    // Descriptors and variables of cowbox itself.
+    let mut command =
+        cowbox.command(["run", "--rm", "box", "sh", "-c", "ls /proc/self/fd | wc -l; env | grep -c SECRET"]);
+    let output = command.env("SECRET", "x").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "4\n0\n", "0 to 2, and the directory that is listed");
+}
+
+#[test]
+fn users_of_a_hostile_image_are_ids_or_errors() {
+    let Some(cowbox) = with_box() else { return };
+    let lines = "big:x:4294967295:0::/:\nlow:x:-1:0::/:\nwide:x:99999999999:0::/:\ngroup:x:7:4294967295::/:\n\0\u{fffd}:::::::\n";
+    let passwd = cowbox.path("passwd");
+    fs::write(&passwd, format!("{lines}{}", "x".repeat(2 << 20))).unwrap();
+    let fill = "cat > /etc/passwd; rm /etc/group; mknod /etc/group p";
+    let ended = cowbox.run_with(["run", "-i", "--name", "job", "box", "sh", "-c", fill], &fs::read(&passwd).unwrap());
+    ended.ok();
+    cowbox.run(["commit", "job", "hostile"]).ok();
+    for user in ["big", "low", "wide", "4294967295", "2147483648"] {
+        let error = cowbox.run(["run", "--rm", "-u", user, "hostile", "id", "-u"]).fails(125);
+        assert!(error.contains(&format!("unable to find user {user}")), "{error}");
+    }
+    assert_eq!(cowbox.run(["run", "--rm", "-u", "group", "hostile", "id"]).ok(), "uid=7 gid=0\n");
+    assert_eq!(cowbox.run(["run", "--rm", "-u", "2147483647", "hostile", "id", "-u"]).ok(), "2147483647\n");
+}
+
+#[test]
+fn a_container_without_room_or_processes_says_so_and_leaves_nothing() {
+    let Some(cowbox) = with_box() else { return };
+    let full = run(&cowbox, &["--tmpfs", "/small:size=64k"], "head -c 1000000 /dev/zero > /small/file; echo $?");
+    assert!(full.err.contains("No space left on device"), "{full:?}");
+    assert_eq!(full.out, "1\n");
+    let script = "ulimit -u 1 2>/dev/null; sleep 0 & sleep 0 & sleep 0; wait; echo done";
+    let ended = run(&cowbox, &["--ulimit", "nproc=1", "-u", "ann"], script);
+    assert!(ended.err.contains("can't fork"), "{ended:?}");
+    cowbox.is_clean();
+}

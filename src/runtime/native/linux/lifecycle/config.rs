@@ -112,6 +112,8 @@ pub(super) fn check_process(process: &Process) -> Result<(), Error> {
         _ if !process.cwd.starts_with('/') => "Cwd must be an absolute path",
         _ if process.args.is_empty() => "args must not be empty",
         _ if process.args[0].is_empty() => "args[0] must not be empty",
+        // To the kernel that number means "as it was".
+        _ if process.user.uid == u32::MAX || process.user.gid == u32::MAX => "4294967295 is no id of a user or group",
         _ => return Ok(()),
     };
     Err(failed(why))
@@ -242,6 +244,7 @@ mod tests {
             ("/process/cwd", Value::Null, "Cwd property must not be empty"),
             ("/process/cwd", json!("a"), "Cwd must be an absolute path"),
             ("/process/args", Value::Null, "args must not be empty"),
+            ("/process/user", json!({"uid": u32::MAX, "gid": 0}), "4294967295 is no id of a user or group"),
             ("/root", Value::Null, "root must be specified"),
             ("/root/path", json!("none"), "invalid rootfs: stat BUNDLE/none: no such file or directory"),
             ("/root/path", json!("config.json"), "invalid rootfs: BUNDLE/config.json is no directory"),
