@@ -424,7 +424,8 @@ impl Store {
         lock::try_exclusive_past_lookers(&self.container_folder(id).join("lock"))
     }
 
-    fn is_container_locked(&self, id: &ContainerId) -> bool {
+    /// Whether somebody runs the container, starts it, or works on its files.
+    pub fn is_container_locked(&self, id: &ContainerId) -> bool {
         lock::is_held(&self.container_folder(id).join("lock"))
     }
 

@@ -130,8 +130,9 @@ fn taken_over(shared: &Path) -> Option<OwnedFd> {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_macros)]
 mod tests {
+    #![allow(clippy::disallowed_macros)]
+
     use std::ffi::CString;
     use std::fs::File;
 
