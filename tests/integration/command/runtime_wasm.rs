@@ -29,7 +29,8 @@ const CAT: &str = r#"(module
         (call $must (call $env (i32.const 1024) (i32.const 8192)))
         (call $print (i32.const 8192) (i32.load (i32.const 4)))
         (call $must (call $args (i32.const 1024) (i32.const 32768)))
-        (local.set $path (i32.load (i32.const 1028)))
+        ;; Without the slash before it: below the directory that is the root.
+        (local.set $path (i32.add (i32.load (i32.const 1028)) (i32.const 1)))
         (block $end (loop $next
             (br_if $end (i32.eqz (i32.load8_u (i32.add (local.get $path) (local.get $len)))))
             (local.set $len (i32.add (local.get $len) (i32.const 1)))
@@ -51,7 +52,7 @@ const GREEDY: &str = r#"(module (memory (export "memory") 1) (func (export "_sta
 
 /// Calls of the system that the runtime for wasm makes, all of which Docker's default profile allows; clone3 it hides.
 const PROFILE: &str =
-    "access arch_prctl brk clone close dup dup3 epoll_create1 epoll_ctl epoll_wait execve execveat exit exit_group fcntl
+    "access arch_prctl brk clock_getres clock_gettime clock_nanosleep clone close dup dup3 epoll_create1 epoll_ctl epoll_wait execve execveat exit exit_group fcntl
     fstat fstatfs futex getcwd getdents64 getegid geteuid getgid getpid getrandom getrlimit gettid getuid ioctl lseek lstat
     madvise membarrier mmap mprotect mremap munmap nanosleep newfstatat open openat openat2 pipe2 poll ppoll pread64 prctl
     prlimit64 read readlink readlinkat restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity
