@@ -2,7 +2,7 @@
 //!
 //! What is done with them is in the twins: `linux/lifecycle/` does it, `absent.rs` says that it needs Linux.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::ModuleRunner;
 use crate::oci::runtime::{Process, State};
@@ -159,19 +159,6 @@ pub struct ContainerState {
     pub owner: u32,
 }
 
-/// The folder in which a bundle's relative paths begin: `bundle` as an absolute path without symbolic links.
-pub(super) fn absolute_bundle(bundle: &Path) -> Result<PathBuf, Error> {
-    bundle.canonicalize().map_err(|error| failed(format!("chdir {}: {}", bundle.display(), plain(&error))))
-}
-
-/// The words of an error of the system, as other tools have them: lower case, without its number.
-pub(super) fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,10 +194,5 @@ mod tests {
         assert_eq!((changed.args, changed.env), (vec!["b".to_owned()], vec!["A=1".to_owned(), "B=2".to_owned()]));
         assert_eq!((changed.cwd.as_str(), changed.user.uid, changed.user.gid), ("/w", 7, 2));
         assert_eq!(changed.capabilities.unwrap().permitted, ["CAP_KILL"]);
-    }
-
-    #[test]
-    fn errors_of_the_system_have_other_tools_words() {
-        assert_eq!(plain(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
     }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::oci::runtime::{Linux, NamespaceKind, Process, Spec};
 use crate::oci::{MAX_DOCUMENT, Raw};
 use crate::runtime::Error;
-use crate::runtime::native::lifecycle::{absolute_bundle, failed, plain};
+use crate::runtime::native::lifecycle::failed;
+use crate::runtime::native::system::lifecycle::words::plain;
 use crate::runtime::native::{CapSet, ModuleRunner, NativeBundle, NativeRoot, SeccompChoice};
 
 /// Sysctls below `kernel.` that belong to an IPC namespace; all below `fs.mqueue.` do.
@@ -52,6 +53,11 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
 /// The directory that becomes the root.
 pub(super) fn rootfs(spec: &Spec, folder: &Path) -> PathBuf {
     folder.join(spec.root.as_ref().map_or("", |root| &root.path))
+}
+
+/// The folder in which a bundle's relative paths begin: `bundle` as an absolute path without symbolic links.
+fn absolute_bundle(bundle: &Path) -> Result<PathBuf, Error> {
+    bundle.canonicalize().map_err(|error| failed(format!("chdir {}: {}", bundle.display(), plain(&error))))
 }
 
 fn read(folder: &Path) -> Result<Spec, Error> {

@@ -7,9 +7,10 @@ use super::record::Record;
 use super::starting::{KILL, state_document};
 use crate::oci::runtime::Status;
 use crate::runtime::Error;
-use crate::runtime::native::lifecycle::{Id, Lifecycle, failed, plain};
+use crate::runtime::native::lifecycle::{Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::Cgroup;
 use crate::runtime::native::system::hooks;
+use crate::runtime::native::system::lifecycle::words::plain;
 use crate::sys::linux::process::{self, OtherProcess};
 
 /// How long a killed process may take to end.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::record::Record;
 use crate::runtime::Error;
-use crate::runtime::native::lifecycle::{Id, failed, plain};
+use crate::runtime::native::lifecycle::{Id, failed};
+use crate::runtime::native::system::lifecycle::words::plain;
 use crate::sys;
 use crate::sys::linux::socket;
 

@@ -8,3 +8,4 @@ mod proxy;
 mod record;
 mod starting;
 mod watching;
+mod words;

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::runtime::Error;
-use crate::runtime::native::lifecycle::{failed, plain};
+use crate::runtime::native::lifecycle::failed;
+use crate::runtime::native::system::lifecycle::words::plain;
 use crate::sys;
 use crate::sys::linux::{process, window};
 use crate::sys::terminal::RawMode;

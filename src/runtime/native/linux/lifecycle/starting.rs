@@ -9,12 +9,11 @@ use super::folder::{Folder, write_whole};
 use super::proxy;
 use super::record::{Facts, Record, status};
 use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
-use crate::runtime::native::lifecycle::{
-    Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed, plain,
-};
+use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
 use crate::runtime::native::system::cgroup::Cgroup;
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
+use crate::runtime::native::system::lifecycle::words::plain;
 use crate::runtime::native::{NativeBundle, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, TerminalSize};
 use crate::sys;

@@ -5,8 +5,9 @@ use super::record::Record;
 use crate::oci::runtime::{CgroupFeatures, Enabled, Features, MountExtensions, Resources, Status};
 use crate::runtime::Error;
 use crate::runtime::native::CapSet;
-use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed, plain};
+use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::Cgroup;
+use crate::runtime::native::system::lifecycle::words::plain;
 
 impl Lifecycle {
     /// What there is to tell of a container.
