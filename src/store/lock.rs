@@ -17,7 +17,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Leaves a number in the file, for those who [`wait`] for this lock.
+    /// Leaves a number in the file, for those who wait for this lock.
     pub fn leave(&self, number: i32) -> io::Result<()> {
         self.file.set_len(0)?;
         (&self.file).write_all(number.to_string().as_bytes())
