@@ -6,9 +6,8 @@ mod guests;
 mod programs;
 
 use std::ops::Deref;
-use std::process::Stdio;
 
-use super::support::{Cowbox, wait_for_output};
+use super::support::Cowbox;
 
 /// A store whose containers end with the test.
 struct Background(Cowbox);
@@ -16,14 +15,6 @@ struct Background(Cowbox);
 impl Background {
     fn state(&self, name: &str) -> String {
         self.run(["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name]).ok()
-    }
-
-    /// Waits until this is in the container's log.
-    fn logs(&self, name: &str, text: &str) {
-        let mut child = self.command(["logs", "-f", name]).stdout(Stdio::piped()).spawn().unwrap();
-        wait_for_output(&mut child, text);
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 }
 

@@ -12,6 +12,16 @@ use super::Background;
 const LISTENING: &str = "for s in USR1 QUIT 34 64; do trap \"echo got $s\" $s; done; trap 'exit 3' TERM; echo up; \
                          while :; do sleep 1000 & wait $!; done";
 
+impl Background {
+    /// Waits until this is in the container's log.
+    fn logs(&self, name: &str, text: &str) {
+        let mut child = self.command(["logs", "-f", name]).stdout(Stdio::piped()).spawn().unwrap();
+        wait_for_output(&mut child, text);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
 fn background() -> Option<Background> {
     with_box().map(Background)
 }
