@@ -6,6 +6,7 @@ pub mod filter;
 mod listing;
 pub mod output;
 mod pattern;
+mod quick;
 mod signals;
 pub mod template;
 
@@ -13,7 +14,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{Args, CommandFactory, Parser};
 
 use context::{Context, note};
 
@@ -30,11 +31,18 @@ Examples:
 #[derive(Parser)]
 #[command(name = "cowbox", version, about, after_help = EXAMPLES, max_term_width = 110, infer_long_args = false)]
 struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+/// What holds for all commands.
+#[derive(clap::Args)]
+struct Options {
     /// The folder of the store
     #[arg(long, global = true, env = "COWBOX_HOME", value_name = "DIR")]
     root: Option<PathBuf>,
-    #[command(subcommand)]
-    command: commands::Command,
 }
 
 /// Runs the command that `args` (the program's name first) ask for.
@@ -43,7 +51,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(arguments) = commands::runtime::arguments(&args) {
         return commands::runtime::exit_code(arguments);
     }
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing can be said where the terminal is gone.
@@ -51,7 +59,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(125) } else { ExitCode::SUCCESS };
         }
     };
-    let context = Context::new(cli.root);
+    let context = Context::new(cli.options.root);
     let code = match cli.command.run(&context) {
         Ok(code) => code,
         Err(failure) => {
@@ -62,6 +70,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from((code & 0xff) as u8)
+}
+
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let options = Options::augment_args(clap::Command::new("cowbox"));
+    quick::parse(args, options, commands::Command::describe).map_or_else(|| Cli::try_parse_from(args), Ok)
 }
 
 /// The definition of the command line, for completion scripts.

@@ -63,9 +63,10 @@ fn lines(namespace: &Namespace, path: &[u8]) -> Vec<String> {
 }
 
 fn read(inode: &InodeRef) -> Vec<u8> {
-    let mut content = vec![0; FILE_MAX];
+    let size = inode.attr().map_or(0, |attr| attr.size);
+    let mut content = vec![0; usize::try_from(size).unwrap_or(FILE_MAX).min(FILE_MAX)];
     let mut length = 0;
-    while length < FILE_MAX {
+    while length < content.len() {
         match inode.read_at(&mut content[length..], length as u64) {
             Ok(0) | Err(_) => break,
             Ok(count) => length += count,

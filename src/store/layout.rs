@@ -217,6 +217,10 @@ impl Layout {
         self.root.join("mounts")
     }
 
+    pub(crate) fn stage(&self) -> PathBuf {
+        self.root.join("stage")
+    }
+
     pub(crate) fn checkouts(&self) -> PathBuf {
         self.root.join("checkouts")
     }

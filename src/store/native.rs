@@ -116,9 +116,9 @@ pub struct NativeFolders {
     pub upper: PathBuf,
     /// Overlayfs's own.
     pub work: PathBuf,
-    /// Where the root is mounted, in the container's mount namespace.
+    /// Where the root is mounted, in the container's mount namespace: an empty directory, the same for all containers.
     pub stage: PathBuf,
-    /// Files of `/etc` that are made for it.
+    /// Where the files of `/etc` are that are made for it.
     pub etc: PathBuf,
 }
 
@@ -154,15 +154,15 @@ impl Store {
         let folders = NativeFolders {
             upper: base.join("upper"),
             work: base.join("work"),
-            stage: base.join("stage"),
+            stage: self.layout.stage(),
             etc: self.etc_folder(id),
         };
-        for folder in [&folders.work, &folders.stage, &folders.etc] {
-            fs::create_dir_all(folder).context("create", folder)?;
+        for folder in [&base, &folders.work, &folders.stage] {
+            make_directory(folder).context("create", folder)?;
         }
         if !folders.upper.exists() {
             let new = base.join("upper.new");
-            fs::create_dir_all(&new).context("create", &new)?;
+            make_directory(&new).context("create", &new)?;
             set_attributes(&new, image_root, owners).context("set the attributes of", &new)?;
             fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
         }
@@ -171,7 +171,7 @@ impl Store {
 
     /// The folder of the files of `/etc` that are made for a container.
     pub fn etc_folder(&self, id: &ContainerId) -> PathBuf {
-        self.native_folder(id).join("etc")
+        self.native_folder(id)
     }
 
     fn native_folder(&self, id: &ContainerId) -> PathBuf {
@@ -267,10 +267,8 @@ impl Store {
             )));
         }
         let files = data.with_file_name("files");
-        match fs::create_dir(&files) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).context("create", &files),
-            _ => Ok(files),
-        }
+        make_directory(&files).context("create", &files)?;
+        Ok(files)
     }
 
     /// Held by whoever gives a volume its first files for native containers; others wait.
@@ -281,6 +279,14 @@ impl Store {
     /// Whether the volume holds files of native containers.
     pub fn is_native_volume(&self, name: &str) -> bool {
         self.volume_data(name).with_file_name("files").exists()
+    }
+}
+
+/// Makes a directory where there is none.
+fn make_directory(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 

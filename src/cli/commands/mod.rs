@@ -43,7 +43,7 @@ mod version;
 mod volume;
 mod wait;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::context::{Context, Outcome};
 
@@ -132,6 +132,18 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// The description of a command that starts something; none of other commands.
+    pub(super) fn describe(name: &str) -> Option<clap::Command> {
+        Some(match name {
+            "run" => run::Args::augment_args(clap::Command::new("run")),
+            "create" => create::Args::augment_args(clap::Command::new("create")),
+            "start" => start::Args::augment_args(clap::Command::new("start")),
+            "exec" => exec::Args::augment_args(clap::Command::new("exec")),
+            "monitor" => monitor::Args::augment_args(clap::Command::new("monitor")),
+            _ => return None,
+        })
+    }
+
     pub(super) fn run(self, context: &Context) -> Outcome {
         match self {
             Command::Run(args) => args.run(context),

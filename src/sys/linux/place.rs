@@ -148,10 +148,12 @@ pub(super) fn open_at(root: RawFd, path: &CStr) -> Result<Place, i32> {
 
 /// The place of a target, which is made where nothing is and the target says so.
 pub(super) fn open(root: RawFd, target: &Target) -> Result<Place, i32> {
-    match (open_at(root, &target.path), target.make) {
-        (Err(libc::ENOENT), Make::Directory) => make_directories(root, &target.path, 0o755),
-        (Err(libc::ENOENT), Make::File) => make_file(root, &target.path),
-        (place, _) => place,
+    if target.make == Make::File {
+        return make_file(root, &target.path);
+    }
+    match open_at(root, &target.path) {
+        Err(libc::ENOENT) if target.make == Make::Directory => make_directories(root, &target.path, 0o755),
+        place => place,
     }
 }
 
@@ -174,14 +176,33 @@ pub(super) fn make_directories(root: RawFd, path: &CStr, mode: u32) -> Result<Pl
     make_all(root, path.to_bytes(), mode, LINKS_MAX)
 }
 
+/// The directory of a path below the root.
+fn open_below(root: RawFd, path: &[u8]) -> Result<Place, i32> {
+    let path = if path.is_empty() { b"." } else { path };
+    open_file(root, Path::of(path)?.c_str()?, libc::O_PATH | libc::O_DIRECTORY).map(Place::of)
+}
+
 #[allow(unsafe_code)]
 fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, i32> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
-    let mut reached = open_file(root, c".", flags).map(Place::of)?;
     let mut prefix = Path::new();
-    let mut parts = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).peekable();
+    let mut rest = path;
+    let (above, name) = split(path);
+    // Mostly no more than the last is missing.
+    let mut reached = match open_below(root, path) {
+        Err(libc::ENOENT) => match open_below(root, above) {
+            Err(libc::ENOENT) => open_below(root, b"")?,
+            above_it => {
+                prefix.push(above)?;
+                rest = name;
+                above_it?
+            }
+        },
+        whole => return whole,
+    };
+    let mut parts = rest.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).peekable();
     while let Some(part) = parts.next() {
-        if prefix.len > 0 {
+        if !matches!(prefix.bytes().last(), None | Some(b'/')) {
             prefix.push(b"/")?;
         }
         prefix.push(part)?;

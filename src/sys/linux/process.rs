@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -223,10 +224,25 @@ pub fn is_other_namespace(namespace: &OwnedFd, file: &str) -> io::Result<bool> {
     Ok((other.st_dev, other.st_ino) != (own.dev(), own.ino()))
 }
 
+/// What is known of the user namespace: nothing, that it has all ids, that it does not.
+static USERS: AtomicU8 = AtomicU8::new(0);
+
 /// Whether this process is in a user namespace that does not have all ids.
 pub fn is_in_user_namespace() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
+    match USERS.load(Ordering::Relaxed) {
+        0 => {
+            let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+            let is_in = map.split_whitespace().ne(["0", "0", "4294967295"]);
+            USERS.store(if is_in { 2 } else { 1 }, Ordering::Relaxed);
+            is_in
+        }
+        known => known == 2,
+    }
+}
+
+/// Forgets what is known of the user namespace, which this process has changed.
+pub(super) fn forget_user_namespace() {
+    USERS.store(0, Ordering::Relaxed);
 }
 
 /// Whether the kernel is of this version or a later one.

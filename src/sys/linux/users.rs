@@ -24,6 +24,7 @@ pub fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
     let failed = io::Error::from_raw_os_error;
     // SAFETY: an open descriptor; the only thread is the calling one.
     check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWUSER) }).map_err(failed)?;
+    super::process::forget_user_namespace();
     ids::become_root().map_err(failed)?;
     // The kernel hides who changes its rights; `/proc/self/fd` would be root's then.
     prctl(libc::PR_SET_DUMPABLE, 1).map_err(failed)?;

@@ -29,8 +29,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args as _, CommandFactory, Parser, Subcommand};
 
+use crate::cli::quick;
 use crate::runtime;
 use crate::runtime::native::{Id, Lifecycle, StartOptions};
 use log::{Format, Level, Log};
@@ -39,6 +40,15 @@ use log::{Format, Level, Log};
 #[derive(Parser)]
 #[command(name = "runtime", disable_version_flag = true, max_term_width = 110)]
 struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What holds for all commands.
+#[derive(clap::Args)]
+struct Options {
     /// Where the states of containers are kept; best in a tmpfs [default: /run/cowbox]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -63,8 +73,6 @@ struct Cli {
     /// Print the version
     #[arg(short, long)]
     version: bool,
-    #[command(subcommand)]
-    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -179,7 +187,8 @@ pub(in crate::cli) fn exit_code(arguments: &[OsString]) -> ExitCode {
 
 fn main(arguments: Vec<OsString>) -> i32 {
     let name = OsString::from("cowbox runtime");
-    let cli = match Cli::try_parse_from(std::iter::once(name).chain(arguments)) {
+    let args: Vec<OsString> = std::iter::once(name).chain(arguments).collect();
+    let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing can be said where the terminal is gone.
@@ -187,11 +196,12 @@ fn main(arguments: Vec<OsString>) -> i32 {
             return i32::from(error.use_stderr());
         }
     };
-    let log = Arc::new(Log { file: cli.log.clone(), format: cli.log_format });
+    let Options { root, log, log_format, systemd_cgroup, version: asks_version, .. } = cli.options;
+    let log = Arc::new(Log { file: log, format: log_format });
     let outcome = match cli.command {
-        _ if cli.version => print(&version()).map(|()| 0),
+        _ if asks_version => print(&version()).map(|()| 0),
         None => Cli::command().print_help().map(|()| 0).map_err(Failure::from),
-        Some(command) => command.run(&lifecycle(cli.root, cli.systemd_cgroup, log.clone())),
+        Some(command) => command.run(&lifecycle(root, systemd_cgroup, log.clone())),
     };
     outcome.unwrap_or_else(|failure| {
         log.line(Level::Error, &failure.message);
@@ -199,7 +209,27 @@ fn main(arguments: Vec<OsString>) -> i32 {
     })
 }
 
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let options = Options::augment_args(clap::Command::new("runtime").disable_version_flag(true));
+    quick::parse(args, options, Command::describe).map_or_else(|| Cli::try_parse_from(args), Ok)
+}
+
 impl Command {
+    /// The description of a command that every container goes through; none of other commands.
+    fn describe(name: &str) -> Option<clap::Command> {
+        let command = |name: &'static str| clap::Command::new(name);
+        Some(match name {
+            "create" => create::Args::augment_args(command("create")),
+            "start" => start::Args::augment_args(command("start")),
+            "run" => run::Args::augment_args(command("run")),
+            "state" => state::Args::augment_args(command("state")),
+            "kill" => kill::Args::augment_args(command("kill")),
+            "delete" => delete::Args::augment_args(command("delete")),
+            "exec" => exec::Args::augment_args(command("exec")),
+            _ => return None,
+        })
+    }
+
     fn run(self, lifecycle: &Lifecycle) -> Outcome {
         match self {
             Command::Create(args) => args.run(lifecycle),

@@ -1,7 +1,8 @@
 //! Images mounted by the kernel: one EROFS file system for all containers of an image, so that they share its page cache.
 //!
 //! The mount has no place in any directory: it lives while some process has it open, and is gone with the last one, whatever
-//! ended it. The file [`ImageFiles::shared`] says where it can be taken over from: `PID START-TIME DESCRIPTOR DEVICE`.
+//! ended it. The file [`ImageFiles::shared`] says where it can be taken over from: `PID START-TIME DESCRIPTOR DEVICE`, with spaces
+//! to a fixed length.
 //!
 //! Kernels before 6.12 mount no files, but loop devices of them. Before 6.15 overlayfs takes no mount without a place: each
 //! container then has a mount of its own, which it attaches in its own tree of mounts. Those of one loop device are one file
@@ -17,6 +18,10 @@ use crate::runtime::native::ImageFiles;
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::loop_device::{self, LoopDevice};
 use crate::sys::linux::{detached, flags, process};
+use crate::sys::positional;
+
+/// Four numbers of up to 20 digits, and what is between them.
+const LINE_LEN: usize = 83;
 
 /// An image that is mounted while this lives.
 #[derive(Debug)]
@@ -110,16 +115,19 @@ fn tell(shared: &Path, mount: &OwnedFd) -> io::Result<()> {
     let pid = std::process::id();
     let (device, _) = detached::identity(mount)?;
     let line = format!("{pid} {} {} {device}", process::start_time(pid)?, mount.as_raw_fd());
-    if let Some(folder) = shared.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(shared, line)
+    // One write over what is there: file systems make sure that a file that was cut off gets its new content, which takes time.
+    let open = || fs::OpenOptions::new().write(true).create(true).truncate(false).open(shared);
+    let file = open().or_else(|_| {
+        shared.parent().map_or(Ok(()), fs::create_dir_all)?;
+        open()
+    });
+    positional::write_at(&file?, format!("{line:<LINE_LEN$}").as_bytes(), 0).map(drop)
 }
 
 /// The mount of the process that the file names, if that process is still the one it was and has it.
 fn taken_over(shared: &Path) -> Option<OwnedFd> {
     let line = fs::read_to_string(shared).ok()?;
-    let numbers = line.split(' ').map(str::parse::<u64>).collect::<std::result::Result<Vec<_>, _>>().ok()?;
+    let numbers = line.split_whitespace().map(str::parse::<u64>).collect::<std::result::Result<Vec<_>, _>>().ok()?;
     let [pid, start, fd, device] = numbers[..] else { return None };
     let pid = u32::try_from(pid).ok()?;
     if process::start_time(pid).ok()? != start {
