@@ -150,18 +150,18 @@ impl Store {
         image_root: &InodeRef,
         owners: Option<Arc<OwnerMap>>,
     ) -> Result<NativeFolders> {
-        let base = self.native_folder(id);
+        let base = self.container_folder(id);
         let folders = NativeFolders {
-            upper: base.join("upper"),
+            upper: self.native_changes(id),
             work: base.join("work"),
             stage: self.layout.stage(),
             etc: self.etc_folder(id),
         };
-        for folder in [&base, &folders.work, &folders.stage] {
+        for folder in [&folders.work, &folders.stage] {
             make_directory(folder).context("create", folder)?;
         }
         if !folders.upper.exists() {
-            let new = base.join("upper.new");
+            let new = base.join("diff.new");
             make_directory(&new).context("create", &new)?;
             set_attributes(&new, image_root, owners).context("set the attributes of", &new)?;
             fs::rename(&new, &folders.upper).context("create", &folders.upper)?;
@@ -169,13 +169,14 @@ impl Store {
         Ok(folders)
     }
 
-    /// The folder of the files of `/etc` that are made for a container.
-    pub fn etc_folder(&self, id: &ContainerId) -> PathBuf {
-        self.native_folder(id)
+    /// What a native container changed.
+    pub(super) fn native_changes(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id).join("diff")
     }
 
-    fn native_folder(&self, id: &ContainerId) -> PathBuf {
-        self.container_folder(id).join("native")
+    /// The folder of the files of `/etc` that are made for a container.
+    pub fn etc_folder(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id)
     }
 
     /// What finds the cgroups of a native container again (see [`Store::set_cgroup`]); none where it has none. What cannot be

@@ -35,7 +35,7 @@ impl Store {
 
     /// The room that a container takes besides its image.
     pub fn container_usage(&self, id: &ContainerId) -> u64 {
-        size_of(&self.upper_folder(id))
+        size_of(&self.upper_folder(id)) + size_of(&self.native_changes(id))
     }
 
     /// The room that a volume takes.

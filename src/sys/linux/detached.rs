@@ -79,9 +79,13 @@ pub fn of_process(pid: u32, path: &Path, recursive: bool) -> io::Result<OwnedFd>
     std::thread::scope(|scope| scope.spawn(copy).join().unwrap_or_else(broken))
 }
 
-/// Whether the kernel makes copies of this mount, which has no place. One that does takes it as a layer of overlayfs, too: both
-/// came with Linux 6.15. It is no for a mount of another mount namespace.
+/// Whether the kernel takes mounts without a place as layers of overlayfs: as of Linux 6.15, or where that was brought to an
+/// earlier one. It came with copies of such mounts, which can be tried on `mount`.
 pub fn can_be_layer(mount: &OwnedFd) -> bool {
+    // To try it costs a grace period of RCU.
+    if process::is_kernel_at_least(6, 15) {
+        return true;
+    }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     open_tree(mount, "", flags).is_ok()
 }

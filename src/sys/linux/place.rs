@@ -148,12 +148,10 @@ pub(super) fn open_at(root: RawFd, path: &CStr) -> Result<Place, i32> {
 
 /// The place of a target, which is made where nothing is and the target says so.
 pub(super) fn open(root: RawFd, target: &Target) -> Result<Place, i32> {
-    if target.make == Make::File {
-        return make_file(root, &target.path);
-    }
-    match open_at(root, &target.path) {
-        Err(libc::ENOENT) if target.make == Make::Directory => make_directories(root, &target.path, 0o755),
-        place => place,
+    match target.make {
+        Make::File => make_file(root, &target.path),
+        Make::Directory => make_directories(root, &target.path, 0o755),
+        Make::Nothing | Make::Skip => open_at(root, &target.path),
     }
 }
 

@@ -51,6 +51,7 @@ fn changes_are_listed_and_become_a_layer() {
         cowbox.run(["diff", "first"]).ok(),
         "A /opt\nA /opt/a\nA /opt/a/b\nA /opt/a/b/f\nA /opt/gone\nA /opt/gone/f\n"
     );
+    assert!(cowbox.run(["ps", "-a", "-s", "--format", "{{.Size}}"]).ok().starts_with("4B (virtual "));
     cowbox.run(["commit", "first", "one"]).ok();
     let script = "busybox rm -r /opt/gone /opt/a; busybox mkdir /opt/a; echo 3 > /opt/a/new; \
                   busybox rm /etc/group; busybox chmod 600 /etc/passwd; busybox ln /opt/a/new /opt/hard; \
