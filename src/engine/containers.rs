@@ -78,7 +78,7 @@ impl Engine {
         if lock.is_none() {
             return Err(Error::conflict(format!("container {} is in use by another process", id.short())));
         }
-        self.remove_cgroup(id)?;
+        self.remove_cgroup(&container.record)?;
         drop(lock);
         self.store.remove_container(id)?;
         if volumes {

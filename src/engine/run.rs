@@ -92,7 +92,7 @@ impl RunningContainer<'_> {
             ..self.state
         };
         drop(self.running);
-        let removed = self.engine.remove_cgroup(&self.record.id);
+        let removed = self.engine.remove_known_cgroup(&self.record.id);
         if self.record.auto_remove {
             match self.files.upper.map(Arc::try_unwrap) {
                 Some(Ok(upper)) => upper.discard(),
@@ -183,7 +183,7 @@ impl Engine {
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
-        self.remove_cgroup(&record.id)?;
+        self.remove_cgroup(record)?;
         let (running, files) = if record.runtime == "native" {
             let bundle = self.native_bundle(record)?;
             (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio)?, Files::default())
@@ -203,7 +203,7 @@ impl Engine {
         let state =
             ContainerState { exit_code: error.exit_code(), error: error.message.clone(), ..ContainerState::default() };
         // The error that is on its way to the caller matters more than those of cleaning up and writing it down.
-        let _ = self.remove_cgroup(&record.id);
+        let _ = self.remove_cgroup(record);
         let _ = match record.auto_remove {
             true => self.remove_stored(record),
             false => self.store.set_container_state(&record.id, &state).map_err(Error::from),

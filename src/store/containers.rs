@@ -403,8 +403,10 @@ impl Store {
             return self.container(&id);
         }
         let missing = || Error::NotFound(format!("container {key}"));
+        // One whose creation was broken off after its record, before its name was taken.
+        let unnamed = || self.containers()?.into_iter().find(|container| container.name == key).ok_or_else(missing);
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(missing());
+            return unnamed();
         }
         let mut found = None;
         let folder = self.layout.containers();
@@ -415,7 +417,7 @@ impl Store {
                 return Err(Error::Conflict(format!("multiple containers have an id that starts with {key}")));
             }
         }
-        self.container(&found.ok_or_else(missing)?)
+        found.map_or_else(unnamed, |id| self.container(&id))
     }
 
     /// Takes the lock of a container: who holds it runs the container, or changes it while it is stopped. None where
