@@ -10,7 +10,8 @@ use super::logs::{Log, LogTee};
 use super::rootfs;
 use super::{Engine, user};
 use crate::runtime::{
-    Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize, Workload,
+    self, Bundle, ExitReason, ExitStatus, InitProcess, Limits, NoteInit, Output, Process, Rootfs, Running, Stdio,
+    TerminalSize, Workload,
 };
 use crate::store::{ContainerId, ContainerRecord, ContainerState, InitRecord, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
@@ -136,7 +137,7 @@ impl Sandbox<'_> {
         let options = rootfs::upper_options(&self.record);
         let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
         let (rootfs, _) = self.engine.rootfs(&self.record, &upper)?;
-        let process = self.engine.start_process(&self.record, rootfs, RunStdio::new(stdio))?;
+        let process = self.engine.start_process(&self.record, rootfs, RunStdio::new(stdio), None)?;
         Ok(SandboxRun { process, upper })
     }
 }
@@ -184,17 +185,20 @@ impl Engine {
             ..ContainerState::default()
         };
         self.remove_cgroup(record)?;
+        let (state_file, begun) = (self.store.state_file(&record.id), state.clone());
+        let note: NoteInit = Box::new(move |init| {
+            let written = state_file.write(&ContainerState { init: init.map(init_record), ..begun });
+            written.map_err(|error| runtime::Error::new(runtime::ErrorKind::Runtime, error.to_string()))
+        });
         let (running, files) = if record.runtime == "native" {
             let bundle = self.native_bundle(record)?;
-            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio)?, Files::default())
+            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio, Some(note))?, Files::default())
         } else {
             let upper = self.open_upper(record)?;
             let (rootfs, volumes) = self.rootfs(record, &upper)?;
-            (self.start_process(record, rootfs, stdio)?, Files { upper: Some(upper), volumes })
+            (self.start_process(record, rootfs, stdio, Some(note))?, Files { upper: Some(upper), volumes })
         };
-        let init = running.init().map(|init| InitRecord { pid: init.pid, start_time: init.start_time });
-        let state = ContainerState { init, ..state };
-        self.store.set_container_state(&record.id, &state)?;
+        let state = ContainerState { init: running.init().map(init_record), ..state };
         Ok((running, files, state))
     }
 
@@ -227,7 +231,13 @@ impl Engine {
         Ok(Sandbox { engine: self, record, tree })
     }
 
-    fn start_process(&self, record: &ContainerRecord, rootfs: Rootfs, stdio: RunStdio) -> Result<Arc<dyn Running>> {
+    fn start_process(
+        &self,
+        record: &ContainerRecord,
+        rootfs: Rootfs,
+        stdio: RunStdio,
+        note: Option<NoteInit>,
+    ) -> Result<Arc<dyn Running>> {
         let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
@@ -235,7 +245,7 @@ impl Engine {
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
         let process = Process { args: record.args.clone(), env, cwd: Some(cwd), user };
-        self.start_workload(record, Workload::Guest { process, rootfs }, stdio)
+        self.start_workload(record, Workload::Guest { process, rootfs }, stdio, note)
     }
 
     fn start_workload(
@@ -243,6 +253,7 @@ impl Engine {
         record: &ContainerRecord,
         workload: Workload,
         stdio: RunStdio,
+        note: Option<NoteInit>,
     ) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
         let bundle = Bundle {
@@ -252,7 +263,7 @@ impl Engine {
             terminal: record.tty.then_some(stdio.terminal),
             stdio: stdio.stdio,
         };
-        let container = runtime.create(bundle)?;
+        let mut container = runtime.create(bundle)?;
         // Before anything is in them: whatever becomes of this process, they are found again.
         if let Some(cgroup) = container.cgroup() {
             self.store.set_cgroup(&record.id, &cgroup)?;
@@ -260,8 +271,16 @@ impl Engine {
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }
+        // Who hears of the container by what it says finds that it runs.
+        if let Some(note) = note {
+            container.before_first_instruction(note)?;
+        }
         Ok(Arc::from(container.start()?))
     }
+}
+
+fn init_record(init: InitProcess) -> InitRecord {
+    InitRecord { pid: init.pid, start_time: init.start_time }
 }
 
 fn limits(record: &LimitsRecord) -> Limits {

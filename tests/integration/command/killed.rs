@@ -158,10 +158,16 @@ fn a_run_that_is_killed_at_any_step_leaves_nothing() {
 fn a_container_whose_run_was_killed_is_started_again() {
     let Some(cowbox) = with_box() else { return };
     let host = Host { cowbox: &cowbox, name: format!("cowbox-killed-again-{}", std::process::id()) };
+    let ran = cowbox.path("out/ran");
+    fs::create_dir(cowbox.path("out")).unwrap();
+    let bind = format!("{}:/out", cowbox.path("out").display());
     let run = || {
+        // Mostly it is not there.
+        let _ = fs::remove_file(&ran);
         // Limits are kept by cgroups of v1 where there are any: those take more steps.
         let limits = ["--cgroup-parent", &host.name, "-m", "64m", "--cpuset-cpus", "0"];
-        cowbox.command([&["run", "--name", "job"][..], &limits, &["box", "true", &host.name]].concat())
+        let program = ["-v", &bind, "box", "touch", "/out/ran", &host.name];
+        cowbox.command([&["run", "--name", "job"][..], &limits, &program].concat())
     };
     if Ended::from(run().output().unwrap()).code != 0 {
         return println!("skipped: limits cannot be kept here");
@@ -173,6 +179,7 @@ fn a_container_whose_run_was_killed_is_started_again() {
         if !listed.is_empty() {
             let is_true = ["Created", "Exited (137)", "Exited (0)"].iter().any(|state| listed.starts_with(state));
             assert!(is_true, "{when}: {listed}");
+            assert!(!ran.exists() || !listed.starts_with("Created"), "{when}: its program ran");
             assert_eq!(cowbox.run(["start", "-a", "job"]).ok(), "", "{when}");
             cowbox.run(["rm", "job"]).ok();
         }
