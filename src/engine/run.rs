@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attach::Hub;
 use super::create::CreateOptions;
 use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
@@ -23,6 +24,9 @@ pub struct RunStdio {
     pub stdio: Stdio,
     /// Whether output is also kept for `logs`.
     pub log: bool,
+    /// Whether the streams are instead those of whoever [attaches](Engine::attach), with the log: the container runs in the
+    /// background.
+    pub attachable: bool,
     /// The window of the terminal, for a container that was created with one.
     pub terminal: TerminalSize,
     /// What is done when all is ready and the process is about to start, such as making the terminal raw.
@@ -35,7 +39,7 @@ pub type BeforeStart = Box<dyn FnOnce() -> io::Result<()> + Send>;
 impl RunStdio {
     /// These streams, not logged, and a terminal of 80 columns and 24 lines where there is one.
     pub fn new(stdio: Stdio) -> RunStdio {
-        RunStdio { stdio, log: false, terminal: TerminalSize::default(), before_start: None }
+        RunStdio { stdio, log: false, attachable: false, terminal: TerminalSize::default(), before_start: None }
     }
 
     /// The streams of this process, not logged.
@@ -43,9 +47,9 @@ impl RunStdio {
         RunStdio::new(Stdio::inherit())
     }
 
-    /// No input, and output that goes nowhere but into the log.
-    pub fn logged() -> RunStdio {
-        RunStdio { log: true, ..RunStdio::new(Stdio::null()) }
+    /// Streams for a container in the background: output goes into the log and to whoever attaches, from where input comes.
+    pub fn background() -> RunStdio {
+        RunStdio { attachable: true, ..RunStdio::new(Stdio::null()) }
     }
 }
 
@@ -56,6 +60,7 @@ pub struct RunningContainer<'e> {
     state: ContainerState,
     running: Arc<dyn Running>,
     files: Files,
+    hub: Option<Hub>,
     lock: Lock,
 }
 
@@ -82,8 +87,21 @@ impl RunningContainer<'_> {
     }
 
     /// Waits for the end of the process, writes down how it ended, and removes the container if it was created so.
-    pub fn wait(self) -> Result<ExitStatus> {
+    pub fn wait(mut self) -> Result<ExitStatus> {
         let status = self.running.wait();
+        let hub = self.hub.take();
+        if let Some(hub) = &hub {
+            hub.close();
+        }
+        let code = status.code;
+        let finished = self.finish(status);
+        if let Some(hub) = hub {
+            hub.end(code);
+        }
+        finished
+    }
+
+    fn finish(self, status: ExitStatus) -> Result<ExitStatus> {
         let state = ContainerState {
             status: Status::Exited,
             finished: jiff::Timestamp::now().to_string(),
@@ -160,7 +178,9 @@ impl Engine {
             .lock_container(id)?
             .ok_or_else(|| Error::conflict(format!("container {} is already running", id.short())))?;
         match self.start_locked(&record, stdio) {
-            Ok((running, files, state)) => Ok(RunningContainer { engine: self, record, state, running, files, lock }),
+            Ok((running, files, state, hub)) => {
+                Ok(RunningContainer { engine: self, record, state, running, files, hub, lock })
+            }
             Err(error) => {
                 drop(lock);
                 self.note_failed_start(&record, &error);
@@ -173,10 +193,19 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         stdio: RunStdio,
-    ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
-        let stdio = match stdio.log {
-            true => RunStdio { stdio: logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))), ..stdio },
-            false => stdio,
+    ) -> Result<(Arc<dyn Running>, Files, ContainerState, Option<Hub>)> {
+        let log = || Log::new(self.store.log_path(&record.id));
+        let mut hub = None;
+        let stdio = match stdio {
+            RunStdio { attachable: true, .. } => {
+                let (made, streams) = Hub::new(self.store.streams_folder(&record.id), record.open_stdin, &log());
+                // One that nobody can attach to runs all the same: not every system lets them.
+                let _ = made.listen();
+                hub = Some(made);
+                RunStdio { stdio: streams, ..stdio }
+            }
+            RunStdio { log: true, .. } => RunStdio { stdio: logged(stdio.stdio, &log()), ..stdio },
+            _ => stdio,
         };
         let state = ContainerState {
             status: Status::Running,
@@ -199,7 +228,10 @@ impl Engine {
             (self.start_process(record, rootfs, stdio, Some(note))?, Files { upper: Some(upper), volumes })
         };
         let state = ContainerState { init: running.init().map(init_record), ..state };
-        Ok((running, files, state))
+        if let Some(hub) = &hub {
+            hub.serve(&running);
+        }
+        Ok((running, files, state, hub))
     }
 
     /// A container that could not start says why in `ps` and `inspect`, or goes if it was created so.

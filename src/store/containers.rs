@@ -309,6 +309,11 @@ impl Store {
         self.container_folder(id).join("log")
     }
 
+    /// The folder in which the process that runs a container in the background offers its streams.
+    pub fn streams_folder(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id)
+    }
+
     fn has_record(&self, id: &ContainerId) -> bool {
         self.container_folder(id).join("config.json").exists()
     }

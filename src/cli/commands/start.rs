@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::monitor;
 use crate::cli::context::{Context, Failure, Outcome, note};
+use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::{self, Foreground};
 use crate::engine::{Engine, RunStdio};
 use crate::runtime::{Input, Stdio};
@@ -20,6 +21,9 @@ pub(in crate::cli) struct Args {
     /// Attach standard input too
     #[arg(short, long)]
     interactive: bool,
+    /// Taken as Docker's, and without effect: no key detaches from what runs in the foreground
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
     /// The containers
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,

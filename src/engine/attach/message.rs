@@ -1,0 +1,79 @@
+//! Messages of those who attach to a container: a kind, a length, and so many bytes.
+
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, PoisonError};
+
+use crate::sys::local_socket::Connection;
+
+/// More bytes than this are several messages.
+pub(super) const BYTES_MAX: usize = 64 << 10;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// To the container: bytes for its standard input.
+    Input = 0,
+    /// From it: bytes of its standard output.
+    Output = 1,
+    /// From it: bytes of its standard error.
+    Error = 2,
+    /// To it: the size of its terminal, lines and columns with two bytes each, the low ones first.
+    Size = 3,
+    /// From it, the last one: it has ended, with an exit code of four bytes, the low ones first.
+    End = 4,
+}
+
+impl Kind {
+    fn of(byte: u8) -> io::Result<Kind> {
+        let known = [Kind::Input, Kind::Output, Kind::Error, Kind::Size, Kind::End];
+        let unknown = || io::Error::new(io::ErrorKind::InvalidData, format!("a message of the unknown kind {byte}"));
+        known.get(usize::from(byte)).copied().ok_or_else(unknown)
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    connection: Connection,
+    /// Held while a message is sent, however long the other end takes: messages of several threads are whole.
+    sending: Mutex<()>,
+}
+
+impl Peer {
+    pub(super) fn new(connection: Connection) -> Peer {
+        Peer { connection, sending: Mutex::new(()) }
+    }
+
+    pub(super) fn send(&self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        let _sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in bytes.chunks(BYTES_MAX) {
+            let len = (part.len() as u32).to_le_bytes();
+            let message = [&[kind as u8], &len[..], part].concat();
+            (&self.connection).write_all(&message)?;
+        }
+        Ok(())
+    }
+
+    /// The next message; none at the end.
+    pub(super) fn receive(&self) -> io::Result<Option<(Kind, Vec<u8>)>> {
+        let mut head = [0; 5];
+        match (&self.connection).read(&mut head[..1])? {
+            0 => return Ok(None),
+            _ => (&self.connection).read_exact(&mut head[1..])?,
+        }
+        let [kind, len @ ..] = head;
+        let kind = Kind::of(kind)?;
+        let len = u32::from_le_bytes(len) as usize;
+        if len > BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message that is too long"));
+        }
+        let mut bytes = vec![0; len];
+        (&self.connection).read_exact(&mut bytes)?;
+        Ok(Some((kind, bytes)))
+    }
+
+    /// Ends the connection.
+    pub(super) fn end(&self) {
+        self.connection.end();
+    }
+}
