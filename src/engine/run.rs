@@ -177,8 +177,12 @@ impl Engine {
             .store
             .lock_container(id)?
             .ok_or_else(|| Error::conflict(format!("container {} is already running", id.short())))?;
+        let (stdio, hub) = self.streams(&record, stdio);
         match self.start_locked(&record, stdio) {
-            Ok((running, files, state, hub)) => {
+            Ok((running, files, state)) => {
+                if let Some(hub) = &hub {
+                    hub.serve(&running);
+                }
                 Ok(RunningContainer { engine: self, record, state, running, files, hub, lock })
             }
             Err(error) => {
@@ -189,24 +193,27 @@ impl Engine {
         }
     }
 
+    /// The streams as the container has them: with its log, or with whoever attaches.
+    fn streams(&self, record: &ContainerRecord, stdio: RunStdio) -> (RunStdio, Option<Hub>) {
+        let log = || Log::new(self.store.log_path(&record.id));
+        if stdio.attachable {
+            let (hub, streams) = Hub::new(self.store.streams_folder(&record.id), record.open_stdin, &log());
+            // One that nobody can attach to runs all the same: not every system lets them.
+            let _ = hub.listen();
+            return (RunStdio { stdio: streams, ..stdio }, Some(hub));
+        }
+        let stdio = match stdio.log {
+            true => RunStdio { stdio: logged(stdio.stdio, &log()), ..stdio },
+            false => stdio,
+        };
+        (stdio, None)
+    }
+
     fn start_locked(
         &self,
         record: &ContainerRecord,
         stdio: RunStdio,
-    ) -> Result<(Arc<dyn Running>, Files, ContainerState, Option<Hub>)> {
-        let log = || Log::new(self.store.log_path(&record.id));
-        let mut hub = None;
-        let stdio = match stdio {
-            RunStdio { attachable: true, .. } => {
-                let (made, streams) = Hub::new(self.store.streams_folder(&record.id), record.open_stdin, &log());
-                // One that nobody can attach to runs all the same: not every system lets them.
-                let _ = made.listen();
-                hub = Some(made);
-                RunStdio { stdio: streams, ..stdio }
-            }
-            RunStdio { log: true, .. } => RunStdio { stdio: logged(stdio.stdio, &log()), ..stdio },
-            _ => stdio,
-        };
+    ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
         let state = ContainerState {
             status: Status::Running,
             pid: std::process::id(),
@@ -228,10 +235,7 @@ impl Engine {
             (self.start_process(record, rootfs, stdio, Some(note))?, Files { upper: Some(upper), volumes })
         };
         let state = ContainerState { init: running.init().map(init_record), ..state };
-        if let Some(hub) = &hub {
-            hub.serve(&running);
-        }
-        Ok((running, files, state, hub))
+        Ok((running, files, state))
     }
 
     /// A container that could not start says why in `ps` and `inspect`, or goes if it was created so.

@@ -291,10 +291,11 @@ fn follow(
     let mut master = None;
     let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();
     let (mut syncs, hears) = (has(|step| matches!(step, Step::Sync(_))), has(|step| matches!(step, Step::Hear)) > 0);
-    let let_run = |syncs| match hears && syncs == 0 {
-        // The word is there before the process listens. One that has ended meanwhile says why.
-        true => drop(channel.go_on(b"")),
-        false => {}
+    let let_run = |syncs| {
+        if hears && syncs == 0 {
+            // The word is there before the process listens. One that has ended meanwhile says why.
+            let _ = channel.go_on(b"");
+        }
     };
     let_run(syncs);
     let result = loop {
