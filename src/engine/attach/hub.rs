@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
@@ -24,6 +25,7 @@ struct Shared {
     attached: Mutex<Vec<Arc<Peer>>>,
     typed: SyncSender<Vec<u8>>,
     process: OnceLock<Weak<dyn Running>>,
+    is_closed: AtomicBool,
 }
 
 impl Hub {
@@ -31,7 +33,12 @@ impl Hub {
     /// container's input, which never ends by itself; else it has none.
     pub(crate) fn new(folder: PathBuf, takes_input: bool, log: &Arc<Log>) -> (Hub, Stdio) {
         let (typed, to_read) = sync_channel(TYPED_AHEAD);
-        let shared = Arc::new(Shared { attached: Mutex::default(), typed, process: OnceLock::new() });
+        let shared = Arc::new(Shared {
+            attached: Mutex::default(),
+            typed,
+            process: OnceLock::new(),
+            is_closed: AtomicBool::default(),
+        });
         let shown = |kind, stream| {
             let out = Broadcast { shared: shared.clone(), kind };
             Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))
@@ -48,7 +55,7 @@ impl Hub {
     pub(crate) fn listen(&self) -> io::Result<()> {
         let listener = local_socket::listen(&self.folder, SOCKET)?;
         let shared = self.shared.clone();
-        // It ends with this process, which runs one container and ends with it.
+        // It ends when the hub is closed.
         std::thread::Builder::new().spawn(move || shared.take(&listener))?;
         Ok(())
     }
@@ -61,6 +68,9 @@ impl Hub {
 
     /// Lets nobody attach any more. The container's lock is held.
     pub(crate) fn close(&self) {
+        self.shared.is_closed.store(true, Ordering::SeqCst);
+        // Nobody listens where this fails.
+        let _ = local_socket::connect(&self.folder, SOCKET);
         // One that stays is found to lead nowhere.
         let _ = std::fs::remove_file(self.folder.join(SOCKET));
     }
@@ -68,6 +78,9 @@ impl Hub {
     /// Tells all who are attached how the container has ended.
     pub(crate) fn end(&self, code: i32) {
         self.shared.show(Kind::End, &code.to_le_bytes());
+        for peer in self.shared.list().drain(..) {
+            peer.end();
+        }
     }
 }
 
@@ -75,6 +88,9 @@ impl Shared {
     /// Takes all who attach.
     fn take(self: Arc<Self>, listener: &Listener) {
         while let Ok(connection) = listener.accept() {
+            if self.is_closed.load(Ordering::SeqCst) {
+                return;
+            }
             let peer = Arc::new(Peer::new(connection));
             self.list().push(peer.clone());
             let shared = self.clone();

@@ -1,6 +1,6 @@
 //! Messages of those who attach to a container: a kind, a length, and so many bytes.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use crate::sys::local_socket::Connection;
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 impl Kind {
     fn of(byte: u8) -> io::Result<Kind> {
         let known = [Kind::Input, Kind::Output, Kind::Error, Kind::Size, Kind::End];
-        let unknown = || io::Error::new(io::ErrorKind::InvalidData, format!("a message of the unknown kind {byte}"));
+        let unknown = || io::Error::new(ErrorKind::InvalidData, format!("a message of the unknown kind {byte}"));
         known.get(usize::from(byte)).copied().ok_or_else(unknown)
     }
 }
@@ -54,8 +54,15 @@ impl Peer {
         Ok(())
     }
 
-    /// The next message; none at the end.
+    /// The next message; none at the end, also where the other process was killed.
     pub(super) fn receive(&self) -> io::Result<Option<(Kind, Vec<u8>)>> {
+        match self.read() {
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => Ok(None),
+            read => read,
+        }
+    }
+
+    fn read(&self) -> io::Result<Option<(Kind, Vec<u8>)>> {
         let mut head = [0; 5];
         match (&self.connection).read(&mut head[..1])? {
             0 => return Ok(None),
@@ -65,7 +72,7 @@ impl Peer {
         let kind = Kind::of(kind)?;
         let len = u32::from_le_bytes(len) as usize;
         if len > BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a message that is too long"));
+            return Err(io::Error::new(ErrorKind::InvalidData, "a message that is too long"));
         }
         let mut bytes = vec![0; len];
         (&self.connection).read_exact(&mut bytes)?;
@@ -75,5 +82,32 @@ impl Peer {
     /// Ends the connection.
     pub(super) fn end(&self) {
         self.connection.end();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_macros)]
+mod tests {
+    use super::*;
+    use crate::sys::local_socket;
+
+    #[test]
+    fn messages_arrive_whole_and_what_is_none_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let Ok(listener) = local_socket::listen(folder.path(), "s") else { return println!("skipped: takes Linux") };
+        let client = Peer::new(local_socket::connect(folder.path(), "s").unwrap());
+        let server = Peer::new(listener.accept().unwrap());
+        client.send(Kind::Input, &[7; BYTES_MAX + 1]).unwrap();
+        client.send(Kind::Size, &[1, 0, 2, 0]).unwrap();
+        assert_eq!(server.receive().unwrap(), Some((Kind::Input, vec![7; BYTES_MAX])));
+        assert_eq!(server.receive().unwrap(), Some((Kind::Input, vec![7])));
+        assert_eq!(server.receive().unwrap(), Some((Kind::Size, vec![1, 0, 2, 0])));
+        (&client.connection).write_all(&[5, 0, 0, 0, 0]).unwrap();
+        assert_eq!(server.receive().unwrap_err().to_string(), "a message of the unknown kind 5");
+        (&client.connection).write_all(&[0, 1, 0, 1, 0]).unwrap();
+        assert_eq!(server.receive().unwrap_err().to_string(), "a message that is too long");
+        (&client.connection).write_all(&[0, 9]).unwrap();
+        client.end();
+        assert_eq!(server.receive().unwrap(), None, "the rest was never sent");
     }
 }
