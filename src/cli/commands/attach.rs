@@ -29,6 +29,11 @@ pub(in crate::cli) struct Args {
 }
 
 impl Args {
+    /// Attaches to a container that is found to run already.
+    pub(super) fn of_running(container: String, keys: Option<DetachKeys>, no_stdin: bool) -> Args {
+        Args { detach_keys: keys.unwrap_or_default(), no_stdin, sig_proxy: true, container }
+    }
+
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
         let engine = context.engine()?;
         let record = engine.container(&self.container)?.record;

@@ -80,8 +80,19 @@ fn a_terminal_is_left_and_found_again() {
     assert!(logged.starts_with("one\r\n<one>\r\n33 100\r\n"), "{logged}");
     // It can be started again, and has somebody at its terminal then.
     boxes.run(["start", "job"]).ok();
+    let mut pty = Pty::spawn(boxes.command(["start", "-ai", "job"]), 24, 80);
+    pty.becomes_raw();
+    pty.keys("\x10\x11");
+    assert_eq!(pty.ends(), (0, "read escape sequence\r\n".to_owned()));
     let mut pty = on_terminal(&boxes, &[], 24, 80);
     pty.becomes_raw();
+    pty.keys("\x04");
+    assert_eq!(pty.ends().0, 3);
+    // In the foreground no key detaches.
+    let mut pty = Pty::spawn(boxes.command(["start", "-ai", "job"]), 24, 80);
+    pty.becomes_raw();
+    pty.keys("\x10\x11\r");
+    pty.shows("<\x10>\r\n24 80\r\n");
     pty.keys("\x04");
     assert_eq!(pty.ends().0, 3);
 }
