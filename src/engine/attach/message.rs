@@ -46,37 +46,15 @@ impl Peer {
 
     pub(super) fn send(&self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
         let _sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        for part in bytes.chunks(BYTES_MAX) {
-            let len = (part.len() as u32).to_le_bytes();
-            let message = [&[kind as u8], &len[..], part].concat();
-            (&self.connection).write_all(&message)?;
-        }
-        Ok(())
+        write(&self.connection, kind, bytes)
     }
 
     /// The next message; none at the end, also where the other process was killed.
     pub(super) fn receive(&self) -> io::Result<Option<(Kind, Vec<u8>)>> {
-        match self.read() {
+        match read(&self.connection) {
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => Ok(None),
             read => read,
         }
-    }
-
-    fn read(&self) -> io::Result<Option<(Kind, Vec<u8>)>> {
-        let mut head = [0; 5];
-        match (&self.connection).read(&mut head[..1])? {
-            0 => return Ok(None),
-            _ => (&self.connection).read_exact(&mut head[1..])?,
-        }
-        let [kind, len @ ..] = head;
-        let kind = Kind::of(kind)?;
-        let len = u32::from_le_bytes(len) as usize;
-        if len > BYTES_MAX {
-            return Err(io::Error::new(ErrorKind::InvalidData, "a message that is too long"));
-        }
-        let mut bytes = vec![0; len];
-        (&self.connection).read_exact(&mut bytes)?;
-        Ok(Some((kind, bytes)))
     }
 
     /// Ends the connection.
@@ -85,29 +63,49 @@ impl Peer {
     }
 }
 
+fn write(mut to: impl Write, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    for part in bytes.chunks(BYTES_MAX) {
+        let len = (part.len() as u32).to_le_bytes();
+        to.write_all(&[&[kind as u8], &len[..], part].concat())?;
+    }
+    Ok(())
+}
+
+fn read(mut from: impl Read) -> io::Result<Option<(Kind, Vec<u8>)>> {
+    let mut head = [0; 5];
+    match from.read(&mut head[..1])? {
+        0 => return Ok(None),
+        _ => from.read_exact(&mut head[1..])?,
+    }
+    let [kind, len @ ..] = head;
+    let kind = Kind::of(kind)?;
+    let len = u32::from_le_bytes(len) as usize;
+    if len > BYTES_MAX {
+        return Err(io::Error::new(ErrorKind::InvalidData, "a message that is too long"));
+    }
+    let mut bytes = vec![0; len];
+    from.read_exact(&mut bytes)?;
+    Ok(Some((kind, bytes)))
+}
+
 #[cfg(test)]
-#[allow(clippy::disallowed_macros)]
 mod tests {
     use super::*;
-    use crate::sys::local_socket;
 
     #[test]
     fn messages_arrive_whole_and_what_is_none_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let Ok(listener) = local_socket::listen(folder.path(), "s") else { return println!("skipped: takes Linux") };
-        let client = Peer::new(local_socket::connect(folder.path(), "s").unwrap());
-        let server = Peer::new(listener.accept().unwrap());
-        client.send(Kind::Input, &[7; BYTES_MAX + 1]).unwrap();
-        client.send(Kind::Size, &[1, 0, 2, 0]).unwrap();
-        assert_eq!(server.receive().unwrap(), Some((Kind::Input, vec![7; BYTES_MAX])));
-        assert_eq!(server.receive().unwrap(), Some((Kind::Input, vec![7])));
-        assert_eq!(server.receive().unwrap(), Some((Kind::Size, vec![1, 0, 2, 0])));
-        (&client.connection).write_all(&[5, 0, 0, 0, 0]).unwrap();
-        assert_eq!(server.receive().unwrap_err().to_string(), "a message of the unknown kind 5");
-        (&client.connection).write_all(&[0, 1, 0, 1, 0]).unwrap();
-        assert_eq!(server.receive().unwrap_err().to_string(), "a message that is too long");
-        (&client.connection).write_all(&[0, 9]).unwrap();
-        client.end();
-        assert_eq!(server.receive().unwrap(), None, "the rest was never sent");
+        let mut sent = Vec::new();
+        write(&mut sent, Kind::Input, &[7; BYTES_MAX + 1]).unwrap();
+        write(&mut sent, Kind::Size, &[1, 0, 2, 0]).unwrap();
+        let mut rest = &sent[..];
+        assert_eq!(read(&mut rest).unwrap(), Some((Kind::Input, vec![7; BYTES_MAX])));
+        assert_eq!(read(&mut rest).unwrap(), Some((Kind::Input, vec![7])));
+        assert_eq!(rest, [3, 4, 0, 0, 0, 1, 0, 2, 0]);
+        assert_eq!(read(&mut rest).unwrap(), Some((Kind::Size, vec![1, 0, 2, 0])));
+        assert_eq!(read(&mut rest).unwrap(), None);
+        let error = |bytes: &[u8]| read(bytes).unwrap_err();
+        assert_eq!(error(&[5, 0, 0, 0, 0]).to_string(), "a message of the unknown kind 5");
+        assert_eq!(error(&[0, 1, 0, 1, 0]).to_string(), "a message that is too long");
+        assert_eq!(error(&[0, 9]).kind(), ErrorKind::UnexpectedEof);
     }
 }
