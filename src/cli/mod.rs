@@ -2,6 +2,7 @@
 
 mod commands;
 mod context;
+mod detach_keys;
 pub mod filter;
 mod listing;
 pub mod output;

@@ -7,7 +7,7 @@ use super::{Container, Engine};
 use crate::oci::runtime::Resources;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{self, CgroupRecord};
-use crate::store::{self, ContainerId, LimitsRecord, ResourcesRecord, Status};
+use crate::store::{self, ContainerId, ContainerRecord, LimitsRecord, ResourcesRecord, Status};
 
 impl Engine {
     /// Stops all processes of a native container that runs, until [`Engine::unpause`].
@@ -90,7 +90,17 @@ impl Engine {
 
     /// Removes the cgroups of a container that does not run, with what is still in them: also those that were left when the
     /// process that ran it was killed.
-    pub(super) fn remove_cgroup(&self, id: &ContainerId) -> Result<()> {
+    pub(super) fn remove_cgroup(&self, record: &ContainerRecord) -> Result<()> {
+        self.remove_known_cgroup(&record.id)?;
+        // It may have been killed after it made them and before it wrote down where. No process was in them yet.
+        match record.runtime == "native" && self.store.etc_folder(&record.id).exists() {
+            true => Ok(native::clean_up_at(&cgroups_path(record))?),
+            false => Ok(()),
+        }
+    }
+
+    /// As [`remove_cgroup`](Engine::remove_cgroup), where it is known that they were written down if they were made.
+    pub(super) fn remove_known_cgroup(&self, id: &ContainerId) -> Result<()> {
         let Some(cgroup) = self.cgroup(id)? else { return Ok(()) };
         native::clean_up(&cgroup)?;
         Ok(self.store.forget_cgroup(id)?)

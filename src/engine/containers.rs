@@ -1,16 +1,10 @@
 //! The verbs on containers that are there: list, remove, wait, diff.
 
-use std::time::Duration;
-
 use super::Engine;
 use super::error::{Error, Result};
 use crate::runtime::Signal;
 use crate::store::{ContainerRecord, Status, StoredContainer};
 use crate::vfs::{ChangeKind, GuestPath};
-
-/// The time between two looks at a container that may be starting, and how many there are: one second in all.
-const LOOK: Duration = Duration::from_millis(5);
-const STARTING: u32 = 200;
 
 /// A container with its name and how it goes.
 pub type Container = StoredContainer;
@@ -45,18 +39,6 @@ impl Engine {
         })
     }
 
-    /// The container, once it is clear whether it runs: its program may say something before its state is written down.
-    pub(super) fn started(&self, key: &str) -> Result<Container> {
-        for _ in 0..STARTING {
-            let container = self.container(key)?;
-            if container.state.status == Status::Running || !self.store.is_container_locked(&container.record.id) {
-                return Ok(container);
-            }
-            std::thread::sleep(LOOK);
-        }
-        self.container(key)
-    }
-
     /// Removes a container that does not run; with `force` it is killed first. With `volumes` its anonymous volumes go too.
     pub fn remove(&self, key: &str, force: bool, volumes: bool) -> Result<()> {
         let container = self.container(key)?;
@@ -78,7 +60,7 @@ impl Engine {
         if lock.is_none() {
             return Err(Error::conflict(format!("container {} is in use by another process", id.short())));
         }
-        self.remove_cgroup(id)?;
+        self.remove_cgroup(&container.record)?;
         drop(lock);
         self.store.remove_container(id)?;
         if volumes {

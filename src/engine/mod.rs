@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod attach;
 mod builtin;
 mod cgroups;
 mod change;
@@ -52,6 +53,7 @@ mod volumes;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use attach::{Attachment, Shown};
 pub use change::Change;
 pub use commit::CommitOptions;
 pub use containers::{Container, DiffLine};

@@ -218,7 +218,7 @@ impl Engine {
 
     /// Runs one more process in a native container that runs.
     pub fn exec(&self, key: &str, options: &ExecOptions, stdio: RunStdio) -> Result<Box<dyn Running>> {
-        let container = self.started(key)?;
+        let container = self.container(key)?;
         let record = &container.record;
         if record.runtime != "native" {
             return Err(Error::invalid(format!(

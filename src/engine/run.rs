@@ -4,13 +4,15 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attach::Hub;
 use super::create::CreateOptions;
 use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
 use super::{Engine, user};
 use crate::runtime::{
-    Bundle, ExitReason, ExitStatus, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize, Workload,
+    self, Bundle, ExitReason, ExitStatus, InitProcess, Limits, NoteInit, Output, Process, Rootfs, Running, Stdio,
+    TerminalSize, Workload,
 };
 use crate::store::{ContainerId, ContainerRecord, ContainerState, InitRecord, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
@@ -22,6 +24,9 @@ pub struct RunStdio {
     pub stdio: Stdio,
     /// Whether output is also kept for `logs`.
     pub log: bool,
+    /// Whether the streams are instead those of whoever [attaches](Engine::attach), with the log: the container runs in the
+    /// background.
+    pub attachable: bool,
     /// The window of the terminal, for a container that was created with one.
     pub terminal: TerminalSize,
     /// What is done when all is ready and the process is about to start, such as making the terminal raw.
@@ -34,7 +39,7 @@ pub type BeforeStart = Box<dyn FnOnce() -> io::Result<()> + Send>;
 impl RunStdio {
     /// These streams, not logged, and a terminal of 80 columns and 24 lines where there is one.
     pub fn new(stdio: Stdio) -> RunStdio {
-        RunStdio { stdio, log: false, terminal: TerminalSize::default(), before_start: None }
+        RunStdio { stdio, log: false, attachable: false, terminal: TerminalSize::default(), before_start: None }
     }
 
     /// The streams of this process, not logged.
@@ -42,9 +47,9 @@ impl RunStdio {
         RunStdio::new(Stdio::inherit())
     }
 
-    /// No input, and output that goes nowhere but into the log.
-    pub fn logged() -> RunStdio {
-        RunStdio { log: true, ..RunStdio::new(Stdio::null()) }
+    /// Streams for a container in the background: output goes into the log and to whoever attaches, from where input comes.
+    pub fn background() -> RunStdio {
+        RunStdio { attachable: true, ..RunStdio::new(Stdio::null()) }
     }
 }
 
@@ -55,6 +60,7 @@ pub struct RunningContainer<'e> {
     state: ContainerState,
     running: Arc<dyn Running>,
     files: Files,
+    hub: Option<Hub>,
     lock: Lock,
 }
 
@@ -81,8 +87,21 @@ impl RunningContainer<'_> {
     }
 
     /// Waits for the end of the process, writes down how it ended, and removes the container if it was created so.
-    pub fn wait(self) -> Result<ExitStatus> {
+    pub fn wait(mut self) -> Result<ExitStatus> {
         let status = self.running.wait();
+        let hub = self.hub.take();
+        if let Some(hub) = &hub {
+            hub.close();
+        }
+        let code = status.code;
+        let finished = self.finish(status);
+        if let Some(hub) = hub {
+            hub.end(code);
+        }
+        finished
+    }
+
+    fn finish(self, status: ExitStatus) -> Result<ExitStatus> {
         let state = ContainerState {
             status: Status::Exited,
             finished: jiff::Timestamp::now().to_string(),
@@ -92,7 +111,7 @@ impl RunningContainer<'_> {
             ..self.state
         };
         drop(self.running);
-        let removed = self.engine.remove_cgroup(&self.record.id);
+        let removed = self.engine.remove_known_cgroup(&self.record.id);
         if self.record.auto_remove {
             match self.files.upper.map(Arc::try_unwrap) {
                 Some(Ok(upper)) => upper.discard(),
@@ -136,7 +155,7 @@ impl Sandbox<'_> {
         let options = rootfs::upper_options(&self.record);
         let upper = Arc::new(Upper::in_memory(self.tree.clone(), &options)?);
         let (rootfs, _) = self.engine.rootfs(&self.record, &upper)?;
-        let process = self.engine.start_process(&self.record, rootfs, RunStdio::new(stdio))?;
+        let process = self.engine.start_process(&self.record, rootfs, RunStdio::new(stdio), None)?;
         Ok(SandboxRun { process, upper })
     }
 }
@@ -158,8 +177,14 @@ impl Engine {
             .store
             .lock_container(id)?
             .ok_or_else(|| Error::conflict(format!("container {} is already running", id.short())))?;
+        let (stdio, hub) = self.streams(&record, stdio);
         match self.start_locked(&record, stdio) {
-            Ok((running, files, state)) => Ok(RunningContainer { engine: self, record, state, running, files, lock }),
+            Ok((running, files, state)) => {
+                if let Some(hub) = &hub {
+                    hub.serve(&running);
+                }
+                Ok(RunningContainer { engine: self, record, state, running, files, hub, lock })
+            }
             Err(error) => {
                 drop(lock);
                 self.note_failed_start(&record, &error);
@@ -168,33 +193,48 @@ impl Engine {
         }
     }
 
+    /// The streams as the container has them: with its log, or with whoever attaches.
+    fn streams(&self, record: &ContainerRecord, stdio: RunStdio) -> (RunStdio, Option<Hub>) {
+        let log = || Log::new(self.store.log_path(&record.id));
+        if stdio.attachable {
+            let (hub, streams) = Hub::new(self.store.streams_folder(&record.id), record.open_stdin, &log());
+            // One that nobody can attach to runs all the same: not every system lets them.
+            let _ = hub.listen();
+            return (RunStdio { stdio: streams, ..stdio }, Some(hub));
+        }
+        let stdio = match stdio.log {
+            true => RunStdio { stdio: logged(stdio.stdio, &log()), ..stdio },
+            false => stdio,
+        };
+        (stdio, None)
+    }
+
     fn start_locked(
         &self,
         record: &ContainerRecord,
         stdio: RunStdio,
     ) -> Result<(Arc<dyn Running>, Files, ContainerState)> {
-        let stdio = match stdio.log {
-            true => RunStdio { stdio: logged(stdio.stdio, &Log::new(self.store.log_path(&record.id))), ..stdio },
-            false => stdio,
-        };
         let state = ContainerState {
             status: Status::Running,
             pid: std::process::id(),
             started: jiff::Timestamp::now().to_string(),
             ..ContainerState::default()
         };
-        self.remove_cgroup(&record.id)?;
+        self.remove_cgroup(record)?;
+        let (state_file, begun) = (self.store.state_file(&record.id), state.clone());
+        let note: NoteInit = Box::new(move |init| {
+            let written = state_file.write(&ContainerState { init: init.map(init_record), ..begun });
+            written.map_err(|error| runtime::Error::new(runtime::ErrorKind::Runtime, error.to_string()))
+        });
         let (running, files) = if record.runtime == "native" {
             let bundle = self.native_bundle(record)?;
-            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio)?, Files::default())
+            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio, Some(note))?, Files::default())
         } else {
             let upper = self.open_upper(record)?;
             let (rootfs, volumes) = self.rootfs(record, &upper)?;
-            (self.start_process(record, rootfs, stdio)?, Files { upper: Some(upper), volumes })
+            (self.start_process(record, rootfs, stdio, Some(note))?, Files { upper: Some(upper), volumes })
         };
-        let init = running.init().map(|init| InitRecord { pid: init.pid, start_time: init.start_time });
-        let state = ContainerState { init, ..state };
-        self.store.set_container_state(&record.id, &state)?;
+        let state = ContainerState { init: running.init().map(init_record), ..state };
         Ok((running, files, state))
     }
 
@@ -203,7 +243,7 @@ impl Engine {
         let state =
             ContainerState { exit_code: error.exit_code(), error: error.message.clone(), ..ContainerState::default() };
         // The error that is on its way to the caller matters more than those of cleaning up and writing it down.
-        let _ = self.remove_cgroup(&record.id);
+        let _ = self.remove_cgroup(record);
         let _ = match record.auto_remove {
             true => self.remove_stored(record),
             false => self.store.set_container_state(&record.id, &state).map_err(Error::from),
@@ -227,7 +267,13 @@ impl Engine {
         Ok(Sandbox { engine: self, record, tree })
     }
 
-    fn start_process(&self, record: &ContainerRecord, rootfs: Rootfs, stdio: RunStdio) -> Result<Arc<dyn Running>> {
+    fn start_process(
+        &self,
+        record: &ContainerRecord,
+        rootfs: Rootfs,
+        stdio: RunStdio,
+        note: Option<NoteInit>,
+    ) -> Result<Arc<dyn Running>> {
         let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
@@ -235,7 +281,7 @@ impl Engine {
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
         let process = Process { args: record.args.clone(), env, cwd: Some(cwd), user };
-        self.start_workload(record, Workload::Guest { process, rootfs }, stdio)
+        self.start_workload(record, Workload::Guest { process, rootfs }, stdio, note)
     }
 
     fn start_workload(
@@ -243,6 +289,7 @@ impl Engine {
         record: &ContainerRecord,
         workload: Workload,
         stdio: RunStdio,
+        note: Option<NoteInit>,
     ) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
         let bundle = Bundle {
@@ -252,7 +299,7 @@ impl Engine {
             terminal: record.tty.then_some(stdio.terminal),
             stdio: stdio.stdio,
         };
-        let container = runtime.create(bundle)?;
+        let mut container = runtime.create(bundle)?;
         // Before anything is in them: whatever becomes of this process, they are found again.
         if let Some(cgroup) = container.cgroup() {
             self.store.set_cgroup(&record.id, &cgroup)?;
@@ -260,8 +307,16 @@ impl Engine {
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }
+        // Who hears of the container by what it says finds that it runs.
+        if let Some(note) = note {
+            container.before_first_instruction(note)?;
+        }
         Ok(Arc::from(container.start()?))
     }
+}
+
+fn init_record(init: InitProcess) -> InitRecord {
+    InitRecord { pid: init.pid, start_time: init.start_time }
 }
 
 fn limits(record: &LimitsRecord) -> Limits {

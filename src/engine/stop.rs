@@ -121,6 +121,8 @@ impl Engine {
         if !self.store.container(id).is_ok_and(|now| is_same(&now)) {
             return Ok(());
         }
+        self.become_root_for(&container.record)?;
+        self.remove_cgroup(&container.record)?;
         if container.record.auto_remove {
             drop(lock);
             return self.remove_stored(&container.record);

@@ -23,8 +23,16 @@ pub trait Runtime: Send + Sync {
     fn create(&self, bundle: Bundle) -> Result<Box<dyn Container>>;
 }
 
+/// What writes down that a process runs, with the first process as the host sees it where it is one of the host's own.
+pub type NoteInit = Box<dyn FnOnce(Option<InitProcess>) -> Result<()> + Send>;
+
 /// A prepared process that has not started.
 pub trait Container: Send {
+    /// Has `note` called once it is known what the process is, and before it runs any of its program. That it fails ends the start.
+    fn before_first_instruction(&mut self, note: NoteInit) -> Result<()> {
+        note(None)
+    }
+
     /// Starts the process.
     fn start(self: Box<Self>) -> Result<Box<dyn Running>>;
 

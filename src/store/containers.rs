@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -272,6 +272,28 @@ pub struct StoredContainer {
 /// The exit code of a container whose process was ended together with the process that ran it.
 const KILLED: i32 = 137;
 
+/// Where it is written down how a container goes.
+#[derive(Debug)]
+pub struct StateFile {
+    folder: PathBuf,
+}
+
+impl StateFile {
+    /// Writes it down.
+    pub fn write(&self, state: &ContainerState) -> Result<()> {
+        write_json(&self.folder, "state.json", state)
+    }
+}
+
+/// Writes a file of a container's folder; readers see the old content or the new.
+pub(super) fn write_json(folder: &Path, file: &str, value: &impl Serialize) -> Result<()> {
+    let path = folder.join(file);
+    let bytes = serde_json::to_vec(value).expect("records serialise");
+    let temporary = folder.join(format!("{file}.new"));
+    fs::write(&temporary, bytes).context("write", &temporary)?;
+    fs::rename(&temporary, &path).context("write", &path)
+}
+
 impl Store {
     pub(super) fn container_folder(&self, id: &ContainerId) -> PathBuf {
         self.layout.containers().join(id.as_str())
@@ -285,6 +307,11 @@ impl Store {
     /// The file of a container's log.
     pub fn log_path(&self, id: &ContainerId) -> PathBuf {
         self.container_folder(id).join("log")
+    }
+
+    /// The folder in which the process that runs a container in the background offers its streams.
+    pub fn streams_folder(&self, id: &ContainerId) -> PathBuf {
+        self.container_folder(id)
     }
 
     fn has_record(&self, id: &ContainerId) -> bool {
@@ -302,7 +329,7 @@ impl Store {
         fs::create_dir(&folder).context("create", &folder)?;
         let config = StoredConfig { name: name.to_owned(), record: record.clone() };
         // The record comes first: a name whose holder has none is free.
-        let added = self.write_json(&folder, "config.json", &config).and_then(|()| self.reserve_name(name, &record.id));
+        let added = write_json(&folder, "config.json", &config).and_then(|()| self.reserve_name(name, &record.id));
         added.inspect_err(|_| {
             // That it cannot be removed is no second error: it is a container without a name of its own.
             let _ = fs::remove_dir_all(&folder);
@@ -330,18 +357,14 @@ impl Store {
         Err(Error::Conflict(format!("the container name {name:?} is being taken by another process")))
     }
 
-    /// Writes a file of a container's folder; readers see the old content or the new.
-    pub(super) fn write_json(&self, folder: &std::path::Path, file: &str, value: &impl Serialize) -> Result<()> {
-        let path = folder.join(file);
-        let bytes = serde_json::to_vec(value).expect("records serialise");
-        let temporary = folder.join(format!("{file}.new"));
-        fs::write(&temporary, bytes).context("write", &temporary)?;
-        fs::rename(&temporary, &path).context("write", &path)
-    }
-
     /// Writes down how a container goes.
     pub fn set_container_state(&self, id: &ContainerId, state: &ContainerState) -> Result<()> {
-        self.write_json(&self.container_folder(id), "state.json", state)
+        self.state_file(id).write(state)
+    }
+
+    /// Where it is written down how a container goes.
+    pub fn state_file(&self, id: &ContainerId) -> StateFile {
+        StateFile { folder: self.container_folder(id) }
     }
 
     /// All containers, in no order. Those whose records cannot be read are left out: `fsck` names them.
@@ -403,8 +426,10 @@ impl Store {
             return self.container(&id);
         }
         let missing = || Error::NotFound(format!("container {key}"));
+        // One whose creation was broken off after its record, before its name was taken.
+        let unnamed = || self.containers()?.into_iter().find(|container| container.name == key).ok_or_else(missing);
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(missing());
+            return unnamed();
         }
         let mut found = None;
         let folder = self.layout.containers();
@@ -415,7 +440,7 @@ impl Store {
                 return Err(Error::Conflict(format!("multiple containers have an id that starts with {key}")));
             }
         }
-        self.container(&found.ok_or_else(missing)?)
+        found.map_or_else(unnamed, |id| self.container(&id))
     }
 
     /// Takes the lock of a container: who holds it runs the container, or changes it while it is stopped. None where

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::containers::ContainerId;
+use super::containers::{ContainerId, write_json};
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
@@ -195,7 +195,7 @@ impl Store {
     /// Writes down what finds the cgroups of a native container again. It stays until they are removed, whatever becomes of
     /// the container's process.
     pub fn set_cgroup(&self, id: &ContainerId, cgroup: &impl Serialize) -> Result<()> {
-        self.write_json(&self.container_folder(id), CGROUP_FILE, cgroup)
+        write_json(&self.container_folder(id), CGROUP_FILE, cgroup)
     }
 
     /// Forgets the cgroups of a container, which were removed.

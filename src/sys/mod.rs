@@ -53,6 +53,10 @@ pub mod positional;
 #[cfg_attr(windows, path = "host_windows.rs")]
 mod host_system;
 
+#[cfg_attr(target_os = "linux", path = "local_socket_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "local_socket_other.rs")]
+pub mod local_socket;
+
 #[cfg_attr(target_os = "linux", path = "clock_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "clock_other.rs")]
 mod clock_system;

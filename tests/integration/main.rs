@@ -18,6 +18,8 @@ mod command {
     mod images;
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod isolation;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod killed;
     #[cfg(all(feature = "wasm", feature = "base"))]
     mod limits;
     #[cfg(all(feature = "native", target_os = "linux"))]

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    commit, cp, create, diff, export, inspect, kill, logs, pause, ps, restart, rm, run, start, stop, system, top,
-    update, wait,
+    attach, commit, cp, create, diff, export, inspect, kill, logs, pause, ps, restart, rm, run, start, stop, system,
+    top, update, wait,
 };
 use crate::cli::context::{Context, Outcome};
 
@@ -36,6 +36,8 @@ pub(in crate::cli) enum Command {
     Wait(wait::Args),
     /// Display the running processes of a container
     Top(top::Args),
+    /// Attach standard input, output and error to a running container
+    Attach(attach::Args),
     /// Fetch the logs of a container
     Logs(logs::Args),
     /// Return low-level information on containers
@@ -74,6 +76,7 @@ impl Command {
             Command::Update(args) => args.run(context),
             Command::Wait(args) => args.run(context),
             Command::Top(args) => args.run(context),
+            Command::Attach(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Inspect(args) => args.of_kind("container").run(context),
             Command::Rm(args) => args.run(context),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::create::environment;
 use crate::cli::context::{Context, Failure, Outcome};
+use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::{self, Foreground};
 use crate::engine::{ExecOptions, RunStdio};
 use crate::runtime::{Input, Running, Stdio};
@@ -17,6 +18,9 @@ pub(in crate::cli) struct Args {
     /// Run the command in the background, until it or the container ends
     #[arg(short, long)]
     detach: bool,
+    /// Taken as Docker's, and without effect: no key detaches from what runs in the foreground
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,

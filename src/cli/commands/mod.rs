@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments with their help, one call of the engine, the printing.
 
+mod attach;
 mod commit;
 mod completion;
 mod container;
@@ -64,6 +65,8 @@ pub(super) enum Command {
     Kill(kill::Args),
     /// Run a command in a running container
     Exec(exec::Args),
+    /// Attach standard input, output and error to a running container
+    Attach(attach::Args),
     /// Pause all processes within one or more containers
     Pause(pause::Pause),
     /// Unpause all processes within one or more containers
@@ -153,6 +156,7 @@ impl Command {
             Command::Restart(args) => args.run(context),
             Command::Kill(args) => args.run(context),
             Command::Exec(args) => args.run(context),
+            Command::Attach(args) => args.run(context),
             Command::Pause(args) => args.run(context),
             Command::Unpause(args) => args.run(context),
             Command::Update(args) => args.run(context),

@@ -3,7 +3,7 @@
 //! There is no daemon: whoever starts a container in the background starts this program again, with this hidden verb. It
 //! tells on standard output, as one line of JSON, whether the container runs now ([`Report`]). Then it waits for the end.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::signals::{self, Foreground};
 use crate::engine::{Engine, RunStdio, RunningContainer};
-use crate::runtime::{Input, Stdio as Streams};
 use crate::store::ContainerId;
 use crate::sys::process;
 
@@ -88,31 +87,11 @@ impl Args {
             signals::forward_all(follows);
             Ok(())
         };
-        // Input that is kept open is one that never comes. That is so for a terminal on which nobody types.
-        let stdin = match record.open_stdin && !record.tty {
-            true => Input::Reader(Box::new(Never)),
-            false => Input::Null,
-        };
-        let stdio = RunStdio {
-            stdio: Streams { stdin, ..Streams::null() },
-            before_start: Some(Box::new(before_start)),
-            ..RunStdio::logged()
-        };
+        let stdio = RunStdio { before_start: Some(Box::new(before_start)), ..RunStdio::background() };
         let running = engine.start(&record.id, stdio).map_err(Failure::of_run)?;
         // There was none before.
         let _ = process.set(running.process());
         Ok(running)
-    }
-}
-
-/// Input that neither comes nor ends.
-struct Never;
-
-impl Read for Never {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        loop {
-            std::thread::park();
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::create::Options;
 use super::monitor;
 use super::start::Attached;
 use crate::cli::context::{Context, Failure, Outcome};
+use crate::cli::detach_keys::DetachKeys;
 
 const EXAMPLES: &str = r#"Examples:
   cowbox run --rm base ls -l /
@@ -22,6 +23,9 @@ pub(in crate::cli) struct Args {
     /// Run the container in the background and print its id
     #[arg(short, long)]
     detach: bool,
+    /// Taken as Docker's, and without effect: no key detaches from what runs in the foreground
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
     /// Write the container's id to this file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<std::path::PathBuf>,

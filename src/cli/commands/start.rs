@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use super::monitor;
+use super::{attach, monitor};
 use crate::cli::context::{Context, Failure, Outcome, note};
+use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::{self, Foreground};
 use crate::engine::{Engine, RunStdio};
 use crate::runtime::{Input, Stdio};
@@ -20,6 +21,9 @@ pub(in crate::cli) struct Args {
     /// Attach standard input too
     #[arg(short, long)]
     interactive: bool,
+    /// The keys that detach, where the container runs in the background already
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
     /// The containers
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -33,6 +37,9 @@ impl Args {
                 return Err(Failure::new("you cannot start and attach multiple containers at once"));
             };
             let container = engine.container(key)?;
+            if container.state.status == Status::Running {
+                return attach::Args::of_running(key.clone(), self.detach_keys, !self.interactive).run(context);
+            }
             let record = &container.record;
             let attached = Attached { stdin: self.interactive, tty: record.tty, log: !record.auto_remove };
             return attached.run(engine, &record.id);

@@ -20,7 +20,7 @@ pub use lifecycle::{
     Afterwards, ContainerState, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,
 };
 pub use system::{
-    Native, become_root, caller, can_mount_images, checks, clean_up, enter, is_alive, is_in_user_namespace, is_paused,
-    kept_ids, last_group, may_set_groups, pausable, pause, processes, running_root, signal, stopped_root, unpause,
-    update,
+    Native, become_root, caller, can_mount_images, checks, clean_up, clean_up_at, enter, is_alive,
+    is_in_user_namespace, is_paused, kept_ids, last_group, may_set_groups, pausable, pause, processes, running_root,
+    signal, stopped_root, unpause, update,
 };

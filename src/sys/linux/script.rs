@@ -124,6 +124,8 @@ pub enum Step {
     DieWithParent,
     /// Tells the parent that it has come here, and waits for its word.
     Sync(u32),
+    /// Waits for the parent's word, which may be there already.
+    Hear,
     /// Becomes root of its user namespace.
     BecomeRoot,
     /// setns(2).

@@ -101,6 +101,10 @@ impl Walk {
                     self.die_with_parent()
                 }
                 Step::Sync(number) => self.sync(*number),
+                Step::Hear => {
+                    self.hear();
+                    Ok(())
+                }
                 Step::BecomeRoot => become_root(),
                 Step::Join { namespace, kind } => {
                     if *kind & libc::CLONE_NEWUSER as u64 != 0 {

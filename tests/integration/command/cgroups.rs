@@ -23,13 +23,7 @@ fn sleeping(cowbox: &Cowbox, options: &[&str]) -> Runner {
     let args = [&["run", "--name", "job"], options, &["box", "sh", "-c", "echo up; exec sleep 1000"]].concat();
     let mut runner = Runner(cowbox.command(args).stdout(Stdio::piped()).spawn().unwrap());
     wait_for_output(&mut runner.0, "up\n");
-    until_running(cowbox);
     runner
-}
-
-/// A container says so itself before it is written down that it runs.
-fn until_running(cowbox: &Cowbox) {
-    while cowbox.run(["ps", "-q"]).ok().is_empty() {}
 }
 
 /// The cgroups of the store's one container.
@@ -219,7 +213,6 @@ fn what_a_killed_cowbox_leaves_goes_with_its_container() {
         let command = cowbox.command(["start", "-a", "job"]).stdout(Stdio::piped()).spawn();
         let mut again = Runner(command.unwrap());
         wait_for_output(&mut again.0, "up\n");
-        until_running(&cowbox);
         drop(again);
         let left = cgroups(&cowbox);
         assert_ne!(left, [] as [PathBuf; 0]);

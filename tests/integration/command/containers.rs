@@ -144,7 +144,7 @@ fn a_running_container_can_be_seen_waited_for_and_ended() {
     }
     assert!(cowbox.run(["ps", "--format", "{{.Status}}"]).ok().starts_with("Up "));
     assert!(cowbox.run(["rm", "box"]).fails(1).contains("container is running"));
-    assert!(cowbox.run(["start", "-a", "box"]).fails(125).contains("already running"));
+    assert!(cowbox.run(["start", "-a", "box"]).fails(1).contains("in the foreground of process"));
     assert_eq!(cowbox.run(["stop", "box"]).ok(), "box\n");
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert_eq!(cowbox.run(["wait", "box"]).ok(), "143\n");

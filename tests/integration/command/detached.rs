@@ -1,5 +1,7 @@
 //! Containers in the background: each has a process of ours that stays with it, and no terminal.
 
+#[cfg(all(feature = "native", target_os = "linux"))]
+mod attached;
 #[cfg(all(feature = "wasm", feature = "base"))]
 mod guests;
 #[cfg(all(feature = "native", target_os = "linux"))]

@@ -4,9 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -258,47 +256,6 @@ fn a_tmpfs_gets_what_was_there() {
     let ended = bundle.run("one");
     assert_eq!(ended.ok(), "kept\nrefused\n");
     assert!(!bundle.root().join("var/no").exists());
-}
-
-#[test]
-fn a_creation_that_is_killed_leaves_nothing_that_cannot_be_deleted() {
-    let Some(bundle) = Bundle::new() else { return };
-    bundle.args(&["sleep", "1000"]);
-    for step in 0..12 {
-        let mut child = bundle.command(["create", "one"]).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        // Some microseconds more each time.
-        let until = Instant::now() + Duration::from_micros(400 * step);
-        while Instant::now() < until {
-            std::hint::spin_loop();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        bundle.runtime(["delete", "--force", "one"]).ok();
-        bundle.is_gone();
-        assert_eq!(cgroups_of(child.id()), [] as [PathBuf; 0]);
-    }
-    let until = Instant::now() + Duration::from_secs(30);
-    let needle = bundle.path("").to_str().unwrap().to_owned();
-    while processes_of(&needle) > 0 {
-        assert!(Instant::now() < until, "a process is left behind");
-        std::thread::yield_now();
-    }
-}
-
-/// The cgroups that a process of this number has made for a container `one`.
-fn cgroups_of(pid: u32) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir("/sys/fs/cgroup") else { return Vec::new() };
-    let hierarchies = entries.flatten().map(|entry| entry.path());
-    let name = format!("cowbox/one-{pid}");
-    hierarchies.map(|path| path.join(&name)).filter(|path| path.exists()).collect()
-}
-
-/// How many processes have this text in their mounts.
-fn processes_of(needle: &str) -> usize {
-    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
-    let mounts = |pid: &Path| fs::read_to_string(pid.join("mountinfo")).unwrap_or_default();
-    let is_process = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit());
-    entries.flatten().map(|entry| entry.path()).filter(is_process).filter(|pid| mounts(pid).contains(needle)).count()
 }
 
 #[test]

@@ -14,8 +14,8 @@ use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
 use crate::runtime::native::{CgroupRecord, EndsWith, Entry, NativeBundle};
 use crate::runtime::{
-    Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, Output, Result, Running,
-    Runtime, Signal, Stdio, TerminalSize, Workload,
+    Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, NoteInit, Output, Result,
+    Running, Runtime, Signal, Stdio, TerminalSize, Workload,
 };
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
 
@@ -29,6 +29,7 @@ struct NativeContainer {
     limits: Limits,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
+    note: Option<NoteInit>,
 }
 
 /// A process that was started, a container's first or one that entered it.
@@ -64,15 +65,20 @@ impl Runtime for Native {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
         let cgroup = launch::cgroup(&bundle, false)?;
-        Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal }))
+        Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal, note: None }))
     }
 }
 
 impl Container for NativeContainer {
+    fn before_first_instruction(&mut self, note: NoteInit) -> Result<()> {
+        self.note = Some(note);
+        Ok(())
+    }
+
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { bundle, cgroup, limits, stdio, terminal } = *self;
-        let running =
-            run(stdio, terminal, EndsWith::Caller, false, move |options| launch::launch(&bundle, cgroup, options))?;
+        let NativeContainer { bundle, cgroup, limits, stdio, terminal, note } = *self;
+        let launch = move |options| launch::launch(&bundle, cgroup, LaunchOptions { note, ..options });
+        let running = run(stdio, terminal, EndsWith::Caller, false, launch)?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }

@@ -14,7 +14,7 @@ use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
-use crate::runtime::{Error, ErrorKind, Result, TerminalSize};
+use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSize};
 use crate::sys::linux::channel::{Channel, Event, Failure};
 use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
@@ -39,6 +39,8 @@ pub(super) struct LaunchOptions {
     pub(super) keyring: bool,
     /// A listening socket: the process is prepared, and waits for a connection before its program runs.
     pub(super) wait_for_start: Option<OwnedFd>,
+    /// Writes down that it runs, before its program does.
+    pub(super) note: Option<NoteInit>,
     /// The state for hooks; empty where there are none.
     pub(super) state: StateOf,
 }
@@ -53,6 +55,7 @@ impl LaunchOptions {
             preserve_fds: 0,
             keyring: true,
             wait_for_start: None,
+            note: None,
             state: Box::new(|_, _| Vec::new()),
         }
     }
@@ -118,6 +121,7 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
         die_with_parent: options.die_with_parent,
         keyring: options.keyring,
         preserve_fds: options.preserve_fds,
+        is_noted: options.note.is_some(),
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
     };
@@ -130,6 +134,11 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| refuse(format!("make the container's process: {error}")))?;
     drop(kept);
+    if let Some(note) = options.note {
+        // While the process prepares what it needs.
+        let start_time = process::start_time(child.pid()).unwrap_or(0);
+        note(Some(InitProcess { pid: child.pid(), start_time })).inspect_err(|_| end(&child))?;
+    }
     let hooks = spec.hooks.clone().unwrap_or_default();
     let answer = |point| match point {
         PREPARED => {
@@ -280,6 +289,15 @@ fn follow(
     answer: impl Fn(u32) -> Result<Vec<u8>>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
+    let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();
+    let (mut syncs, hears) = (has(|step| matches!(step, Step::Sync(_))), has(|step| matches!(step, Step::Hear)) > 0);
+    let let_run = |syncs| {
+        if hears && syncs == 0 {
+            // The word is there before the process listens. One that has ended meanwhile says why.
+            let _ = channel.go_on(b"");
+        }
+    };
+    let_run(syncs);
     let result = loop {
         match channel.next() {
             Ok(Event::Reached(point)) => {
@@ -287,6 +305,8 @@ fn follow(
                 if let Err(error) = answer(point).and_then(|word| channel.go_on(&word).map_err(gone)) {
                     break Err(error);
                 }
+                syncs -= 1;
+                let_run(syncs);
             }
             Ok(Event::Master(fd)) => master = Some(fd),
             Ok(Event::Closed | Event::Ready) => break Ok(()),
@@ -300,12 +320,16 @@ fn follow(
         }
     };
     if let Err(error) = result {
-        // It is ending, or has to: nothing may stay of a container that could not start.
-        let _ = child.signal(9);
-        let _ = child.wait();
+        end(child);
         return Err(error);
     }
     Ok(master)
+}
+
+/// Sees to it that nothing stays of a container that could not start: it is ending, or has to.
+fn end(child: &Child) {
+    let _ = child.signal(9);
+    let _ = child.wait();
 }
 
 /// A failure in words: Docker's for programs, with its exit codes.

@@ -20,7 +20,7 @@ mod processes;
 mod rootless;
 mod seccomp;
 
-pub use cgroup::{clean_up, is_paused, pausable, pause, unpause, update};
+pub use cgroup::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
 pub use container::{Native, enter, is_alive, signal};
 pub use doctor::checks;
 pub use files::{running_root, stopped_root};

@@ -35,6 +35,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) die_with_parent: bool,
     pub(super) keyring: bool,
     pub(super) preserve_fds: u32,
+    /// Whether it waits, before its program, until it is written down that it runs.
+    pub(super) is_noted: bool,
     /// The socket that it waits at for its start.
     pub(super) start: Option<RawFd>,
     /// How its program is run if that is a wasm module.
@@ -65,7 +67,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     if with.die_with_parent {
         script.push(Step::DieWithParent, "tie the container to this process");
     }
-    script.push(Step::Sync(PREPARED), "wait for the parent");
+    if !linux.uid_mappings.is_empty() || with.cgroup.is_some_and(|cgroup| !cgroup.v1.is_empty()) {
+        script.push(Step::Sync(PREPARED), "wait for the parent");
+    }
     // Where there is no root, the caller stays who they are.
     let has_root = linux.uid_mappings.is_empty() || linux.uid_mappings.iter().any(|map| map.container_id == 0);
     if with.namespaces.has_users() && has_root {
@@ -110,6 +114,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     if let Some(socket) = with.start {
         script.push(Step::FindProgram, "exec");
         script.push(Step::WaitForStart(socket), "wait for the start");
+    }
+    if with.is_noted {
+        script.push(Step::Hear, "wait for the parent");
     }
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
     push_hooks(&mut script, "startContainer", hooks)?;

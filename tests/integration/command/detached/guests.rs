@@ -58,6 +58,20 @@ fn its_output_is_in_its_log() {
     assert_eq!(boxes.state("box"), "exited 3\n");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn who_attaches_types_sees_and_is_told_the_end() {
+    use std::io::Write;
+    let boxes = Background(Cowbox::with_base());
+    boxes.run(["run", "-d", "-i", "--name", "box", "base", "cat"]).ok();
+    let mut attach = boxes.command(["attach", "box"]);
+    let mut attach = attach.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    attach.stdin.as_mut().unwrap().write_all(b"typed\n").unwrap();
+    wait_for_output(&mut attach, "typed\n");
+    assert_eq!(boxes.run(["stop", "box"]).ok(), "box\n");
+    assert_eq!(attach.wait().unwrap().code(), Some(143));
+}
+
 #[test]
 fn a_container_that_is_removed_when_it_ends_leaves_nothing() {
     let boxes = with_spin();

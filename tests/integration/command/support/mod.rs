@@ -6,11 +6,13 @@ pub mod bundle;
 pub mod native;
 #[cfg(unix)]
 pub mod pty;
+#[cfg(all(feature = "native", target_os = "linux"))]
+pub mod steps;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -26,6 +28,16 @@ pub struct Ended {
     pub code: i32,
     pub out: String,
     pub err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
 }
 
 impl Ended {
@@ -99,11 +111,7 @@ impl Cowbox {
         });
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
-        Ended {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ended::from(output)
     }
 
     /// Makes the image `name` of one program, written in the text format of wasm.

@@ -25,7 +25,7 @@ use crate::sys::linux::cgroup as system;
 use hierarchy::{Hierarchies, Hierarchy};
 use tree::MakeError;
 
-pub use outside::{clean_up, is_paused, pausable, pause, unpause, update};
+pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
 
 /// Where hierarchies are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";

@@ -56,6 +56,12 @@ pub fn clean_up(record: &CgroupRecord) -> Result<()> {
     Cgroup::from_record(record).and_then(|cgroup| cgroup.kill().and_then(|()| cgroup.remove())).map_err(refuse)
 }
 
+/// As [`clean_up`], for the cgroups that are at `path`, as `linux.cgroupsPath` of a spec, if there are any.
+pub fn clean_up_at(path: &str) -> Result<()> {
+    let found = Cgroup::at(path).map_err(refuse)?;
+    found.map_or(Ok(()), |cgroup| cgroup.kill().and_then(|()| cgroup.remove())).map_err(refuse)
+}
+
 /// Moves what is not in the cgroup of the freezer into it: one that was made later than the container is empty at first.
 fn gather(init: u32, cgroup: &Cgroup) -> std::result::Result<(), String> {
     let Some(dir) = cgroup.v1_freezer() else { return Ok(()) };

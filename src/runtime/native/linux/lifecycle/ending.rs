@@ -80,9 +80,9 @@ fn delete_unfinished(folder: &Folder, id: &Id, force: bool, warn: &dyn Fn(&str))
     if lock.is_none() && !force {
         return Err(failed(format!("cannot delete container {} that is not stopped: creating", id.as_str())));
     }
-    // Who creates it, if it still does, does not find its folder any more, and undoes what it has made.
-    let left = folder.noted_cgroup().filter(|_| lock.is_some());
-    if let Some(cgroup) = left.map(|path| Cgroup::at(&path)).transpose().map_err(failed)?.flatten() {
+    // Who creates it, if it still does, does not find its folder any more, and undoes what it has made. If it was killed, its
+    // process may hold the lock for another moment.
+    if let Some(cgroup) = folder.noted_cgroup().map(|path| Cgroup::at(&path)).transpose().map_err(failed)?.flatten() {
         clear(&cgroup, warn);
     }
     folder.remove()?;

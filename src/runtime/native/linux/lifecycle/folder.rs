@@ -128,9 +128,9 @@ impl Folder {
         std::fs::write(self.path.join(CGROUP), path).map_err(|error| self.failed("note the cgroup in", &error))
     }
 
-    /// Where a cgroup may have been made; none where that was not begun.
+    /// Where a cgroup may have been made; none where that was not begun. An empty note was broken off before its text.
     pub(super) fn noted_cgroup(&self) -> Option<String> {
-        std::fs::read_to_string(self.path.join(CGROUP)).ok()
+        std::fs::read_to_string(self.path.join(CGROUP)).ok().filter(|path| !path.is_empty())
     }
 
     /// Listens where the start is asked for.
@@ -230,6 +230,17 @@ mod tests {
         assert_eq!(second.lock().err().unwrap().message, NO_CONTAINER);
         Folder::create(root.path(), &id("c")).unwrap();
         assert_eq!(second.lock().err().unwrap().message, NO_CONTAINER, "it is another container");
+    }
+
+    #[test]
+    fn a_note_that_was_broken_off_names_no_cgroup() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::create(root.path(), &id("c")).unwrap();
+        assert_eq!(folder.noted_cgroup(), None);
+        std::fs::write(root.path().join("c/cgroup"), "").unwrap();
+        assert_eq!(folder.noted_cgroup(), None);
+        folder.note_cgroup("a/c").unwrap();
+        assert_eq!(folder.noted_cgroup().unwrap(), "a/c");
     }
 
     #[test]
