@@ -9,6 +9,7 @@ mod hierarchy;
 mod limits;
 mod outside;
 mod stats;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -26,6 +27,7 @@ use hierarchy::{Hierarchies, Hierarchy};
 use tree::MakeError;
 
 pub use outside::{clean_up, is_paused, pausable, pause, unpause, update};
+pub(super) use systemd::{PREFIX as SYSTEMD_PROPERTY, Scope, check as check_systemd};
 
 /// Where hierarchies are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -41,6 +43,8 @@ pub(super) struct CgroupRequest<'a> {
     pub(super) resources: Option<&'a Resources>,
     /// Whether it is made in all hierarchies even where no limit asks for that.
     pub(super) always: bool,
+    /// The scope that systemd makes, with cgroups in all hierarchies. `path` is not looked at then.
+    pub(super) scope: Option<&'a Scope>,
 }
 
 /// Where the files of one controller are.
@@ -62,6 +66,8 @@ pub(super) struct Cgroup {
     record: CgroupRecord,
     /// The one of v2.
     directory: Option<OwnedFd>,
+    /// What systemd makes once there is a process for it. Until then nothing of `record` is there.
+    unmade: Option<Scope>,
 }
 
 impl Cgroup {
@@ -70,6 +76,9 @@ impl Cgroup {
     pub(super) fn create(request: &CgroupRequest<'_>) -> Result<Option<Cgroup>, String> {
         // What cannot be kept is told before anything is made.
         let needed = limits::needed(request.resources)?;
+        if let Some(scope) = request.scope {
+            return Cgroup::of_scope(scope).map(Some);
+        }
         let is_asked = !needed.is_empty() || request.always;
         if !is_asked && (request.path.is_empty() || !system::is_unified(Path::new(MOUNTED))) {
             return Ok(None);
@@ -86,7 +95,7 @@ impl Cgroup {
         resources: Option<&Resources>,
         directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
     ) -> Result<Option<Cgroup>, String> {
-        let mut cgroup = Cgroup { record: CgroupRecord::default(), directory: None };
+        let mut cgroup = Cgroup { record: CgroupRecord::default(), directory: None, unmade: None };
         let result = cgroup.make_all(found, wanted, directory).and_then(|()| match resources {
             Some(resources) => cgroup.write_limits(resources),
             None => Ok(()),
@@ -130,10 +139,7 @@ impl Cgroup {
             Err(error) if error.is_not_writable && of_v2.is_empty() && !wanted.always => Ok(()),
             Err(error) => Err(not_delegated(error, &of_v2)),
             Ok(()) => {
-                self.directory = Some(
-                    system::open_directory(&path)
-                        .map_err(|error| format!("cannot open the cgroup {}: {error}", path.display()))?,
-                );
+                self.directory = Some(open_directory(&path)?);
                 self.record.unified = Some(path);
                 Ok(())
             }
@@ -154,6 +160,39 @@ impl Cgroup {
     /// Whether a process that was cloned into [`Cgroup::clone_fd`] has to be moved into others too.
     pub(super) fn is_to_add(&self) -> bool {
         !self.record.v1.is_empty()
+    }
+
+    /// The cgroups of a scope that is not made yet. They must be nobody else's.
+    fn of_scope(scope: &Scope) -> Result<Cgroup, String> {
+        let found = Hierarchies::read()?;
+        let place = |hierarchy: &Hierarchy| {
+            let path = hierarchy::below(&hierarchy.point, scope.path())?;
+            tree::refuse_used(&path).map_err(|error| error.message).map(|()| path)
+        };
+        let mut record = CgroupRecord::default();
+        for hierarchy in &found.v1 {
+            record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path: place(hierarchy)? });
+        }
+        record.unified = found.unified.as_ref().map(place).transpose()?;
+        Ok(Cgroup { record, directory: None, unmade: Some(scope.clone()) })
+    }
+
+    /// Puts the container's first process into those cgroups that it was not cloned into. A scope of systemd is made now, and
+    /// gets its limits.
+    pub(super) fn add_first(&mut self, pid: u32, resources: Option<&Resources>) -> Result<(), String> {
+        let Some(scope) = self.unmade.take() else { return self.add(pid) };
+        // Until systemd has made it, nothing there is ours to remove.
+        let record = std::mem::take(&mut self.record);
+        let none = Resources::default();
+        let resources = resources.unwrap_or(&none);
+        scope.start(pid, resources, || directories(&record).any(|dir| tree::holds(dir, pid)))?;
+        self.record = CgroupRecord { scope: Some(scope.unit().to_owned()), ..record };
+        let needed = limits::needed(Some(resources))?;
+        let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
+        tree::complete(&Hierarchies::read()?, &self.record, &needed).map_err(|error| error.message)?;
+        directories(&self.record).try_for_each(|dir| tree::add(dir, pid))?;
+        self.directory = self.record.unified.as_deref().map(open_directory).transpose()?;
+        self.write_limits(resources)
     }
 
     /// Moves a process that was cloned into [`Cgroup::clone_fd`] into the others, too.
@@ -178,13 +217,14 @@ impl Cgroup {
                 return Err(format!("{} is no cgroup of a container", path.display()));
             }
         }
+        record.scope.as_deref().map_or(Ok(()), systemd::check_unit)?;
         // One that is gone has no directory to clone into.
         let directory = record.unified.as_deref().and_then(|path| system::open_directory(path).ok());
-        Ok(Cgroup { record: record.clone(), directory })
+        Ok(Cgroup { record: record.clone(), directory, unmade: None })
     }
 
-    /// The cgroups that are there at the path of a spec; none where there are none.
-    pub(super) fn at(path: &str) -> Result<Option<Cgroup>, String> {
+    /// The cgroups that are there at the path of a spec, or of this scope; none where there are none.
+    pub(super) fn at(path: &str, scope: Option<&str>) -> Result<Option<Cgroup>, String> {
         let found = Hierarchies::read()?;
         let mut record = CgroupRecord::default();
         for hierarchy in &found.v1 {
@@ -196,15 +236,19 @@ impl Cgroup {
         if let Some(hierarchy) = &found.unified {
             record.unified = Some(directory_of(hierarchy, path)?).filter(|path| path.is_dir());
         }
-        match record == CgroupRecord::default() {
-            true => Ok(None),
-            false => Cgroup::from_record(&record).map(Some),
+        if record == CgroupRecord::default() {
+            return Ok(None);
         }
+        record.scope = scope.map(str::to_owned);
+        Cgroup::from_record(&record).map(Some)
     }
 
     /// Changes limits.
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
         limits::needed(Some(resources))?;
+        if let Some(unit) = &self.record.scope {
+            systemd::update(unit, resources, self.record.unified.as_deref())?;
+        }
         self.write_limits(resources)
     }
 
@@ -295,6 +339,10 @@ struct Wanted<'a> {
     /// Controllers that limits need.
     needed: &'a [String],
     always: bool,
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, String> {
+    system::open_directory(path).map_err(|error| format!("cannot open the cgroup {}: {error}", path.display()))
 }
 
 fn directories(record: &CgroupRecord) -> impl Iterator<Item = &Path> {

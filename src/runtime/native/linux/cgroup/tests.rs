@@ -70,7 +70,7 @@ fn path(name: &str) -> String {
 }
 
 fn request<'a>(path: &'a str, resources: Option<&'a Resources>) -> CgroupRequest<'a> {
-    CgroupRequest { path, resources, always: false }
+    CgroupRequest { path, resources, always: false, scope: None }
 }
 
 fn text(path: &Path, name: &str) -> String {
