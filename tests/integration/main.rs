@@ -29,6 +29,7 @@ mod command {
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime;
     #[cfg(all(feature = "native", feature = "wasm", target_os = "linux"))]
+    mod runtime_cgroups;
     mod runtime_wasm;
     #[cfg(all(feature = "wasm", feature = "base"))]
     mod shell;

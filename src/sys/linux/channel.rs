@@ -20,6 +20,7 @@ pub(super) const REACHED: u32 = 2;
 pub(super) const MASTER: u32 = 3;
 pub(super) const LISTENER: u32 = 4;
 pub(super) const READY: u32 = 5;
+pub(super) const MOVED: u32 = 6;
 
 /// One message of the child, as it is sent.
 #[repr(C)]
@@ -107,6 +108,15 @@ impl Channel {
             }),
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "a message of an unknown kind")),
         })
+    }
+
+    /// Waits until the child says that it goes on as another process: the descriptor of that one.
+    pub(super) fn moved(&self) -> io::Result<OwnedFd> {
+        match receive(self.socket.as_raw_fd())? {
+            (Some(Message { kind: MOVED, .. }), Some(pidfd)) => Ok(pidfd),
+            (Some(Message { kind: FAILED, errno, .. }), _) => Err(io::Error::from_raw_os_error(errno)),
+            _ => Err(io::Error::other("the process has ended")),
+        }
     }
 
     /// Lets the child go on, with a word that its hooks read.

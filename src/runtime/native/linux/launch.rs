@@ -136,7 +136,8 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         PREPARED => {
             let resources = linux.resources.as_ref();
             cgroup.0.as_mut().map_or(Ok(()), |cgroup| cgroup.add_first(child.pid(), resources)).map_err(refuse)?;
-            map_ids(linux, child.pid()).map(|()| Vec::new())
+            let mapped = if namespaces.joins_users() { Ok(()) } else { map_ids(linux, child.pid()) };
+            mapped.map(|()| Vec::new())
         }
         _ => run_hooks(&hooks, &options.state, child.pid()),
     };
@@ -217,6 +218,7 @@ pub(super) fn enter(
         namespaces: 0,
         cgroup: cgroup.and_then(Cgroup::clone_fd),
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+        users: None,
         before: Vec::new(),
     };
     let (child, channel) =

@@ -243,6 +243,32 @@ impl Cgroup {
         Cgroup::from_record(&record).map(Some)
     }
 
+    /// The cgroups below these that a process is put into: each of `asked` is a path for all hierarchies, or one behind the
+    /// controllers of v1 whose hierarchy it is for. They must be there.
+    pub(super) fn below(&self, asked: &[String]) -> Result<Cgroup, String> {
+        let mut record = CgroupRecord { scope: None, ..self.record.clone() };
+        for text in asked {
+            match text.split_once(':') {
+                Some((controllers, path)) => {
+                    for controller in controllers.split(',') {
+                        let has = |place: &V1Cgroup| place.controllers.iter().any(|name| name == controller);
+                        let at = self.record.v1.iter().position(has).ok_or_else(|| {
+                            format!("--cgroup {text}: the container has no cgroup of the v1 controller {controller:?}")
+                        })?;
+                        record.v1[at].path = below_own(&self.record.v1[at].path, path)?;
+                    }
+                }
+                None => {
+                    for (place, own) in record.v1.iter_mut().zip(&self.record.v1) {
+                        place.path = below_own(&own.path, text)?;
+                    }
+                    record.unified = self.record.unified.as_deref().map(|own| below_own(own, text)).transpose()?;
+                }
+            }
+        }
+        Cgroup::from_record(&record)
+    }
+
     /// Changes limits.
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
         limits::needed(Some(resources))?;
@@ -347,6 +373,15 @@ fn open_directory(path: &Path) -> Result<OwnedFd, String> {
 
 fn directories(record: &CgroupRecord) -> impl Iterator<Item = &Path> {
     record.v1.iter().map(|place| place.path.as_path()).chain(record.unified.as_deref())
+}
+
+/// A cgroup that is there, below one of a container; `/` is that one.
+fn below_own(own: &Path, path: &str) -> Result<PathBuf, String> {
+    let place = if path.split('/').all(str::is_empty) { own.to_owned() } else { hierarchy::below(own, path)? };
+    match place.is_dir() {
+        true => Ok(place),
+        false => Err(format!("the cgroup {} does not exist", place.display())),
+    }
 }
 
 fn v1_place<'a>(record: &'a CgroupRecord, controller: &str) -> Option<&'a Path> {

@@ -66,8 +66,7 @@ pub(super) fn complete(found: &Hierarchies, record: &CgroupRecord, needed: &[&st
     for (hierarchy, place) in found.v1.iter().zip(&record.v1) {
         complete_v1(hierarchy, &place.path)?;
     }
-    let of_v2: Vec<&str> =
-        needed.iter().copied().filter(|name| found.v1_of(limits::v1_name(name)).is_none()).collect();
+    let of_v2: Vec<&str> = needed.iter().copied().filter(|name| found.v1_of(limits::v1_name(name)).is_none()).collect();
     match (&found.unified, &record.unified) {
         (Some(hierarchy), Some(path)) => complete_v2(hierarchy, path, &of_v2, true),
         _ => Ok(()),

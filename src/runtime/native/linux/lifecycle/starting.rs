@@ -111,9 +111,12 @@ impl Lifecycle {
         check_terminal(process.terminal, request.detach, &request.options)?;
         pass_sockets(&mut process, &request.options);
         let first = self.process_of(&record)?.ok_or_else(|| failed("cannot exec in a stopped container"))?;
-        let cgroup = match &request.cgroup {
-            None => record.cgroup()?,
-            Some(_) => return Err(failed("exec into a cgroup below the container's is not supported")),
+        let cgroup = match request.cgroups.as_slice() {
+            [] => record.cgroup()?,
+            below => {
+                let own = record.cgroup()?.ok_or_else(|| failed(format!("container {} has no cgroup", record.id)))?;
+                Some(own.below(below).map_err(failed)?)
+            }
         };
         let seccomp =
             more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));

@@ -97,7 +97,15 @@ fn call(method: &str, signature: &str, words: &[String]) -> Result<(), String> {
     let program = program()?;
     let failed = |error: std::io::Error| format!("run {program}: {error}");
     let mut command = Command::new(program);
-    command.args(["--system", "--quiet", SECONDS, "--", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"]);
+    command.args([
+        "--system",
+        "--quiet",
+        SECONDS,
+        "--",
+        "call",
+        "org.freedesktop.systemd1",
+        "/org/freedesktop/systemd1",
+    ]);
     command.args(["org.freedesktop.systemd1.Manager", method, signature]).args(words);
     command.env_clear().env("LC_ALL", "C").current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

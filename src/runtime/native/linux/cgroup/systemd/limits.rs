@@ -146,7 +146,10 @@ mod tests {
     #[test]
     fn limits_are_properties() {
         let table = [
-            (r#"{"memory":{"limit":4096,"swap":8192,"reservation":512}}"#, "MemoryMax=4096 MemoryLow=512 MemorySwapMax=4096"),
+            (
+                r#"{"memory":{"limit":4096,"swap":8192,"reservation":512}}"#,
+                "MemoryMax=4096 MemoryLow=512 MemorySwapMax=4096",
+            ),
             (r#"{"memory":{"limit":-1}}"#, "MemoryMax=18446744073709551615 MemorySwapMax=18446744073709551615"),
             (r#"{"memory":{"swap":4096}}"#, ""),
             (r#"{"cpu":{"shares":1024}}"#, "CPUWeight=100"),

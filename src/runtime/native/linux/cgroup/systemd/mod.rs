@@ -210,9 +210,8 @@ fn slice_path(slice: &str) -> Result<String, String> {
 
 /// Whether the cgroup of a unit has another name than the unit: systemd puts `_` before those that could be files of cgroups.
 fn is_renamed(unit: &str) -> bool {
-    const CONTROLLERS: [&str; 12] = [
-        "cgroup", "blkio", "cpu", "cpuacct", "cpuset", "devices", "hugetlb", "io", "memory", "misc", "pids", "rdma",
-    ];
+    const CONTROLLERS: [&str; 12] =
+        ["cgroup", "blkio", "cpu", "cpuacct", "cpuset", "devices", "hugetlb", "io", "memory", "misc", "pids", "rdma"];
     let first = unit.split('.').next().unwrap_or_default();
     unit.starts_with(['_', '.']) || CONTROLLERS.contains(&first)
 }
