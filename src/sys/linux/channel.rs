@@ -135,6 +135,20 @@ impl Channel {
     }
 }
 
+/// Waits for the parent's word; whether it came. Allocates nothing.
+#[allow(unsafe_code)]
+pub(super) fn hear(socket: RawFd) -> bool {
+    let mut word = [0u8; 1];
+    loop {
+        // SAFETY: a buffer of one byte; the rest of a packet is dropped.
+        match unsafe { libc::recv(socket, word.as_mut_ptr().cast(), 1, 0) } {
+            1 => return true,
+            len if len < 0 && errno() == libc::EINTR => {}
+            _ => return false,
+        }
+    }
+}
+
 /// The next packet and its descriptor; no packet at the end.
 #[allow(unsafe_code)]
 fn receive(socket: RawFd) -> io::Result<(Option<Message>, Option<OwnedFd>)> {

@@ -135,7 +135,9 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let moved =
         parent_end.moved().map_err(|error| io::Error::new(error.kind(), format!("join the user namespace: {error}")));
     child.wait()?;
-    Ok((Child::of_pidfd(moved?)?, parent_end))
+    let child = Child::of_pidfd(moved?)?;
+    parent_end.go_on(b"")?;
+    Ok((child, parent_end))
 }
 
 /// Joins a user namespace and goes on in another process, whose namespaces belong to that one: those of the calling process
@@ -155,7 +157,10 @@ unsafe fn move_into(users: RawFd, flags: u64, cgroup: RawFd, channel: RawFd) {
         }
     });
     let (kind, errno, pidfd) = match moved {
-        Ok((0, _)) => return,
+        // Nothing that it says may come before the parent knows of it.
+        Ok((0, _)) if channel::hear(channel) => return,
+        // The parent is gone. SAFETY: the end of the process.
+        Ok((0, _)) => unsafe { libc::_exit(255) },
         Ok((_, pidfd)) => (channel::MOVED, 0, pidfd),
         Err(errno) => (channel::FAILED, errno, -1),
     };

@@ -132,7 +132,8 @@ impl Folder {
 
     /// Where a cgroup may have been made, and by which scope; none where that was not begun.
     pub(super) fn noted_cgroup(&self) -> Option<(String, Option<String>)> {
-        let text = std::fs::read_to_string(self.path.join(CGROUP)).ok()?;
+        // Nothing is made before all of it is written.
+        let text = std::fs::read_to_string(self.path.join(CGROUP)).ok().filter(|text| !text.is_empty())?;
         Some(match text.split_once('\n') {
             Some((path, unit)) => (path.to_owned(), Some(unit.to_owned())),
             None => (text, None),
