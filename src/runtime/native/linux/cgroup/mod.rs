@@ -66,6 +66,8 @@ pub(super) struct Cgroup {
     record: CgroupRecord,
     /// The one of v2.
     directory: Option<OwnedFd>,
+    /// Whether rules of devices are programs in it, or else lines of v1.
+    has_device_programs: bool,
     /// What systemd makes once there is a process for it. Until then nothing of `record` is there.
     unmade: Option<Scope>,
 }
@@ -88,6 +90,10 @@ impl Cgroup {
         Cgroup::make(&found, &wanted, request.resources, |hierarchy| directory_of(hierarchy, request.path))
     }
 
+    fn new(found: &Hierarchies, record: CgroupRecord) -> Cgroup {
+        Cgroup { record, directory: None, has_device_programs: found.has_device_programs, unmade: None }
+    }
+
     /// Makes cgroups at the paths that `directory` tells for each hierarchy, and writes limits.
     fn make(
         found: &Hierarchies,
@@ -95,7 +101,7 @@ impl Cgroup {
         resources: Option<&Resources>,
         directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
     ) -> Result<Option<Cgroup>, String> {
-        let mut cgroup = Cgroup { record: CgroupRecord::default(), directory: None, unmade: None };
+        let mut cgroup = Cgroup::new(found, CgroupRecord::default());
         let result = cgroup.make_all(found, wanted, directory).and_then(|()| match resources {
             Some(resources) => cgroup.write_limits(resources),
             None => Ok(()),
@@ -118,7 +124,7 @@ impl Cgroup {
         // A program of v2 keeps rules of devices on all systems that have v2: a process is born there, which costs far less than
         // to be moved into a cgroup of v1.
         let is_of_v1 = |name: &&str| {
-            let prefers_v2 = *name == "devices" && found.unified.is_some();
+            let prefers_v2 = *name == "devices" && found.has_device_programs;
             !prefers_v2 && found.v1_of(limits::v1_name(name)).is_some()
         };
         let (of_v1, of_v2): (Vec<&str>, Vec<&str>) = wanted.needed.iter().map(String::as_str).partition(is_of_v1);
@@ -174,7 +180,7 @@ impl Cgroup {
             record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path: place(hierarchy)? });
         }
         record.unified = found.unified.as_ref().map(place).transpose()?;
-        Ok(Cgroup { record, directory: None, unmade: Some(scope.clone()) })
+        Ok(Cgroup { unmade: Some(scope.clone()), ..Cgroup::new(&found, record) })
     }
 
     /// Puts the container's first process into those cgroups that it was not cloned into. A scope of systemd is made now, and
@@ -220,7 +226,7 @@ impl Cgroup {
         record.scope.as_deref().map_or(Ok(()), systemd::check_unit)?;
         // One that is gone has no directory to clone into.
         let directory = record.unified.as_deref().and_then(|path| system::open_directory(path).ok());
-        Ok(Cgroup { record: record.clone(), directory, unmade: None })
+        Ok(Cgroup { directory, ..Cgroup::new(&found, record.clone()) })
     }
 
     /// The cgroups that are there at the path of a spec, or of this scope; none where there are none.
