@@ -30,6 +30,8 @@ mod command {
     mod rootless;
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod runtime_cgroups;
     #[cfg(all(feature = "native", feature = "wasm", target_os = "linux"))]
     mod runtime_wasm;
     #[cfg(all(feature = "wasm", feature = "base"))]

@@ -108,6 +108,9 @@ pub struct CgroupRecord {
     /// The directory of the one of v2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unified: Option<PathBuf>,
+    /// The unit of systemd that they belong to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
 }
 
 /// A cgroup in one hierarchy of v1.

@@ -83,8 +83,8 @@ pub struct ExecRequest {
     pub detach: bool,
     /// Whether it may be put into a container that is paused.
     pub ignore_paused: bool,
-    /// A cgroup below the container's, instead of the container's.
-    pub cgroup: Option<String>,
+    /// Cgroups below the container's, instead of the container's: `PATH`, or `CONTROLLER[,CONTROLLER...]:PATH` for those of v1.
+    pub cgroups: Vec<String>,
 }
 
 /// What `exec` runs.

@@ -20,6 +20,7 @@ pub(super) const REACHED: u32 = 2;
 pub(super) const MASTER: u32 = 3;
 pub(super) const LISTENER: u32 = 4;
 pub(super) const READY: u32 = 5;
+pub(super) const MOVED: u32 = 6;
 
 /// One message of the child, as it is sent.
 #[repr(C)]
@@ -109,6 +110,15 @@ impl Channel {
         })
     }
 
+    /// Waits until the child says that it goes on as another process: the descriptor of that one.
+    pub(super) fn moved(&self) -> io::Result<OwnedFd> {
+        match receive(self.socket.as_raw_fd())? {
+            (Some(Message { kind: MOVED, .. }), Some(pidfd)) => Ok(pidfd),
+            (Some(Message { kind: FAILED, errno, .. }), _) => Err(io::Error::from_raw_os_error(errno)),
+            _ => Err(io::Error::other("the process has ended")),
+        }
+    }
+
     /// Lets the child go on, with a word that its hooks read.
     #[allow(unsafe_code)]
     pub fn go_on(&self, word: &[u8]) -> io::Result<()> {
@@ -122,6 +132,20 @@ impl Channel {
         let packet = if word.is_empty() { &b" "[..] } else { word };
         // SAFETY: sends no descriptor.
         unsafe { send_bytes(self.socket.as_raw_fd(), packet, -1) }.map_err(io::Error::from_raw_os_error)
+    }
+}
+
+/// Waits for the parent's word; whether it came. Allocates nothing.
+#[allow(unsafe_code)]
+pub(super) fn hear(socket: RawFd) -> bool {
+    let mut word = [0u8; 1];
+    loop {
+        // SAFETY: a buffer of one byte; the rest of a packet is dropped.
+        match unsafe { libc::recv(socket, word.as_mut_ptr().cast(), 1, 0) } {
+            1 => return true,
+            len if len < 0 && errno() == libc::EINTR => {}
+            _ => return false,
+        }
     }
 }
 

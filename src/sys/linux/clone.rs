@@ -50,6 +50,8 @@ pub struct Spawn<'a> {
     /// The process namespace that it is made in, if that is another; it needs `CAP_SYS_ADMIN` there. Without it here, too, all
     /// further children of the calling thread are made in that namespace.
     pub pid_namespace: Option<BorrowedFd<'a>>,
+    /// The user namespace that it is in, if that is another: `namespaces` then belong to that one. It begins without ids there.
+    pub users: Option<BorrowedFd<'a>>,
     /// What is done before, by a thread for this alone. A process that ends with its parent ends with that thread.
     pub before: Vec<Before<'a>>,
 }
@@ -104,12 +106,17 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let before = set_blocked(&signal_set(true));
     let flags = spawn.namespaces | spawn.cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let cgroup = spawn.cgroup.map_or(0, |cgroup| cgroup.as_raw_fd());
+    let users = spawn.users.map(|users| users.as_raw_fd());
+    let first_flags = if users.is_some() { 0 } else { flags };
     // SAFETY: the new process makes nothing but system calls, on what was prepared, and never returns from here.
     #[allow(unsafe_code)]
     let made = unsafe {
-        let made = clone3(flags | CLONE_CLEAR_SIGHAND, cgroup);
+        let made = clone3(first_flags | CLONE_CLEAR_SIGHAND, cgroup);
         if let Ok((0, _)) = made {
             begin(&parent_end, spawn);
+            if let Some(users) = users {
+                move_into(users, flags, cgroup, child_end.as_raw_fd());
+            }
             steps::run(spawn.script, child_end.as_raw_fd(), &mut walk)
         }
         made
@@ -121,7 +128,48 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     // SAFETY: it is new, and nobody else has it.
     #[allow(unsafe_code)]
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok((Child::new(pid as u32, pidfd), parent_end))
+    let child = Child::new(pid as u32, pidfd);
+    if users.is_none() {
+        return Ok((child, parent_end));
+    }
+    let moved =
+        parent_end.moved().map_err(|error| io::Error::new(error.kind(), format!("join the user namespace: {error}")));
+    child.wait()?;
+    let child = Child::of_pidfd(moved?)?;
+    parent_end.go_on(b"")?;
+    Ok((child, parent_end))
+}
+
+/// Joins a user namespace and goes on in another process, whose namespaces belong to that one: those of the calling process
+/// would stay the host's. Both have the same parent, who is told of the new one. The calling process ends.
+///
+/// # Safety
+///
+/// Called in a new process.
+#[allow(unsafe_code)]
+unsafe fn move_into(users: RawFd, flags: u64, cgroup: RawFd, channel: RawFd) {
+    // Its root may look into all that run there.
+    let moved = hide().and_then(|()| {
+        // SAFETY: an open descriptor; then a process that makes nothing but system calls.
+        unsafe {
+            check(libc::setns(users, libc::CLONE_NEWUSER))?;
+            clone3(flags | libc::CLONE_PARENT as u64, cgroup)
+        }
+    });
+    let (kind, errno, pidfd) = match moved {
+        // Nothing that it says may come before the parent knows of it.
+        Ok((0, _)) if channel::hear(channel) => return,
+        // The parent is gone. SAFETY: the end of the process.
+        Ok((0, _)) => unsafe { libc::_exit(255) },
+        Ok((_, pidfd)) => (channel::MOVED, 0, pidfd),
+        Err(errno) => (channel::FAILED, errno, -1),
+    };
+    let message = channel::Message { kind, number: 0, errno, detail_len: 0, detail: [0; channel::DETAIL_MAX] };
+    // SAFETY: a descriptor that is open or none; then the end of the process. Where the parent is gone nobody waits.
+    unsafe {
+        let _ = channel::send(channel, &message, pidfd);
+        libc::_exit(0)
+    }
 }
 
 /// The new process's first acts: it takes signals as any program does, and has only its own end of the channel.
@@ -173,7 +221,8 @@ unsafe fn clone3(flags: u64, cgroup: RawFd) -> Result<(libc::pid_t, RawFd), i32>
     let arguments = CloneArguments {
         flags: flags | CLONE_PIDFD,
         pidfd: (&raw mut pidfd) as u64,
-        exit_signal: libc::SIGCHLD as u64,
+        // A sibling has that of who makes it.
+        exit_signal: if flags & libc::CLONE_PARENT as u64 == 0 { libc::SIGCHLD as u64 } else { 0 },
         cgroup: cgroup as u64,
         ..CloneArguments::default()
     };
@@ -305,7 +354,7 @@ mod tests {
     }
 
     fn of(script: &Script, namespaces: u64) -> Spawn<'_> {
-        Spawn { script, namespaces, cgroup: None, pid_namespace: None, before: Vec::new() }
+        Spawn { script, namespaces, cgroup: None, pid_namespace: None, users: None, before: Vec::new() }
     }
 
     /// Runs steps to their end: the failure that was told, and how the process ended.

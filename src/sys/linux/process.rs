@@ -32,6 +32,13 @@ impl Child {
         Child { pid, pidfd }
     }
 
+    /// The child that a descriptor stands for: pidfd_open(2), "Pid" in `/proc/self/fdinfo`.
+    pub(super) fn of_pidfd(pidfd: OwnedFd) -> io::Result<Child> {
+        let about = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+        let pid = about.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+        Ok(Child { pid: pid.ok_or(io::ErrorKind::InvalidData)?, pidfd })
+    }
+
     /// Its number, as this process sees it.
     pub fn pid(&self) -> u32 {
         self.pid

@@ -178,6 +178,70 @@ fn namespaces_are_joined_by_their_paths() {
 }
 
 #[test]
+fn users_are_those_of_a_namespace_that_is_joined() {
+    let Some(bundle) = Bundle::new() else { return };
+    let maps = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+    bundle.change(|config| {
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user"}));
+        config["linux"]["uidMappings"] = maps.clone();
+        config["linux"]["gidMappings"] = maps.clone();
+    });
+    bundle.args(&["sleep", "1000"]);
+    let pause = bundle.runtime(["run", "--detach", "pause"]);
+    if pause.code != 0 {
+        return println!("skipped: no user namespaces: {}", pause.err);
+    }
+    let pid = bundle.pid("pause");
+    let link = |name: &str| fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap().to_str().unwrap().to_owned();
+    let path = |name: &str| format!("/proc/{pid}/ns/{name}");
+    // As for the containers of a pod: mounts and processes of their own, the rest is the pod's.
+    bundle.change(|config| {
+        config["linux"]["namespaces"] = json!([
+            {"type": "mount"}, {"type": "pid"}, {"type": "cgroup"},
+            {"type": "user", "path": path("user")},
+            {"type": "network", "path": path("net")},
+            {"type": "ipc", "path": path("ipc")},
+            {"type": "uts", "path": path("uts")},
+        ]);
+        config["hostname"] = json!("");
+    });
+    bundle.script(
+        "for name in user net ipc uts; do readlink /proc/self/ns/$name; done; echo $$ $(cat /proc/self/uid_map); \
+         stat -c %u:%g /proc/1 /dev/shm; id -u; echo x > /dev/null && mount -t tmpfs none /mnt && echo mounted",
+    );
+    bundle.change(|config| {
+        for set in ["bounding", "effective", "permitted"] {
+            config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_ADMIN"));
+        }
+    });
+    fs::create_dir_all(bundle.root().join("mnt")).unwrap();
+    let shared = format!("{}\n{}\n{}\n{}\n", link("user"), link("net"), link("ipc"), link("uts"));
+    let rest = "1 0 100000 65536\n0:0\n0:0\n0\nmounted\n";
+    let first = bundle.run("app");
+    assert_eq!(first.ok(), format!("{shared}{rest}"));
+    for name in ["uidMappings", "gidMappings"] {
+        bundle.change(|config| drop(config["linux"].as_object_mut().unwrap().remove(name)));
+    }
+    bundle.script("sleep 1000");
+    bundle.runtime(["run", "--detach", "app"]).ok();
+    let host = fs::metadata(format!("/proc/{}", bundle.pid("app"))).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&host), 100_000, "without mappings they are those of the namespace");
+    assert_eq!(bundle.runtime(["exec", "app", "readlink", "/proc/self/ns/user"]).ok(), format!("{}\n", link("user")));
+    bundle.runtime(["delete", "--force", "app"]).ok();
+    bundle.change(|config| {
+        config["linux"]["uidMappings"] = maps.clone();
+        config["linux"]["gidMappings"] = json!([{"containerID": 0, "hostID": 7, "size": 1}]);
+    });
+    let refused = bundle.run("other");
+    assert!(refused.code == 1 && refused.err.contains("are others than its own"), "{refused:?}");
+    bundle.change(|config| config["linux"]["namespaces"][3]["path"] = json!(path("net")));
+    let refused = bundle.run("other");
+    assert!(refused.code == 1 && refused.err.contains("the user namespace /proc/"), "{refused:?}");
+    bundle.runtime(["delete", "--force", "pause"]).ok();
+    bundle.is_gone();
+}
+
+#[test]
 fn users_clocks_and_owners_are_mapped() {
     let Some(bundle) = Bundle::new() else { return };
     let owned = bundle.path("owned");

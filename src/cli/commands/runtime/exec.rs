@@ -46,9 +46,9 @@ pub(super) struct Args {
     /// The SELinux label
     #[arg(long, value_name = "LABEL")]
     process_label: Option<String>,
-    /// A cgroup below the container's
-    #[arg(long, value_name = "PATH")]
-    cgroup: Option<String>,
+    /// A cgroup below the container's, which is there
+    #[arg(long, value_name = "[CONTROLLER,...:]PATH")]
+    cgroup: Vec<String>,
     /// Put it into a container that is paused, too
     #[arg(long)]
     ignore_paused: bool,
@@ -90,7 +90,7 @@ impl Args {
             options: self.starting.options(),
             detach: self.detach,
             ignore_paused: self.ignore_paused,
-            cgroup: self.cgroup,
+            cgroups: self.cgroup,
         };
         Ok(lifecycle.exec(&id, request)?)
     }

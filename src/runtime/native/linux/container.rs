@@ -64,7 +64,7 @@ impl Runtime for Native {
         let Workload::Native(bundle) = workload else {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
-        let cgroup = launch::cgroup(&bundle, false)?;
+        let cgroup = launch::cgroup(&bundle, false, None)?;
         Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal, note: None }))
     }
 }

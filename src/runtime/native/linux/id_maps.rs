@@ -1,6 +1,8 @@
-//! Mounts that show other owners: mount_setattr(2) `MOUNT_ATTR_IDMAP` takes a user namespace for the mapping.
+//! Mappings of ids as user namespaces: those that mounts show other owners by (mount_setattr(2) `MOUNT_ATTR_IDMAP`), and those of
+//! namespaces that are there.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::plan::refuse;
 use crate::oci::runtime::{IdMapping, Linux, Mount};
@@ -10,6 +12,7 @@ use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
 use crate::sys::linux::process;
 use crate::sys::linux::script::{Script, Step};
+use crate::sys::linux::users;
 
 /// A user namespace with the ids that `mount` asks for: its own, or those of the container.
 pub(super) fn open(mount: &Mount, linux: &Linux) -> Result<OwnedFd> {
@@ -31,26 +34,42 @@ pub(super) fn ranges(maps: &[IdMapping]) -> Vec<(u32, u32, u32)> {
 
 /// A namespace lives as long as its descriptor: the process that it is made with does nothing but wait for its end.
 pub(super) fn namespace_of(users: &[(u32, u32, u32)], groups: &[(u32, u32, u32)]) -> std::io::Result<OwnedFd> {
+    with_process(flags::CLONE_NEWUSER as u64, None, |pid| {
+        clone::write_id_maps(pid, users, groups).and_then(|()| process::open_namespace(pid, "user"))
+    })
+}
+
+/// The users and groups of a user namespace, by its file: as this process sees them. None where it is this process's own.
+pub(super) fn of_namespace(path: &str) -> std::io::Result<Option<[Vec<IdMapping>; 2]>> {
+    let namespace: OwnedFd = File::open(path)?.into();
+    if !process::is_other_namespace(&namespace, "user")? {
+        return Ok(None);
+    }
+    let map_of = |pid: u32, file| {
+        let ranges = users::map_of(&pid.to_string(), file).into_iter();
+        ranges.map(|(container_id, host_id, size)| IdMapping { container_id, host_id, size }).collect()
+    };
+    with_process(0, Some(namespace.as_fd()), |pid| Ok(Some([map_of(pid, "uid_map"), map_of(pid, "gid_map")])))
+}
+
+/// What `look` finds at a process that waits in these new namespaces, or in these users'.
+fn with_process<T>(
+    namespaces: u64,
+    users: Option<BorrowedFd<'_>>,
+    look: impl FnOnce(u32) -> std::io::Result<T>,
+) -> std::io::Result<T> {
     let mut script = Script::default();
     script.push(Step::Sync(0), "wait");
-    let spawn = Spawn {
-        script: &script,
-        namespaces: flags::CLONE_NEWUSER as u64,
-        cgroup: None,
-        pid_namespace: None,
-        before: Vec::new(),
-    };
+    let spawn = Spawn { script: &script, namespaces, cgroup: None, pid_namespace: None, users, before: Vec::new() };
     let (child, channel) = clone::spawn(&spawn)?;
-    let opened = match channel.next()? {
-        Event::Reached(_) => {
-            clone::write_id_maps(child.pid(), users, groups).and_then(|()| process::open_namespace(child.pid(), "user"))
-        }
+    let found = match channel.next()? {
+        Event::Reached(_) => look(child.pid()),
         _ => Err(std::io::Error::other("the process with the mapping has ended")),
     };
     // It waits for a word that never comes, and ends with the channel.
     drop(channel);
     child.wait()?;
-    opened
+    found
 }
 
 #[cfg(test)]

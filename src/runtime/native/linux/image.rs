@@ -227,7 +227,8 @@ mod tests {
         script.push(Step::PivotRoot { read_only: false, propagation: 0 }, "enter the root");
         script.push(Step::MakeDirectory { target: c"made".to_owned(), mode: 0o755 }, "make a directory");
         let namespaces = flags::CLONE_NEWNS as u64;
-        let spawn = Spawn { script: &script, namespaces, cgroup: None, pid_namespace: None, before: Vec::new() };
+        let spawn =
+            Spawn { script: &script, namespaces, cgroup: None, pid_namespace: None, users: None, before: Vec::new() };
         let (child, channel) = clone::spawn(&spawn).unwrap();
         match channel.next().unwrap() {
             Event::Closed => {}

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::cgroup::{Begun, Cgroup, CgroupRequest};
+use super::cgroup::{Begun, Cgroup, CgroupRequest, Scope};
 use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
@@ -86,17 +86,18 @@ impl Launched {
 }
 
 /// Makes the cgroup of a container, which is then [`launch`]ed in it; with `always` in every hierarchy, even where no limit
-/// asks for one. Where the first process is not that of a new pid namespace, others are found by the cgroup alone.
-pub(super) fn cgroup(bundle: &NativeBundle, always: bool) -> Result<Begun> {
+/// asks for one. Where the first process is not that of a new pid namespace, others are found by the cgroup alone. With a `scope` it
+/// is systemd's, which makes it when the process is there.
+pub(super) fn cgroup(bundle: &NativeBundle, always: bool, scope: Option<&Scope>) -> Result<Begun> {
     let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
     let has_processes = |namespace: &Namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty();
     let always = always || !linux.namespaces.iter().any(has_processes);
-    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always };
+    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always, scope };
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 
 /// Makes the container, and starts its program unless it waits.
-pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOptions) -> Result<Launched> {
+pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOptions) -> Result<Launched> {
     let spec = &bundle.spec;
     let none = Linux::default();
     let linux = spec.linux.as_ref().unwrap_or(&none);
@@ -142,8 +143,10 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
     let hooks = spec.hooks.clone().unwrap_or_default();
     let answer = |point| match point {
         PREPARED => {
-            cgroup.0.as_ref().map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map_err(refuse)?;
-            map_ids(linux, child.pid()).map(|()| Vec::new())
+            let resources = linux.resources.as_ref();
+            cgroup.0.as_mut().map_or(Ok(()), |cgroup| cgroup.add_first(child.pid(), resources)).map_err(refuse)?;
+            let mapped = if namespaces.joins_users() { Ok(()) } else { map_ids(linux, child.pid()) };
+            mapped.map(|()| Vec::new())
         }
         _ => run_hooks(&hooks, &options.state, child.pid()),
     };
@@ -224,6 +227,7 @@ pub(super) fn enter(
         namespaces: 0,
         cgroup: cgroup.and_then(Cgroup::clone_fd),
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
+        users: None,
         before: Vec::new(),
     };
     let (child, channel) =
@@ -286,7 +290,7 @@ fn follow(
     channel: &Channel,
     child: &Child,
     process: &Process,
-    answer: impl Fn(u32) -> Result<Vec<u8>>,
+    mut answer: impl FnMut(u32) -> Result<Vec<u8>>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
     let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();

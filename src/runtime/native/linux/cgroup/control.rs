@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::hierarchy::{read_file, write, write_file};
-use super::{Cgroup, FOLDER, MOUNTED, Place, limits, tree, v1_place};
+use super::{Cgroup, FOLDER, MOUNTED, Place, limits, systemd, tree, v1_place};
 use crate::runtime::native::CgroupRecord;
 use crate::sys::linux::cgroup as system;
 
@@ -108,7 +108,14 @@ impl Cgroup {
 
     /// Removes the cgroups, and those that were made in them. Those that are gone are no error.
     pub fn remove(&self) -> Result<(), String> {
-        let mut result = Ok(());
+        if self.unmade.is_some() {
+            return Ok(());
+        }
+        let mut result = match &self.record.scope {
+            // Without its cgroups the scope has gone by itself.
+            Some(unit) if self.directories().any(Path::exists) => systemd::stop(unit),
+            _ => Ok(()),
+        };
         for dir in self.directories() {
             result = result.and(tree::remove(dir));
             if let Some(parent) = dir.parent().filter(|parent| parent.ends_with(FOLDER)) {

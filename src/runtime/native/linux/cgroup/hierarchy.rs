@@ -2,7 +2,10 @@
 
 use std::io;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+
+use crate::sys::linux::{cgroup as system, cgroup_device};
 
 /// What is read of a file of /proc at most.
 const PROC_BYTES: u64 = 4 << 20;
@@ -16,6 +19,8 @@ pub(super) struct Hierarchies {
     pub(super) v1: Vec<Hierarchy>,
     /// The one of cgroup v2.
     pub(super) unified: Option<Hierarchy>,
+    /// Whether programs of the kernel decide in it which devices may be used: not without CONFIG_CGROUP_BPF.
+    pub(super) has_device_programs: bool,
 }
 
 /// One hierarchy.
@@ -34,7 +39,13 @@ impl Hierarchies {
     pub(super) fn read() -> Result<Hierarchies, String> {
         let mounts = read_bounded(Path::new("/proc/self/mountinfo"), PROC_BYTES)?;
         let own = read_bounded(Path::new("/proc/self/cgroup"), PROC_BYTES)?;
-        Ok(Hierarchies::parse(&mounts, &own))
+        let mut found = Hierarchies::parse(&mounts, &own);
+        found.has_device_programs = found.unified.as_ref().is_some_and(|unified| {
+            // A kernel without them knows no such question; who may not ask it is another matter.
+            let asked = system::open_directory(&unified.point).and_then(|dir| cgroup_device::attached(dir.as_fd()));
+            asked.map_or_else(|error| error.kind() == io::ErrorKind::PermissionDenied, |_| true)
+        });
+        Ok(found)
     }
 
     /// Those of a text of /proc/PID/mountinfo and one of /proc/PID/cgroup: proc_pid_mountinfo(5), cgroups(7). Lines that are

@@ -165,9 +165,11 @@ impl Cgroup {
 
     fn write_devices(&self, resources: &Resources) -> Result<(), String> {
         match (&self.directory, self.find("devices")) {
-            (Some(directory), _) => devices::set_v2(directory.as_fd(), &resources.devices),
-            (None, Some(place)) => devices::set_v1(place.path(), &resources.devices),
-            (None, None) => Err(missing("devices", Path::new(MOUNTED))),
+            (Some(directory), of_v1) if self.has_device_programs || of_v1.is_none() => {
+                devices::set_v2(directory.as_fd(), &resources.devices)
+            }
+            (_, Some(place)) => devices::set_v1(place.path(), &resources.devices),
+            (_, None) => Err(missing("devices", Path::new(MOUNTED))),
         }
     }
 

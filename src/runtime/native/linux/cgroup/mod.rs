@@ -9,6 +9,7 @@ mod hierarchy;
 mod limits;
 mod outside;
 mod stats;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -26,6 +27,7 @@ use hierarchy::{Hierarchies, Hierarchy};
 use tree::MakeError;
 
 pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
+pub(super) use systemd::{PREFIX as SYSTEMD_PROPERTY, Scope, check as check_systemd};
 
 /// Where hierarchies are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -41,6 +43,8 @@ pub(super) struct CgroupRequest<'a> {
     pub(super) resources: Option<&'a Resources>,
     /// Whether it is made in all hierarchies even where no limit asks for that.
     pub(super) always: bool,
+    /// The scope that systemd makes, with cgroups in all hierarchies. `path` is not looked at then.
+    pub(super) scope: Option<&'a Scope>,
 }
 
 /// Where the files of one controller are.
@@ -62,6 +66,10 @@ pub(super) struct Cgroup {
     record: CgroupRecord,
     /// The one of v2.
     directory: Option<OwnedFd>,
+    /// Whether rules of devices are programs in it, or else lines of v1.
+    has_device_programs: bool,
+    /// What systemd makes once there is a process for it. Until then nothing of `record` is there.
+    unmade: Option<Scope>,
 }
 
 impl Cgroup {
@@ -70,6 +78,9 @@ impl Cgroup {
     pub(super) fn create(request: &CgroupRequest<'_>) -> Result<Option<Cgroup>, String> {
         // What cannot be kept is told before anything is made.
         let needed = limits::needed(request.resources)?;
+        if let Some(scope) = request.scope {
+            return Cgroup::of_scope(scope).map(Some);
+        }
         let is_asked = !needed.is_empty() || request.always;
         if !is_asked && (request.path.is_empty() || !system::is_unified(Path::new(MOUNTED))) {
             return Ok(None);
@@ -79,6 +90,10 @@ impl Cgroup {
         Cgroup::make(&found, &wanted, request.resources, |hierarchy| directory_of(hierarchy, request.path))
     }
 
+    fn new(found: &Hierarchies, record: CgroupRecord) -> Cgroup {
+        Cgroup { record, directory: None, has_device_programs: found.has_device_programs, unmade: None }
+    }
+
     /// Makes cgroups at the paths that `directory` tells for each hierarchy, and writes limits.
     fn make(
         found: &Hierarchies,
@@ -86,7 +101,7 @@ impl Cgroup {
         resources: Option<&Resources>,
         directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
     ) -> Result<Option<Cgroup>, String> {
-        let mut cgroup = Cgroup { record: CgroupRecord::default(), directory: None };
+        let mut cgroup = Cgroup::new(found, CgroupRecord::default());
         let result = cgroup.make_all(found, wanted, directory).and_then(|()| match resources {
             Some(resources) => cgroup.write_limits(resources),
             None => Ok(()),
@@ -109,7 +124,7 @@ impl Cgroup {
         // A program of v2 keeps rules of devices on all systems that have v2: a process is born there, which costs far less than
         // to be moved into a cgroup of v1.
         let is_of_v1 = |name: &&str| {
-            let prefers_v2 = *name == "devices" && found.unified.is_some();
+            let prefers_v2 = *name == "devices" && found.has_device_programs;
             !prefers_v2 && found.v1_of(limits::v1_name(name)).is_some()
         };
         let (of_v1, of_v2): (Vec<&str>, Vec<&str>) = wanted.needed.iter().map(String::as_str).partition(is_of_v1);
@@ -130,10 +145,7 @@ impl Cgroup {
             Err(error) if error.is_not_writable && of_v2.is_empty() && !wanted.always => Ok(()),
             Err(error) => Err(not_delegated(error, &of_v2)),
             Ok(()) => {
-                self.directory = Some(
-                    system::open_directory(&path)
-                        .map_err(|error| format!("cannot open the cgroup {}: {error}", path.display()))?,
-                );
+                self.directory = Some(open_directory(&path)?);
                 self.record.unified = Some(path);
                 Ok(())
             }
@@ -154,6 +166,39 @@ impl Cgroup {
     /// Whether a process that was cloned into [`Cgroup::clone_fd`] has to be moved into others too.
     pub(super) fn is_to_add(&self) -> bool {
         !self.record.v1.is_empty()
+    }
+
+    /// The cgroups of a scope that is not made yet. They must be nobody else's.
+    fn of_scope(scope: &Scope) -> Result<Cgroup, String> {
+        let found = Hierarchies::read()?;
+        let place = |hierarchy: &Hierarchy| {
+            let path = hierarchy::below(&hierarchy.point, scope.path())?;
+            tree::refuse_used(&path).map_err(|error| error.message).map(|()| path)
+        };
+        let mut record = CgroupRecord::default();
+        for hierarchy in &found.v1 {
+            record.v1.push(V1Cgroup { controllers: hierarchy.controllers.clone(), path: place(hierarchy)? });
+        }
+        record.unified = found.unified.as_ref().map(place).transpose()?;
+        Ok(Cgroup { unmade: Some(scope.clone()), ..Cgroup::new(&found, record) })
+    }
+
+    /// Puts the container's first process into those cgroups that it was not cloned into. A scope of systemd is made now, and
+    /// gets its limits.
+    pub(super) fn add_first(&mut self, pid: u32, resources: Option<&Resources>) -> Result<(), String> {
+        let Some(scope) = self.unmade.take() else { return self.add(pid) };
+        // Until systemd has made it, nothing there is ours to remove.
+        let record = std::mem::take(&mut self.record);
+        let none = Resources::default();
+        let resources = resources.unwrap_or(&none);
+        scope.start(pid, resources, || directories(&record).any(|dir| tree::holds(dir, pid)))?;
+        self.record = CgroupRecord { scope: Some(scope.unit().to_owned()), ..record };
+        let needed = limits::needed(Some(resources))?;
+        let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
+        tree::complete(&Hierarchies::read()?, &self.record, &needed).map_err(|error| error.message)?;
+        directories(&self.record).try_for_each(|dir| tree::add(dir, pid))?;
+        self.directory = self.record.unified.as_deref().map(open_directory).transpose()?;
+        self.write_limits(resources)
     }
 
     /// Moves a process that was cloned into [`Cgroup::clone_fd`] into the others, too.
@@ -178,13 +223,14 @@ impl Cgroup {
                 return Err(format!("{} is no cgroup of a container", path.display()));
             }
         }
+        record.scope.as_deref().map_or(Ok(()), systemd::check_unit)?;
         // One that is gone has no directory to clone into.
         let directory = record.unified.as_deref().and_then(|path| system::open_directory(path).ok());
-        Ok(Cgroup { record: record.clone(), directory })
+        Ok(Cgroup { directory, ..Cgroup::new(&found, record.clone()) })
     }
 
-    /// The cgroups that are there at the path of a spec; none where there are none.
-    pub(super) fn at(path: &str) -> Result<Option<Cgroup>, String> {
+    /// The cgroups that are there at the path of a spec, or of this scope; none where there are none.
+    pub(super) fn at(path: &str, scope: Option<&str>) -> Result<Option<Cgroup>, String> {
         let found = Hierarchies::read()?;
         let mut record = CgroupRecord::default();
         for hierarchy in &found.v1 {
@@ -196,15 +242,45 @@ impl Cgroup {
         if let Some(hierarchy) = &found.unified {
             record.unified = Some(directory_of(hierarchy, path)?).filter(|path| path.is_dir());
         }
-        match record == CgroupRecord::default() {
-            true => Ok(None),
-            false => Cgroup::from_record(&record).map(Some),
+        if record == CgroupRecord::default() {
+            return Ok(None);
         }
+        record.scope = scope.map(str::to_owned);
+        Cgroup::from_record(&record).map(Some)
+    }
+
+    /// The cgroups below these that a process is put into: each of `asked` is a path for all hierarchies, or one behind the
+    /// controllers of v1 whose hierarchy it is for. They must be there.
+    pub(super) fn below(&self, asked: &[String]) -> Result<Cgroup, String> {
+        let mut record = CgroupRecord { scope: None, ..self.record.clone() };
+        for text in asked {
+            match text.split_once(':') {
+                Some((controllers, path)) => {
+                    for controller in controllers.split(',') {
+                        let has = |place: &V1Cgroup| place.controllers.iter().any(|name| name == controller);
+                        let at = self.record.v1.iter().position(has).ok_or_else(|| {
+                            format!("--cgroup {text}: the container has no cgroup of the v1 controller {controller:?}")
+                        })?;
+                        record.v1[at].path = below_own(&self.record.v1[at].path, path)?;
+                    }
+                }
+                None => {
+                    for (place, own) in record.v1.iter_mut().zip(&self.record.v1) {
+                        place.path = below_own(&own.path, text)?;
+                    }
+                    record.unified = self.record.unified.as_deref().map(|own| below_own(own, text)).transpose()?;
+                }
+            }
+        }
+        Cgroup::from_record(&record)
     }
 
     /// Changes limits.
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
         limits::needed(Some(resources))?;
+        if let Some(unit) = &self.record.scope {
+            systemd::update(unit, resources, self.record.unified.as_deref())?;
+        }
         self.write_limits(resources)
     }
 
@@ -297,8 +373,21 @@ struct Wanted<'a> {
     always: bool,
 }
 
+fn open_directory(path: &Path) -> Result<OwnedFd, String> {
+    system::open_directory(path).map_err(|error| format!("cannot open the cgroup {}: {error}", path.display()))
+}
+
 fn directories(record: &CgroupRecord) -> impl Iterator<Item = &Path> {
     record.v1.iter().map(|place| place.path.as_path()).chain(record.unified.as_deref())
+}
+
+/// A cgroup that is there, below one of a container; `/` is that one.
+fn below_own(own: &Path, path: &str) -> Result<PathBuf, String> {
+    let place = if path.split('/').all(str::is_empty) { own.to_owned() } else { hierarchy::below(own, path)? };
+    match place.is_dir() {
+        true => Ok(place),
+        false => Err(format!("the cgroup {} does not exist", place.display())),
+    }
 }
 
 fn v1_place<'a>(record: &'a CgroupRecord, controller: &str) -> Option<&'a Path> {

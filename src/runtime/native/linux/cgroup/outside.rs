@@ -58,7 +58,7 @@ pub fn clean_up(record: &CgroupRecord) -> Result<()> {
 
 /// As [`clean_up`], for the cgroups that are at `path`, as `linux.cgroupsPath` of a spec, if there are any.
 pub fn clean_up_at(path: &str) -> Result<()> {
-    let found = Cgroup::at(path).map_err(refuse)?;
+    let found = Cgroup::at(path, None).map_err(refuse)?;
     found.map_or(Ok(()), |cgroup| cgroup.kill().and_then(|()| cgroup.remove())).map_err(refuse)
 }
 

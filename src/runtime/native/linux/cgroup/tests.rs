@@ -70,7 +70,7 @@ fn path(name: &str) -> String {
 }
 
 fn request<'a>(path: &'a str, resources: Option<&'a Resources>) -> CgroupRequest<'a> {
-    CgroupRequest { path, resources, always: false }
+    CgroupRequest { path, resources, always: false, scope: None }
 }
 
 fn text(path: &Path, name: &str) -> String {
@@ -204,13 +204,21 @@ fn rules_of_devices_are_written_to_v1() {
     let resources = Resources { devices: vec![deny], ..Resources::default() };
     let needed = limits::needed(Some(&resources)).unwrap();
     let wanted = Wanted { needed: &needed, always: false };
-    let found = Hierarchies { unified: None, ..found };
-    let made = Cgroup::make(&found, &wanted, Some(&resources), |hierarchy| directory_of(hierarchy, &path));
-    let cgroup = made.unwrap().unwrap();
-    let removed = Removed(&cgroup);
-    let list = text(path_in(&cgroup, "devices"), "devices.list");
-    assert!(list.contains("c 1:3 rwm") && list.contains("c 136:* rwm") && !list.contains("a *:*"), "{list}");
-    drop(removed);
+    // Without v2, and with a v2 of a kernel that has no programs of devices; also where all hierarchies are asked for.
+    let without = Hierarchies { unified: None, has_device_programs: false, ..found.clone() };
+    let lacking = Hierarchies { has_device_programs: false, ..found };
+    for (found, always) in [(&without, false), (&lacking, false), (&lacking, true)] {
+        let wanted = Wanted { always, ..wanted };
+        let made = Cgroup::make(found, &wanted, Some(&resources), |hierarchy| directory_of(hierarchy, &path));
+        let cgroup = made.unwrap().unwrap();
+        let removed = Removed(&cgroup);
+        let list = text(path_in(&cgroup, "devices"), "devices.list");
+        assert!(list.contains("c 1:3 rwm") && list.contains("c 136:* rwm") && !list.contains("a *:*"), "{list}");
+        if let Some(directory) = cgroup.clone_fd() {
+            assert_eq!(cgroup_device::attached(directory).unwrap_or_default(), [] as [u32; 0]);
+        }
+        drop(removed);
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::hierarchy::{Hierarchy, read_file, read_words, write};
-use super::limits::missing;
+use super::hierarchy::{Hierarchies, Hierarchy, read_file, read_words, write};
+use super::limits::{self, missing};
 use super::v1;
+use crate::runtime::native::CgroupRecord;
 use crate::sys::linux::cgroup as system;
 
 /// Where our own processes are moved when the cgroup that they are in is to have cgroups with limits below it.
@@ -52,13 +53,34 @@ fn without_self(own: &Path) -> &Path {
 
 /// Makes `path`, and what is between it and the root of `hierarchy`.
 pub(super) fn make_v1(hierarchy: &Hierarchy, path: &Path) -> Result<(), MakeError> {
-    make(hierarchy, path, |dir| if hierarchy.has("cpuset") { v1::inherit_cpuset(dir) } else { Ok(()) }, |_| Ok(()))?;
+    complete_v1(hierarchy, path)?;
     refuse_used(path)
+}
+
+fn complete_v1(hierarchy: &Hierarchy, path: &Path) -> Result<(), MakeError> {
+    make(hierarchy, path, |dir| if hierarchy.has("cpuset") { v1::inherit_cpuset(dir) } else { Ok(()) }, |_| Ok(()))
+}
+
+/// Makes those of the cgroups in `record` that are not there yet, with the controllers `needed`; others made the rest.
+pub(super) fn complete(found: &Hierarchies, record: &CgroupRecord, needed: &[&str]) -> Result<(), MakeError> {
+    for (hierarchy, place) in found.v1.iter().zip(&record.v1) {
+        complete_v1(hierarchy, &place.path)?;
+    }
+    let of_v2: Vec<&str> = needed.iter().copied().filter(|name| found.v1_of(limits::v1_name(name)).is_none()).collect();
+    match (&found.unified, &record.unified) {
+        (Some(hierarchy), Some(path)) => complete_v2(hierarchy, path, &of_v2, true),
+        _ => Ok(()),
+    }
 }
 
 /// Makes `path`, and what is between it and the root of v2, with the controllers `needed`, and with others where that is possible:
 /// all with `always`, else those that statistics come from.
 pub(super) fn make_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool) -> Result<(), MakeError> {
+    complete_v2(hierarchy, path, needed, always)?;
+    refuse_used(path)
+}
+
+fn complete_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool) -> Result<(), MakeError> {
     let needed: Vec<&str> = needed
         .iter()
         .map(|name| name.strip_prefix("unified:").unwrap_or(name))
@@ -76,7 +98,7 @@ pub(super) fn make_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], alway
         )
         .into());
     }
-    refuse_used(path)
+    Ok(())
 }
 
 /// Makes directories down to `path`; `made` is called for each new one, `parent` for each before one is made in it.
@@ -120,7 +142,7 @@ fn not_made(dir: &Path, error: io::Error) -> MakeError {
 }
 
 /// Another container's cgroup, or a cgroup of the system, is not taken: what is in it would end with ours.
-fn refuse_used(path: &Path) -> Result<(), MakeError> {
+pub(super) fn refuse_used(path: &Path) -> Result<(), MakeError> {
     match pids(path).len() {
         0 => Ok(()),
         count => {
@@ -216,6 +238,11 @@ pub(super) fn pids(dir: &Path) -> Vec<u32> {
         all.extend(read_pids(&dir));
     }
     all
+}
+
+/// Whether a process is in a cgroup itself.
+pub(super) fn holds(dir: &Path, pid: u32) -> bool {
+    read_pids(dir).contains(&pid)
 }
 
 /// Processes of other pid namespaces are 0 in such a file.

@@ -56,7 +56,7 @@ fn set_swap(dir: &Path, memory: &Memory) -> Result<(), String> {
 }
 
 /// What v2 limits, swap alone, of memory and swap together.
-fn swap_alone(both: Option<i64>, memory: Option<i64>) -> Result<Option<i64>, String> {
+pub(super) fn swap_alone(both: Option<i64>, memory: Option<i64>) -> Result<Option<i64>, String> {
     match (given(both), memory) {
         (None, Some(-1)) | (Some(-1), _) => Ok(Some(-1)),
         (None, _) => Ok(None),
@@ -122,7 +122,7 @@ fn cpu_max(cpu: &Cpu, file: &Path) -> Option<String> {
 
 /// The weight of v2, 1 to 10000, of shares of v1, 2 to 262144: the curve of runc and crun through the smallest, the largest and
 /// the usual ones (1024 is 100).
-fn weight_of_shares(shares: u64) -> u64 {
+pub(super) fn weight_of_shares(shares: u64) -> u64 {
     match shares {
         0..=2 => 1,
         262_144.. => 10_000,

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::oci::runtime::{Linux, NamespaceKind, Process, Spec};
+use crate::oci::runtime::{Linux, Namespace, NamespaceKind, Process, Spec};
 use crate::oci::{MAX_DOCUMENT, Raw};
 use crate::runtime::Error;
 use crate::runtime::native::lifecycle::failed;
+use crate::runtime::native::system::id_maps;
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::runtime::native::{CapSet, ModuleRunner, NativeBundle, NativeRoot, SeccompChoice};
 
@@ -29,6 +30,7 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
     let folder = absolute_bundle(folder)?;
     let mut spec = read(&folder)?;
     check(&mut spec, warn)?;
+    spec.linux.as_mut().map_or(Ok(()), join_users)?;
     let root = rootfs(&spec, &folder);
     let metadata = std::fs::metadata(&root)
         .map_err(|error| failed(format!("invalid rootfs: stat {}: {}", root.display(), plain(&error))))?;
@@ -165,6 +167,34 @@ fn check_namespaces(linux: &Linux) -> Result<BTreeSet<NamespaceKind>, Error> {
         }
         _ => Ok(kinds),
     }
+}
+
+/// Gives a container whose user namespace is another's the ids of that one. They may be given, too, if they are the same.
+fn join_users(linux: &mut Linux) -> Result<(), Error> {
+    let is_joined = |one: &Namespace| one.kind == NamespaceKind::User && !one.path.is_empty();
+    let Some(at) = linux.namespaces.iter().position(is_joined) else { return Ok(()) };
+    let path = linux.namespaces[at].path.clone();
+    let failed_at = |why: &str| failed(format!("the user namespace {path}: {why}"));
+    let maps = id_maps::of_namespace(&path).map_err(|error| failed_at(&plain(&error)))?;
+    let given = [&mut linux.uid_mappings, &mut linux.gid_mappings];
+    let is_given = given.iter().any(|map| !map.is_empty());
+    let Some(maps) = maps else {
+        // It is the host's: nothing is to be joined.
+        linux.namespaces.remove(at);
+        return if is_given { Err(failed_at("it is the host's, and has no mappings")) } else { Ok(()) };
+    };
+    for (given, mut map) in given.into_iter().zip(maps) {
+        if map.is_empty() {
+            return Err(failed_at("it has no ids yet: write its uid_map and gid_map first"));
+        }
+        map.sort_by_key(|range| range.container_id);
+        given.sort_by_key(|range| range.container_id);
+        if is_given && *given != map {
+            return Err(failed_at("linux.uidMappings and linux.gidMappings are others than its own: leave them away"));
+        }
+        *given = map;
+    }
+    Ok(())
 }
 
 /// Refuses kernel parameters that no namespace of the container has: they would be the host's.

@@ -82,7 +82,8 @@ fn delete_unfinished(folder: &Folder, id: &Id, force: bool, warn: &dyn Fn(&str))
     }
     // Who creates it, if it still does, does not find its folder any more, and undoes what it has made. If it was killed, its
     // process may hold the lock for another moment.
-    if let Some(cgroup) = folder.noted_cgroup().map(|path| Cgroup::at(&path)).transpose().map_err(failed)?.flatten() {
+    let at = |(path, scope): (String, Option<String>)| Cgroup::at(&path, scope.as_deref());
+    if let Some(cgroup) = folder.noted_cgroup().map(at).transpose().map_err(failed)?.flatten() {
         clear(&cgroup, warn);
     }
     folder.remove()?;

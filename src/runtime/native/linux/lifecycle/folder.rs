@@ -123,14 +123,21 @@ impl Folder {
         write_whole(&path, &record.to_bytes()?, 0o600).map_err(|error| self.failed("write the state in", &error))
     }
 
-    /// Notes where the cgroup will be, before it is made.
-    pub(super) fn note_cgroup(&self, path: &str) -> Result<(), Error> {
-        std::fs::write(self.path.join(CGROUP), path).map_err(|error| self.failed("note the cgroup in", &error))
+    /// Notes where the cgroup will be, and the scope that systemd will make, before they are made.
+    pub(super) fn note_cgroup(&self, path: &str, scope: Option<&str>) -> Result<(), Error> {
+        let line = scope.map_or_else(String::new, |unit| format!("\n{unit}"));
+        let noted = std::fs::write(self.path.join(CGROUP), format!("{path}{line}"));
+        noted.map_err(|error| self.failed("note the cgroup in", &error))
     }
 
-    /// Where a cgroup may have been made; none where that was not begun. An empty note was broken off before its text.
-    pub(super) fn noted_cgroup(&self) -> Option<String> {
-        std::fs::read_to_string(self.path.join(CGROUP)).ok().filter(|path| !path.is_empty())
+    /// Where a cgroup may have been made, and by which scope; none where that was not begun.
+    pub(super) fn noted_cgroup(&self) -> Option<(String, Option<String>)> {
+        // Nothing is made before all of it is written: an empty note was broken off.
+        let text = std::fs::read_to_string(self.path.join(CGROUP)).ok().filter(|text| !text.is_empty())?;
+        Some(match text.split_once('\n') {
+            Some((path, unit)) => (path.to_owned(), Some(unit.to_owned())),
+            None => (text, None),
+        })
     }
 
     /// Listens where the start is asked for.
@@ -239,8 +246,8 @@ mod tests {
         assert_eq!(folder.noted_cgroup(), None);
         std::fs::write(root.path().join("c/cgroup"), "").unwrap();
         assert_eq!(folder.noted_cgroup(), None);
-        folder.note_cgroup("a/c").unwrap();
-        assert_eq!(folder.noted_cgroup().unwrap(), "a/c");
+        folder.note_cgroup("a/c", None).unwrap();
+        assert_eq!(folder.noted_cgroup(), Some(("a/c".to_owned(), None)));
     }
 
     #[test]

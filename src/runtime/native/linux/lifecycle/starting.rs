@@ -10,7 +10,7 @@ use super::proxy;
 use super::record::{Facts, Record, status};
 use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
-use crate::runtime::native::system::cgroup::Cgroup;
+use crate::runtime::native::system::cgroup::{Begun, Cgroup, Scope, check_systemd};
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::lifecycle::words::plain;
@@ -111,9 +111,12 @@ impl Lifecycle {
         check_terminal(process.terminal, request.detach, &request.options)?;
         pass_sockets(&mut process, &request.options);
         let first = self.process_of(&record)?.ok_or_else(|| failed("cannot exec in a stopped container"))?;
-        let cgroup = match &request.cgroup {
-            None => record.cgroup()?,
-            Some(_) => return Err(failed("exec into a cgroup below the container's is not supported")),
+        let cgroup = match request.cgroups.as_slice() {
+            [] => record.cgroup()?,
+            below => {
+                let own = record.cgroup()?.ok_or_else(|| failed(format!("container {} has no cgroup", record.id)))?;
+                Some(own.below(below).map_err(failed)?)
+            }
         };
         let seccomp =
             more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
@@ -129,19 +132,23 @@ impl Lifecycle {
 
     /// Makes the container of a bundle, up to the process that waits for its start.
     fn prepare(&self, id: &Id, mut bundle: NativeBundle, options: &StartOptions) -> Result<Launched, Error> {
-        if self.systemd_cgroup {
-            return Err(failed("--systemd-cgroup is not supported: set the client's cgroup manager to cgroupfs"));
-        }
         check_descriptors(options)?;
         if let Some(process) = &mut bundle.spec.process {
             pass_sockets(process, options);
         }
         let linux = bundle.spec.linux.get_or_insert_default();
+        let scope = match self.systemd_cgroup {
+            true => {
+                check_systemd().map_err(failed)?;
+                Some(Scope::new(&linux.cgroups_path, id.as_str(), &bundle.spec.annotations).map_err(failed)?)
+            }
+            false => None,
+        };
         if linux.cgroups_path.is_empty() {
             linux.cgroups_path = format!("cowbox/{}-{}", id.as_str(), std::process::id());
         }
         let folder = Folder::create(&self.root, id)?;
-        let made = self.prepare_in(&folder, id, bundle, options);
+        let made = self.prepare_in(&folder, id, bundle, scope.as_ref(), options);
         if made.is_err() {
             // Why nothing was made says more than that an empty folder is left.
             let _ = folder.remove();
@@ -154,6 +161,7 @@ impl Lifecycle {
         folder: &Folder,
         id: &Id,
         mut bundle: NativeBundle,
+        scope: Option<&Scope>,
         options: &StartOptions,
     ) -> Result<Launched, Error> {
         let _lock = folder.lock()?;
@@ -173,8 +181,7 @@ impl Lifecycle {
             state_document(&State { status, pid: i32::try_from(pid).unwrap_or_default(), ..template.clone() })
         };
         let listener = folder.listen()?;
-        folder.note_cgroup(bundle.spec.linux.as_ref().map_or("", |linux| &linux.cgroups_path))?;
-        let cgroup = launch::cgroup(&bundle, true)?;
+        let cgroup = begin_cgroup(folder, &bundle, scope)?;
         let launched = launch::launch(&bundle, cgroup, self.options(options, Some(listener), Box::new(document))?);
         let process = bundle.spec.process.clone().unwrap_or_default();
         let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
@@ -217,6 +224,18 @@ impl Lifecycle {
             == Some(record.start);
         Ok(status(is_alive, folder.waits_for_start(), || record.is_frozen()))
     }
+}
+
+/// Makes the cgroup of a container, noted before it is there.
+fn begin_cgroup(folder: &Folder, bundle: &NativeBundle, scope: Option<&Scope>) -> Result<Begun, Error> {
+    let Some(scope) = scope else {
+        folder.note_cgroup(bundle.spec.linux.as_ref().map_or("", |linux| &linux.cgroups_path), None)?;
+        return launch::cgroup(bundle, true, None);
+    };
+    // Nothing is made so far, and it is known that nobody else has one there.
+    let begun = launch::cgroup(bundle, true, Some(scope))?;
+    folder.note_cgroup(scope.path(), Some(scope.unit()))?;
+    Ok(begun)
 }
 
 /// Writes the record of a container that was launched, and gives others what they asked for.

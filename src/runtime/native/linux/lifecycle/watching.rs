@@ -6,7 +6,7 @@ use crate::oci::runtime::{CgroupFeatures, Enabled, Features, MountExtensions, Re
 use crate::runtime::Error;
 use crate::runtime::native::CapSet;
 use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
-use crate::runtime::native::system::cgroup::Cgroup;
+use crate::runtime::native::system::cgroup::{Cgroup, SYSTEMD_PROPERTY};
 use crate::runtime::native::system::lifecycle::words::plain;
 
 impl Lifecycle {
@@ -98,12 +98,13 @@ impl Lifecycle {
         let cgroup = CgroupFeatures {
             v1: Some(true),
             v2: Some(true),
-            systemd: Some(false),
+            systemd: Some(true),
             systemd_user: Some(false),
             rdma: Some(false),
         };
         let mut features = Features::new(options, capabilities, cgroup);
-        features.potentially_unsafe_config_annotations = Some(super::module::ANNOTATIONS.map(str::to_owned).to_vec());
+        let annotations = super::module::ANNOTATIONS.into_iter().chain([SYSTEMD_PROPERTY]);
+        features.potentially_unsafe_config_annotations = Some(annotations.map(str::to_owned).collect());
         if let Some(linux) = &mut features.linux {
             linux.mount_extensions = Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) });
         }

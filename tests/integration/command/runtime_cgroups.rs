@@ -1,0 +1,88 @@
+//! Where the processes of `cowbox runtime` are in the tree of cgroups, as root on Linux.
+//!
+//! What systemd makes of it needs a system that it runs: tests/vm/systemd.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::support::bundle::Bundle;
+
+/// The cgroups of a process, as directories.
+fn cgroups_of(pid: u32) -> Vec<PathBuf> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let place = |line: &str| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let of_v2 = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].into_iter();
+        let bases = if controllers.is_empty() { of_v2.map(PathBuf::from).collect() } else { vec![] };
+        let of_v1 = PathBuf::from(format!("/sys/fs/cgroup/{}", controllers.trim_start_matches("name=")));
+        let base = bases.into_iter().chain([of_v1]).find(|base| base.join("cgroup.procs").exists())?;
+        Some(base.join(path.trim_start_matches('/')))
+    };
+    text.lines().filter_map(place).collect()
+}
+
+#[test]
+fn further_processes_enter_cgroups_below_the_containers() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.args(&["sleep", "1000"]);
+    let path = format!("/cowbox-below-{}", std::process::id());
+    bundle.change(|config| config["linux"]["cgroupsPath"] = json!(path));
+    bundle.runtime(["run", "--detach", "one"]).ok();
+    let own: Vec<PathBuf> =
+        cgroups_of(bundle.pid("one")).into_iter().filter(|dir| dir.ends_with(path.trim_start_matches('/'))).collect();
+    assert!(!own.is_empty());
+    let pid_file = bundle.path("pid");
+    let exec = |cgroup: &[&str]| {
+        let mut args = vec!["exec", "--detach", "--pid-file", pid_file.to_str().unwrap()];
+        args.extend(cgroup.iter().flat_map(|place| ["--cgroup", place]));
+        args.extend(["one", "sleep", "1000"]);
+        let ended = bundle.runtime(args);
+        (ended.code, ended.err)
+    };
+    let below = |name: &str| -> Vec<PathBuf> {
+        let pid = fs::read_to_string(&pid_file).unwrap().parse().unwrap();
+        cgroups_of(pid).into_iter().filter(|dir| dir.ends_with(name)).collect()
+    };
+    let (code, told) = exec(&["sub"]);
+    assert!(code == 255 && told.contains("/sub does not exist"), "{told}");
+    for dir in &own {
+        fs::create_dir(dir.join("sub")).unwrap();
+        // One of v1 has none at first, and takes no process without.
+        for name in ["cpuset.cpus", "cpuset.mems"] {
+            let Ok(places) = fs::read_to_string(dir.join(name)) else { continue };
+            fs::write(dir.join("sub").join(name), places).unwrap();
+        }
+    }
+    assert_eq!(exec(&["sub"]), (0, String::new()));
+    assert_eq!(below("sub"), own.iter().map(|dir| dir.join("sub")).collect::<Vec<_>>());
+    assert_eq!(exec(&["/"]).0, 0);
+    assert_eq!(below("sub"), [] as [PathBuf; 0]);
+    for path in ["../sub", "sub/../..", "nosuch:sub"] {
+        assert_eq!(exec(&[path]).0, 255, "{path}");
+    }
+    if let Some(of_pids) = own.iter().find(|dir| dir.starts_with("/sys/fs/cgroup/pids")) {
+        assert_eq!(exec(&["pids:sub"]).0, 0);
+        assert_eq!(below("sub"), [of_pids.join("sub")]);
+    }
+    bundle.runtime(["delete", "--force", "one"]).ok();
+    assert!(own.iter().all(|dir| !dir.exists()));
+    bundle.is_gone();
+}
+
+#[test]
+fn systemd_is_asked_only_where_it_runs() {
+    let Some(bundle) = Bundle::new() else { return };
+    let features: Value = serde_json::from_str(&bundle.runtime(["features"]).ok()).unwrap();
+    assert_eq!(features["linux"]["cgroup"]["systemd"], json!(true));
+    if Path::new("/run/systemd/system").exists() {
+        return println!("skipped: systemd runs here; tests/vm/systemd has the checks");
+    }
+    let refused = bundle.runtime(["--systemd-cgroup", "run", "one"]);
+    let words = "--systemd-cgroup needs systemd, which does not run here (/run/systemd/system is missing); set the \
+                 client's cgroup manager to cgroupfs";
+    assert!(refused.code == 1 && refused.err.contains(words), "{refused:?}");
+    bundle.is_gone();
+}
