@@ -204,8 +204,9 @@ pub enum Step {
     /// Looks for the program of the last step, which runs what was found last.
     FindProgram,
     /// Tells the parent that all is prepared, waits for its word (and ends where the parent is gone instead), closes the way to
-    /// it, and waits until somebody connects to this socket; from now on whoever that is hears of failures.
-    WaitForStart(RawFd),
+    /// it, and waits until somebody connects to `socket`; from now on whoever that is hears of failures. Meanwhile it holds
+    /// none of the descriptors from `first` on open, but for `file`: nobody who reads a pipe of the caller's waits for it.
+    WaitForStart { socket: RawFd, first: u32, file: Option<RawFd> },
     /// Stays as the first process and runs what follows in a child.
     Init,
     /// Runs the program. Nothing follows it.

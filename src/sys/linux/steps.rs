@@ -8,7 +8,7 @@ use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHE
 use super::copy_up::copy_entries;
 use super::find;
 use super::hook;
-use super::ids::{become_root, bounding, capabilities, identity, limit, loopback_up, streams, write_file};
+use super::ids::{become_root, bounding, capabilities, close_but, identity, limit, loopback_up, streams, write_file};
 use super::init;
 use super::mounts_raw::{
     AT_RECURSIVE, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, OPEN_TREE_CLOEXEC,
@@ -199,7 +199,7 @@ impl Walk {
                     check(libc::chroot(c".".as_ptr()))?;
                     check(libc::chdir(c"/".as_ptr())).map(drop)
                 }
-                Step::WaitForStart(socket) => self.wait_for_start(*socket),
+                Step::WaitForStart { socket, first, file } => self.wait_for_start(*socket, *first, *file),
                 Step::Init => init::fork_off(),
                 Step::Execute(program) => self.execute(program),
                 Step::ExecuteOpen { file, program } => find::execute_open(*file, program).map(drop),
@@ -436,9 +436,12 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn wait_for_start(&mut self, socket: RawFd) -> Outcome {
-        // SAFETY: descriptors that are open.
+    unsafe fn wait_for_start(&mut self, socket: RawFd, first: u32, file: Option<RawFd>) -> Outcome {
+        // SAFETY: descriptors that are open, and others that nothing needs any more.
         unsafe {
+            self.found = None;
+            self.root = -1;
+            close_but(first, [self.channel, socket, file.unwrap_or(socket)])?;
             self.tell(READY, 0, -1)?;
             self.hear();
             libc::close(self.channel);

@@ -109,7 +109,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     if let Some(socket) = with.start {
         script.push(Step::FindProgram, "exec");
-        script.push(Step::WaitForStart(socket), "wait for the start");
+        let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: None };
+        script.push(step, "wait for the start");
     }
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
     push_hooks(&mut script, "startContainer", hooks)?;
