@@ -141,6 +141,9 @@ impl ProcessChanges {
             for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
                 set.extend(self.capabilities.iter().cloned());
             }
+            // One that is not inheritable cannot be ambient.
+            let inherited = self.capabilities.iter().filter(|name| sets.inheritable.contains(name));
+            sets.ambient.extend(inherited.cloned());
         }
         process
     }
@@ -162,7 +165,7 @@ pub struct ContainerState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::runtime::User;
+    use crate::oci::runtime::{Capabilities, User};
 
     #[test]
     fn an_id_is_a_plain_name() {
@@ -181,18 +184,21 @@ mod tests {
             env: vec!["A=1".into()],
             cwd: "/w".into(),
             user: User { uid: 1, gid: 2, ..User::default() },
+            capabilities: Some(Capabilities { inheritable: vec!["CAP_KILL".into()], ..Capabilities::default() }),
             ..Process::default()
         };
         let changes = ProcessChanges {
             args: vec!["b".into()],
             env: vec!["B=2".into()],
             user: Some((7, None)),
-            capabilities: vec!["CAP_KILL".into()],
+            capabilities: vec!["CAP_KILL".into(), "CAP_CHOWN".into()],
             ..ProcessChanges::default()
         };
         let changed = changes.applied_to(process.clone());
         assert_eq!((changed.args, changed.env), (vec!["b".to_owned()], vec!["A=1".to_owned(), "B=2".to_owned()]));
         assert_eq!((changed.cwd.as_str(), changed.user.uid, changed.user.gid), ("/w", 7, 2));
-        assert_eq!(changed.capabilities.unwrap().permitted, ["CAP_KILL"]);
+        let sets = changed.capabilities.unwrap();
+        assert_eq!(sets.permitted, ["CAP_KILL", "CAP_CHOWN"]);
+        assert_eq!(sets.ambient, ["CAP_KILL"], "the kernel has none there that is not inheritable");
     }
 }
