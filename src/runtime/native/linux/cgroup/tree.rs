@@ -119,8 +119,12 @@ fn not_made(dir: &Path, error: io::Error) -> MakeError {
     MakeError { message: format!("cannot make the cgroup {}: {error}{fix}", dir.display()), is_not_writable }
 }
 
-/// Another container's cgroup, or a cgroup of the system, is not taken: what is in it would end with ours.
+/// Another container's cgroup, or a cgroup of the system, is not taken: what is in it would end with ours. Nor is one that is
+/// frozen: a process would stop in it before it is a container.
 fn refuse_used(path: &Path) -> Result<(), MakeError> {
+    if is_frozen(path) {
+        return Err(format!("container's cgroup unexpectedly frozen: {}", path.display()).into());
+    }
     match pids(path).len() {
         0 => Ok(()),
         count => {
@@ -128,6 +132,12 @@ fn refuse_used(path: &Path) -> Result<(), MakeError> {
                 .into())
         }
     }
+}
+
+/// Whether processes of a cgroup stop: it has a file for that where they can.
+fn is_frozen(path: &Path) -> bool {
+    let is_v1 = read_file(&path.join("freezer.state")).is_ok_and(|state| state != "THAWED");
+    is_v1 || read_file(&path.join("cgroup.freeze")).is_ok_and(|state| state == "1")
 }
 
 /// Lets cgroups below `dir` have controllers.
