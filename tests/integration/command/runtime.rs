@@ -93,6 +93,10 @@ fn hooks_run_in_their_order_and_read_the_state() {
         failed.code == 1 && failed.err.contains("createRuntime hook #0") && failed.err.contains("why"),
         "{failed:?}"
     );
+    bundle.change(|config| config["hooks"] = json!({"poststart": [{"path": "/bin/false"}]}));
+    bundle.args(&["sleep", "1000"]);
+    let failed = bundle.runtime(["run", "--detach", "three"]);
+    assert!(failed.code == 1 && failed.err.contains("poststart hook #0"), "{failed:?}");
     bundle.is_gone();
 }
 
@@ -104,6 +108,9 @@ fn further_processes_enter_and_containers_are_paused() {
     let entered = bundle.runtime(["exec", "--env", "A=b", "--user", "5:6", "one", "sh", "-c", "echo $A; id; exit 4"]);
     assert_eq!((entered.code, &*entered.out), (4, "b\nuid=5 gid=6\n"));
     assert_eq!(bundle.runtime(["exec", "one", "nosuch"]).code, 255);
+    let last = bundle.runtime(["exec", "--env", "A=b", "--env", "A=c", "one", "/bin/env"]).ok();
+    assert_eq!(last.matches("A=").collect::<Vec<_>>().len(), 1, "{last}");
+    assert!(last.contains("A=c\n"), "{last}");
     let process = bundle.path("process.json");
     fs::write(&process, json!({"args": ["pwd"], "cwd": "/bin", "user": {"uid": 0, "gid": 0}}).to_string()).unwrap();
     assert_eq!(bundle.runtime(["exec", "--process", process.to_str().unwrap(), "one"]).ok(), "/bin\n");
@@ -143,6 +150,10 @@ fn a_terminals_master_goes_to_the_console_socket() {
         ])
         .ok();
     let master = received_descriptor(&listener.accept().unwrap().0);
+    let held = fs::read_dir(format!("/proc/{}/fd", bundle.pid("one"))).unwrap();
+    let held: Vec<PathBuf> = held.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
+    let callers = [bundle.path("out"), bundle.path("err")];
+    assert!(!held.iter().any(|path| callers.contains(path)), "who reads what the caller writes waits: {held:?}");
     bundle.runtime(["start", "one"]).ok();
     let mut shown = String::new();
     let mut bytes = [0; 4096];
@@ -154,6 +165,41 @@ fn a_terminals_master_goes_to_the_console_socket() {
     assert_eq!(shown, "12 34\r\nconsole\r\n");
     bundle.wait("one");
     bundle.runtime(["delete", "one"]).ok();
+}
+
+#[test]
+fn without_a_pid_namespace_all_processes_end_by_kill_and_delete() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != "pid");
+    });
+    bundle.args(&["sleep", "1000"]);
+    let other = bundle.path("other");
+    let begin = || {
+        bundle.runtime(["run", "--detach", "one"]).ok();
+        bundle.runtime(["exec", "--detach", "--pid-file", other.to_str().unwrap(), "one", "sleep", "1000"]).ok();
+        fs::read_to_string(&other).unwrap().parse::<u32>().unwrap()
+    };
+    // One that has ended and that nobody has waited for has no command line.
+    let has_ended = |pid: u32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !line.contains("sleep")
+    };
+    let pid = begin();
+    bundle.runtime(["kill", "one", "KILL"]).ok();
+    assert!(has_ended(pid));
+    bundle.wait("one");
+    bundle.runtime(["delete", "one"]).ok();
+    let pid = begin();
+    let first = bundle.pid("one");
+    Command::new("/bin/kill").args(["-9", &first.to_string()]).status().unwrap();
+    bundle.wait("one");
+    assert!(!has_ended(pid));
+    bundle.runtime(["kill", "one", "KILL"]).ok();
+    assert!(has_ended(pid));
+    bundle.runtime(["delete", "one"]).ok();
+    bundle.is_gone();
 }
 
 #[test]

@@ -83,8 +83,11 @@ impl Lifecycle {
             }
         }
         folder.note_start()?;
-        hooks::run("poststart", &record.poststart, &state_document(&record.state(Status::Running)), &self.warn);
-        Ok(())
+        let state = state_document(&record.state(Status::Running));
+        hooks::must_run("poststart", &record.poststart, &state).inspect_err(|_| {
+            // The hook's failure is what there is to tell.
+            let _ = self.process_of(&record).map(|process| process.map(|process| process.signal(KILL)));
+        })
     }
 
     /// Runs one more process in a container. The code that it ended with, unless it is not waited for.
