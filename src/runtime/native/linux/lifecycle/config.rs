@@ -139,8 +139,9 @@ pub(super) fn keep_known_capabilities(process: &mut Process, warn: &dyn Fn(&str)
             is_known
         });
     }
-    for name in unknown {
-        warn(&format!("ignoring unknown or unavailable capability {name}"));
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown.into_iter().collect();
+        warn(&format!("ignoring unknown or unavailable capabilities: [{}]", names.join(" ")));
     }
 }
 
