@@ -57,6 +57,8 @@ pub struct StartOptions {
     pub preserve_fds: u32,
     /// Whether it keeps the session keyring of who starts it.
     pub no_new_keyring: bool,
+    /// Whether the container's root takes the place of the host's by another way than pivot_root(2).
+    pub no_pivot: bool,
     /// How many sockets from 3 on were handed to this process (sd_listen_fds(3)): it keeps them, too, before the others.
     pub listen_fds: u32,
 }

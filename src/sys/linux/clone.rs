@@ -585,7 +585,10 @@ mod tests {
 
     #[test]
     fn a_process_that_nobody_has_left_alone_ends_with_its_parent() {
-        let script = script(vec![Step::WaitForStart { socket: 0, first: 3, file: None }, Step::Execute(program(&["/bin/true"]))]);
+        let script = script(vec![
+            Step::WaitForStart { socket: 0, first: 3, file: None },
+            Step::Execute(program(&["/bin/true"])),
+        ]);
         let (child, channel) = spawn(&of(&script, 0)).unwrap();
         assert!(matches!(channel.next().unwrap(), Event::Ready));
         drop(channel);

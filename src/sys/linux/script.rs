@@ -167,6 +167,10 @@ pub enum Step {
     Streams([RawFd; 3]),
     /// The root becomes the process's root, and nothing of the host's tree stays.
     PivotRoot { read_only: bool, propagation: u64 },
+    /// The root becomes the process's root, over the host's tree: `MS_MOVE`.
+    MoveRoot { read_only: bool, propagation: u64 },
+    /// Unmounts a path of the host's, with all that is mounted below.
+    Unmount(CString),
     /// chroot(2) into the root, where the tree of mounts is another's.
     ChangeRoot,
     /// The root becomes the working directory, and the process keeps the host's tree.

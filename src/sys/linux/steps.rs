@@ -155,7 +155,19 @@ impl Walk {
                 Step::Hook { program, timeout } => hook::run(program, &self.word[..self.word_len], *timeout),
                 Step::Terminal { rows, columns, owner, console } => self.terminal(*rows, *columns, *owner, *console),
                 Step::Streams(fds) => streams(fds),
-                Step::PivotRoot { read_only, propagation } => self.pivot(*read_only, *propagation),
+                Step::PivotRoot { read_only, propagation } => {
+                    self.pivot()?;
+                    set_root(*read_only, *propagation)
+                }
+                Step::MoveRoot { read_only, propagation } => {
+                    check(libc::fchdir(self.root))?;
+                    let none = std::ptr::null();
+                    check(libc::mount(c".".as_ptr(), c"/".as_ptr(), none, libc::MS_MOVE, none.cast()))?;
+                    check(libc::chroot(c".".as_ptr()))?;
+                    check(libc::chdir(c"/".as_ptr()))?;
+                    set_root(*read_only, *propagation)
+                }
+                Step::Unmount(path) => check(libc::umount2(path.as_ptr(), libc::MNT_DETACH)).map(drop),
                 Step::WorkInRoot => check(libc::fchdir(self.root)).map(drop),
                 Step::HostName(name) => check(libc::sethostname(name.as_ptr(), name.to_bytes().len())).map(drop),
                 Step::DomainName(name) => check(libc::setdomainname(name.as_ptr(), name.to_bytes().len())).map(drop),
@@ -393,7 +405,7 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn pivot(&self, read_only: bool, propagation: u64) -> Outcome {
+    unsafe fn pivot(&self) -> Outcome {
         // SAFETY: system calls on the open root and literal texts.
         unsafe {
             let host = check(libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
@@ -406,16 +418,7 @@ impl Walk {
             let flags = libc::MS_SLAVE | libc::MS_REC;
             check(libc::mount(none, c".".as_ptr(), none, flags, std::ptr::null::<c_void>()))?;
             check(libc::umount2(c".".as_ptr(), libc::MNT_DETACH))?;
-            check(libc::chdir(c"/".as_ptr()))?;
-            let mut attributes = MountAttributes { propagation, ..MountAttributes::default() };
-            if propagation != 0 {
-                set_attributes_of(c"/", &attributes)?;
-            }
-            if read_only {
-                attributes = MountAttributes { set: MOUNT_ATTR_RDONLY, ..MountAttributes::default() };
-                set_attributes_of(c"/", &attributes)?;
-            }
-            Ok(())
+            check(libc::chdir(c"/".as_ptr())).map(drop)
         }
     }
 
@@ -477,4 +480,16 @@ impl Walk {
             Err(errno)
         }
     }
+}
+
+/// The mount that `/` is now.
+fn set_root(read_only: bool, propagation: u64) -> Outcome {
+    if propagation != 0 {
+        set_attributes_of(c"/", &MountAttributes { propagation, ..MountAttributes::default() })?;
+    }
+    if read_only {
+        let attributes = MountAttributes { set: MOUNT_ATTR_RDONLY, ..MountAttributes::default() };
+        set_attributes_of(c"/", &attributes)?;
+    }
+    Ok(())
 }

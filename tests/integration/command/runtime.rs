@@ -93,6 +93,16 @@ fn hooks_run_in_their_order_and_read_the_state() {
         failed.code == 1 && failed.err.contains("createRuntime hook #0") && failed.err.contains("why"),
         "{failed:?}"
     );
+    let env = json!([{"path": "/bin/sh", "args": ["sh", "-c", "test \"$OF\" = process"]}]);
+    bundle.change(|config| {
+        config["process"]["env"] = json!(["OF=process", "PATH=/bin"]);
+        config["hooks"] = json!({"startContainer": env});
+    });
+    bundle.args(&["true"]);
+    bundle.run("one").ok();
+    bundle.change(|config| config["hooks"] = json!({"createContainer": env}));
+    let failed = bundle.run("two");
+    assert!(failed.err.contains("error running createContainer hook #0: /bin/sh"), "{failed:?}");
     bundle.change(|config| config["hooks"] = json!({"poststart": [{"path": "/bin/false"}]}));
     bundle.args(&["sleep", "1000"]);
     let failed = bundle.runtime(["run", "--detach", "three"]);
@@ -291,6 +301,47 @@ fn targets_of_mounts_stay_in_the_root() {
     // `/proc` is the container's by then: what the link leads to is the root itself, or nothing.
     bundle.run("two");
     assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(outside.to_str().unwrap()));
+    bundle.is_gone();
+}
+
+#[test]
+fn without_pivot_root_the_root_lies_over_the_hosts_which_has_no_proc() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        for set in ["bounding", "permitted", "effective"] {
+            config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SETFCAP"));
+        }
+    });
+    bundle.script("busybox ls /; busybox unshare -mrpf busybox mount -t proc none /proc; busybox touch /x");
+    let ended = bundle.runtime(["run", "--no-pivot", "one"]);
+    assert!(ended.code == 1 && ended.out.contains("bin\n") && !ended.out.contains("root"), "{ended:?}");
+    assert!(ended.err.contains("mount: permission denied") && ended.err.contains("Read-only file system"), "{ended:?}");
+    bundle.is_gone();
+}
+
+#[test]
+fn without_a_tree_of_its_own_a_container_has_the_hosts_terminals() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != "mount");
+        config["process"]["terminal"] = json!(true);
+        for key in ["maskedPaths", "readonlyPaths"] {
+            config["linux"][key] = json!([]);
+        }
+        config["mounts"] = json!([]);
+        config["root"]["readonly"] = json!(false);
+    });
+    bundle.script("test -t 0 && echo terminal");
+    let socket = bundle.path("console");
+    let listener = UnixListener::bind(&socket).unwrap();
+    bundle.runtime(["run", "--detach", "--console-socket", socket.to_str().unwrap(), "one"]).ok();
+    let mut master = File::from(received_descriptor(&listener.accept().unwrap().0));
+    let mut shown = [0; 64];
+    let len = master.read(&mut shown).unwrap();
+    assert_eq!(str::from_utf8(&shown[..len]).unwrap(), "terminal\r\n");
+    bundle.wait("one");
+    bundle.runtime(["delete", "one"]).ok();
     bundle.is_gone();
 }
 

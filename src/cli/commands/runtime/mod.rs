@@ -318,6 +318,7 @@ impl Starting {
             console_socket: self.console_socket,
             preserve_fds: self.preserve_fds.into(),
             no_new_keyring: false,
+            no_pivot: false,
             listen_fds: listen_fds(),
         }
     }
@@ -338,7 +339,7 @@ struct Making {
     bundle: PathBuf,
     #[command(flatten)]
     starting: Starting,
-    /// Refused: a container's root is always entered by pivot_root(2)
+    /// Enter the container's root without pivot_root(2), for roots on a ramfs
     #[arg(long)]
     no_pivot: bool,
     /// Leave the session keyring of who calls to the container
@@ -350,15 +351,10 @@ struct Making {
 
 impl Making {
     fn options(self) -> StartOptions {
-        StartOptions { no_new_keyring: self.no_new_keyring, ..self.starting.options() }
+        StartOptions { no_new_keyring: self.no_new_keyring, no_pivot: self.no_pivot, ..self.starting.options() }
     }
 
-    fn check(&self) -> Result<Id, Failure> {
-        if self.no_pivot {
-            return Err(Failure::new(
-                "--no-pivot is not supported: put the root file system on a mount that is no ramfs",
-            ));
-        }
+    fn id(&self) -> Result<Id, Failure> {
         self.container.id()
     }
 }

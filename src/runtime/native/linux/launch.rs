@@ -37,6 +37,8 @@ pub(super) struct LaunchOptions {
     pub(super) preserve_fds: u32,
     /// Whether it has a session keyring of its own.
     pub(super) keyring: bool,
+    /// Whether its root is entered by pivot_root(2), which a root on the host's first file system cannot be.
+    pub(super) pivot: bool,
     /// A listening socket: the process is prepared, and waits for a connection before its program runs.
     pub(super) wait_for_start: Option<OwnedFd>,
     /// The state for hooks; empty where there are none.
@@ -52,6 +54,7 @@ impl LaunchOptions {
             die_with_parent: false,
             preserve_fds: 0,
             keyring: true,
+            pivot: true,
             wait_for_start: None,
             state: Box::new(|_, _| Vec::new()),
         }
@@ -117,6 +120,7 @@ pub(super) fn launch(bundle: &NativeBundle, cgroup: Begun, options: LaunchOption
         init: bundle.init,
         die_with_parent: options.die_with_parent,
         keyring: options.keyring,
+        pivot: options.pivot,
         preserve_fds: options.preserve_fds,
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),

@@ -176,6 +176,27 @@ fn longest_above(mountinfo: &str, path: &str) -> String {
     points.filter(is_above).max_by_key(String::len).unwrap_or_else(|| "/".into())
 }
 
+/// Takes the host's `/proc` and `/sys` out of the container's tree, for a root that lies over the host's: as long as they are
+/// whole in it, a user namespace within the container may mount them once more.
+pub(super) fn push_no_kernel(script: &mut Script, root: &str) -> Result<()> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
+    for point in of_kernel(&table, root) {
+        script.push(Step::Unmount(text(&point)?), format!("unmount {point} of the host"));
+    }
+    Ok(())
+}
+
+/// Where the host's proc and sysfs are mounted outside the root, what lies on others first.
+fn of_kernel(mountinfo: &str, root: &str) -> Vec<String> {
+    let point = |line: &str| {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let is_kernel = matches!(file_system.split(' ').next()?, "proc" | "sysfs");
+        mount.split(' ').nth(4).map(unescape).filter(|point| is_kernel && !Path::new(point).starts_with(root))
+    };
+    mountinfo.lines().rev().filter_map(point).collect()
+}
+
 /// A path in the table of mounts, where `\\040` stands for a space: proc_pid_mountinfo(5).
 fn unescape(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
@@ -261,6 +282,13 @@ mod tests {
         for other in ["/proc/7/cwd", "/proc/self/root/a", "/7/root/a", "/proc"] {
             assert_eq!(of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_kernels_files_outside_a_root_are_found_wherever_they_are() {
+        let table = "24 1 0:22 / / rw - ext4 a rw\n25 24 0:23 / /proc rw - proc p rw\n26 24 0:24 / /sys rw - sysfs s rw\n\
+            27 25 0:25 / /proc/fs rw - proc q rw\n28 24 0:26 / /c/proc rw - proc r rw\n";
+        assert_eq!(of_kernel(table, "/c"), ["/proc/fs", "/sys", "/proc"]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) init: bool,
     pub(super) die_with_parent: bool,
     pub(super) keyring: bool,
+    /// Whether the root is entered by pivot_root(2).
+    pub(super) pivot: bool,
     pub(super) preserve_fds: u32,
     /// The socket that it waits at for its start.
     pub(super) start: Option<RawFd>,
@@ -78,15 +80,20 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     let mut kept = match has_mounts {
         true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
         false => {
+            if process.terminal {
+                // Nothing is mounted in the root: the terminal is the host's.
+                script.push(Step::OpenRoot(text("/")?), "open the host's root");
+                script.push(terminal(process, with.window, false), "open a terminal");
+            }
             push_foreign_root(&mut script, spec, folder, root)?;
             Vec::new()
         }
     };
     push_directory(&mut script, &process.cwd)?;
     push_hooks_of_mounts(&mut script, spec)?;
-    if process.terminal {
+    if process.terminal && has_mounts {
         script.push(terminal(process, with.window, true), "open a terminal");
-    } else {
+    } else if !process.terminal {
         script.push(Step::NewSession, "make a session");
         script.push(Step::Streams(with.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
     }
@@ -104,7 +111,12 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         return Ok(Plan { script, kept });
     }
     match has_mounts {
-        true => push_entrance(&mut script, spec, linux)?,
+        true => {
+            if !with.pivot {
+                mounts::push_no_kernel(&mut script, &root_place(spec, folder, root)?)?;
+            }
+            push_entrance(&mut script, spec, linux, with.pivot)?;
+        }
         false => script.push(Step::ChangeRoot, "enter the root"),
     }
     if let Some(socket) = with.start {
@@ -113,7 +125,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         script.push(step, "wait for the start");
     }
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
-    push_hooks(&mut script, "startContainer", hooks)?;
+    push_hooks(&mut script, "startContainer", hooks, &process.env)?;
     let run = Step::Execute(program(process)?);
     push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
     Ok(Plan { script, kept })
@@ -131,10 +143,14 @@ fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
 }
 
 /// The way into the root.
-fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux) -> Result<()> {
+fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux, pivot: bool) -> Result<()> {
     let read_only = spec.root.as_ref().is_some_and(|root| root.readonly);
     let propagation = propagation(linux)? & !flags::MS_REC;
-    script.push(Step::PivotRoot { read_only, propagation }, "enter the root");
+    let step = match pivot {
+        true => Step::PivotRoot { read_only, propagation },
+        false => Step::MoveRoot { read_only, propagation },
+    };
+    script.push(step, "enter the root");
     Ok(())
 }
 
@@ -242,19 +258,22 @@ fn push_hooks_of_mounts(script: &mut Script, spec: &Spec) -> Result<()> {
     if !hooks.prestart.is_empty() || !hooks.create_runtime.is_empty() || !hooks.create_container.is_empty() {
         script.push(Step::Sync(MOUNTED), "wait for the hooks of the runtime");
     }
-    push_hooks(script, "createContainer", &hooks.create_container)
+    push_hooks(script, "createContainer", &hooks.create_container, &[])
 }
 
-fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook]) -> Result<()> {
+/// Hooks that run in the container's namespaces; those without an environment have `environment`. That of the container's
+/// process is for programs of the container alone: one of the host would load what the container says.
+fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook], environment: &[String]) -> Result<()> {
     for (number, hook) in hooks.iter().enumerate() {
         if !hook.path.starts_with('/') {
             return Err(refuse(format!("{name} hook #{number}: the path {:?} is not absolute", hook.path)));
         }
         let all = |texts: &[String]| texts.iter().map(|line| text(line)).collect::<Result<Vec<_>>>();
         let arguments = if hook.args.is_empty() { vec![text(&hook.path)?] } else { all(&hook.args)? };
-        let program = Program::new(vec![text(&hook.path)?], arguments, all(&hook.env)?);
+        let environment = if hook.env.is_empty() { environment } else { &hook.env };
+        let program = Program::new(vec![text(&hook.path)?], arguments, all(environment)?);
         let timeout = hook.timeout.map(|seconds| u32::try_from(seconds).unwrap_or(0));
-        script.push(Step::Hook { program, timeout }, format!("run {name} hook #{number} {}", hook.path));
+        script.push(Step::Hook { program, timeout }, format!("error running {name} hook #{number}: {}", hook.path));
     }
     Ok(())
 }

@@ -207,6 +207,7 @@ impl Lifecycle {
             preserve_fds: options.preserve_fds + options.listen_fds,
             window: window_size(options),
             keyring: !options.no_new_keyring,
+            pivot: !options.no_pivot,
             wait_for_start,
             state,
             ..LaunchOptions::new(streams)
