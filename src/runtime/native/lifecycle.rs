@@ -53,6 +53,8 @@ pub struct StartOptions {
     pub pid_file: Option<PathBuf>,
     /// The socket that gets the master of its terminal.
     pub console_socket: Option<PathBuf>,
+    /// The socket that gets its pidfd.
+    pub pidfd_socket: Option<PathBuf>,
     /// How many descriptors from 3 on it keeps.
     pub preserve_fds: u32,
     /// Whether it keeps the session keyring of who starts it.

@@ -555,7 +555,7 @@ mod tests {
             data: None,
             copy_up: false,
         };
-        let terminal = Step::Terminal { rows: 24, columns: 99, owner: 0, console: true };
+        let terminal = Step::Terminal { rows: 24, columns: 99, owner: 0, console: true, plain: false };
         let within = vec![
             devices,
             devpts,

@@ -151,8 +151,14 @@ pub(super) fn open(root: RawFd, target: &Target) -> Result<Place, i32> {
     if target.make == Make::File {
         return make_file(root, &target.path);
     }
-    match open_at(root, &target.path) {
-        Err(libc::ENOENT) if target.make == Make::Directory => make_directories(root, &target.path, 0o755),
+    let is_plain = target.make == Make::PlainDirectory;
+    let opened = match is_plain {
+        true => open_file(root, &target.path, libc::O_PATH | libc::O_NOFOLLOW).map(Place::of),
+        false => open_at(root, &target.path),
+    };
+    match opened {
+        Err(libc::ENOENT) if is_plain || target.make == Make::Directory => make_directories(root, &target.path, 0o755),
+        Ok(place) if is_plain && !place.is_directory()? => Err(libc::ENOTDIR),
         place => place,
     }
 }
@@ -212,9 +218,12 @@ fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, 
                 let mode = if parts.peek().is_none() { mode } else { 0o755 };
                 // SAFETY: an open directory and a name that ends in NUL.
                 match check(unsafe { libc::mkdirat(reached.fd(), name.as_ptr(), mode) }) {
-                    // The mask of new files' modes has taken its part.
-                    // SAFETY: as above.
-                    Ok(_) => check(unsafe { libc::fchmodat(reached.fd(), name.as_ptr(), mode, 0) }).map(drop)?,
+                    // The mask of new files' modes has taken its part. A group is passed on as the kernel does.
+                    Ok(_) => {
+                        let mode = mode | reached.stat()?.st_mode & libc::S_ISGID;
+                        // SAFETY: as above.
+                        check(unsafe { libc::fchmodat(reached.fd(), name.as_ptr(), mode, 0) }).map(drop)?;
+                    }
                     // A link that leads to nothing: directories are made where it leads.
                     Err(libc::EEXIST) if links > 0 => {
                         let target = led_on(&prefix, &reached, &name)?;

@@ -24,6 +24,10 @@ pub struct Target {
 pub enum Make {
     /// A directory, and those above it.
     Directory,
+    /// The same, where a symbolic link that is there already is an error (`ENOTDIR`) as anything but a directory is.
+    PlainDirectory,
+    /// What the source of a bind is: a directory or a file.
+    AsSource,
     /// An empty file, and directories above it.
     File,
     /// Nothing: it is an error.
@@ -161,8 +165,8 @@ pub enum Step {
     /// Runs a hook with what the parent said last as its input.
     Hook { program: Program, timeout: Option<u32> },
     /// Opens a terminal in the root's `/dev/pts`, sends the parent its master, and makes it the streams and the controlling
-    /// terminal; with `console` it is shown at `/dev/console`.
-    Terminal { rows: u16, columns: u16, owner: u32, console: bool },
+    /// terminal; with `console` it is shown at `/dev/console`, and with `plain` it ends lines as they were written.
+    Terminal { rows: u16, columns: u16, owner: u32, console: bool, plain: bool },
     /// These descriptors become 0, 1 and 2.
     Streams([RawFd; 3]),
     /// The root becomes the process's root, and nothing of the host's tree stays.

@@ -153,7 +153,9 @@ impl Walk {
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
                 Step::Hook { program, timeout } => hook::run(program, &self.word[..self.word_len], *timeout),
-                Step::Terminal { rows, columns, owner, console } => self.terminal(*rows, *columns, *owner, *console),
+                Step::Terminal { rows, columns, owner, console, plain } => {
+                    self.terminal((*rows, *columns), *owner, *console, *plain)
+                }
                 Step::Streams(fds) => streams(fds),
                 Step::PivotRoot { read_only, propagation } => {
                     self.pivot()?;
@@ -302,7 +304,12 @@ impl Walk {
         };
         let tree = Place::of(tree);
         set_attributes(tree.fd(), attributes)?;
-        let Some(place) = self.place(target)? else { return Ok(()) };
+        let place = match target.make {
+            Make::AsSource if tree.is_directory()? => place::make_directories(self.root, &target.path, 0o755).map(Some),
+            Make::AsSource => place::make_file(self.root, &target.path).map(Some),
+            _ => self.place(target),
+        };
+        let Some(place) = place? else { return Ok(()) };
         move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
     }
 
@@ -368,7 +375,7 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn terminal(&self, rows: u16, columns: u16, owner: u32, console: bool) -> Outcome {
+    unsafe fn terminal(&self, (rows, columns): (u16, u16), owner: u32, console: bool, plain: bool) -> Outcome {
         // SAFETY: system calls on descriptors that are open, and structures on this stack.
         unsafe {
             let master = Place::of(place::open_file(self.root, c"dev/pts/ptmx", libc::O_RDWR | libc::O_NOCTTY)?);
@@ -380,6 +387,12 @@ impl Walk {
             if rows > 0 && columns > 0 {
                 let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
                 check(libc::ioctl(master.fd(), libc::TIOCSWINSZ, &raw const size))?;
+            }
+            if plain {
+                let mut settings: libc::termios = std::mem::zeroed();
+                check(libc::tcgetattr(slave.fd(), &raw mut settings))?;
+                settings.c_oflag &= !libc::ONLCR;
+                check(libc::tcsetattr(slave.fd(), libc::TCSANOW, &raw const settings))?;
             }
             // Where the id is not of this user namespace the terminal stays root's, as Docker's does.
             libc::fchown(slave.fd(), owner, u32::MAX);

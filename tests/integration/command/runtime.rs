@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -114,7 +115,16 @@ fn hooks_run_in_their_order_and_read_the_state() {
 fn further_processes_enter_and_containers_are_paused() {
     let Some(bundle) = Bundle::new() else { return };
     bundle.args(&["sleep", "1000"]);
-    bundle.runtime(["run", "--detach", "one"]).ok();
+    bundle.change(|config| config["linux"]["personality"] = json!({"domain": "LINUX32"}));
+    let socket = bundle.path("pidfd");
+    let listener = UnixListener::bind(&socket).unwrap();
+    bundle.runtime(["run", "--detach", "--pidfd-socket", socket.to_str().unwrap(), "one"]).ok();
+    let process = received_descriptor(&listener.accept().unwrap().0);
+    let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).unwrap();
+    assert!(facts.contains(&format!("Pid:\t{}\n", bundle.pid("one"))), "{facts}");
+    let kinds = ["/proc/1/personality", "/proc/self/personality"];
+    assert_eq!(bundle.runtime(["exec", "one", "cat", kinds[0], kinds[1]]).ok(), "00000008\n00000008\n");
+    assert_eq!(bundle.runtime(["exec", "--tty", "one", "echo", "line"]).ok(), "line\n");
     let entered = bundle.runtime(["exec", "--env", "A=b", "--user", "5:6", "one", "sh", "-c", "echo $A; id; exit 4"]);
     assert_eq!((entered.code, &*entered.out), (4, "b\nuid=5 gid=6\n"));
     assert_eq!(bundle.runtime(["exec", "one", "nosuch"]).code, 255);
@@ -301,6 +311,40 @@ fn targets_of_mounts_stay_in_the_root() {
     // `/proc` is the container's by then: what the link leads to is the root itself, or nothing.
     bundle.run("two");
     assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(outside.to_str().unwrap()));
+    bundle.is_gone();
+}
+
+#[test]
+fn proc_and_sys_are_where_they_are_looked_for() {
+    let Some(bundle) = Bundle::new() else { return };
+    let proc = bundle.root().join("proc");
+    fs::rename(&proc, bundle.root().join("other")).unwrap();
+    symlink("other", &proc).unwrap();
+    let refused = bundle.run("one");
+    assert!(refused.err.contains("mount proc on /proc: it must be mounted on ordinary directory"), "{refused:?}");
+    bundle.is_gone();
+}
+
+#[test]
+fn mounts_lie_on_each_other_in_their_order() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        let dev = mounts.iter_mut().find(|mount| mount["destination"] == "/dev").unwrap();
+        dev["options"].as_array_mut().unwrap().push(json!("ro"));
+        config["root"]["readonly"] = json!(false);
+    });
+    let given = bundle.path("given");
+    fs::create_dir_all(given.join("within")).unwrap();
+    fs::write(given.join("within/file"), "content").unwrap();
+    let root = bundle.root();
+    let of_root = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    bundle.mount("/a", "bind", given.to_str().unwrap(), &["bind"]);
+    // The source is there by the mount before; the destination is written as the host sees it.
+    bundle.mount(&of_root("b"), "bind", &of_root("a/within"), &["bind"]);
+    bundle.script("cat /b/file; test -c /dev/null && echo > /dev/null && ! echo > /dev/new");
+    let ended = bundle.run("one");
+    assert!(ended.code == 0 && ended.out == "content" && ended.err.contains("Read-only file system"), "{ended:?}");
     bundle.is_gone();
 }
 

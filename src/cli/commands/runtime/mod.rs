@@ -306,6 +306,9 @@ struct Starting {
     /// The socket that gets the master of the terminal
     #[arg(long, value_name = "SOCKET")]
     console_socket: Option<PathBuf>,
+    /// The socket that gets a descriptor of the process
+    #[arg(long, value_name = "SOCKET")]
+    pidfd_socket: Option<PathBuf>,
     /// How many descriptors beside the standard streams the process keeps
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u16,
@@ -316,6 +319,7 @@ impl Starting {
         StartOptions {
             pid_file: self.pid_file,
             console_socket: self.console_socket,
+            pidfd_socket: self.pidfd_socket,
             preserve_fds: self.preserve_fds.into(),
             no_new_keyring: false,
             no_pivot: false,

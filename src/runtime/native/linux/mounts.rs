@@ -1,5 +1,6 @@
 //! The mounts and devices of a spec, as steps.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -37,6 +38,7 @@ pub(super) fn push_mounts(
     cgroups: &Shown<'_>,
 ) -> Result<Vec<OwnedFd>> {
     let mut kept = Vec::new();
+    let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
     for mount in &spec.mounts {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
         let options = Options::parse(&mount.options).map_err(at)?;
@@ -48,10 +50,15 @@ pub(super) fn push_mounts(
         match mount.kind.as_str() {
             _ if is_bind => {
                 let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
-                kept.extend(push_bind(script, mount, &options, folder, map.as_ref())?);
+                kept.extend(push_bind(script, mount, &options, (folder, &root), map.as_ref())?);
             }
             "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
             "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,
+            _ if is_dev(mount) => {
+                // Its files are made in it first.
+                let flags = options.flags & !flags::MS_RDONLY;
+                push_new(script, mount, &Options { flags, ..options.clone() })?;
+            }
             _ => push_new(script, mount, &options)?,
         }
         if options.propagation != 0 {
@@ -65,6 +72,21 @@ pub(super) fn push_mounts(
         }
     }
     Ok(kept)
+}
+
+fn is_dev(mount: &Mount) -> bool {
+    mount.destination.trim_end_matches('/') == "/dev"
+}
+
+/// Makes a `/dev` read-only that is to be, now that all is made in it.
+pub(super) fn push_read_only_dev(script: &mut Script, spec: &Spec) -> Result<()> {
+    for mount in spec.mounts.iter().filter(|mount| is_dev(mount) && mount.kind != "bind") {
+        let options = Options::parse(&mount.options).map_err(refuse)?;
+        if options.flags & flags::MS_RDONLY != 0 && !options.bind {
+            push_read_only(script, &mount.destination)?;
+        }
+    }
+    Ok(())
 }
 
 /// The options of a devpts without the group of its terminals, where the container has no such group.
@@ -84,9 +106,14 @@ pub(super) fn push_new(script: &mut Script, mount: &Mount, options: &Options) ->
     let data = (!options.data.is_empty()).then(|| text(&options.data.join(","))).transpose()?;
     // What is copied into it is written before it is read-only.
     let late = if options.copy_up { options.flags & flags::MS_RDONLY } else { 0 };
+    // What is hidden in these by its path must not be elsewhere than others look for it.
+    let target = match kind {
+        "proc" | "sysfs" => target(mount.destination.trim_end_matches('/'), Make::PlainDirectory)?,
+        _ => target(&mount.destination, Make::Directory)?,
+    };
     let step = Step::MountAt {
         source: Some(text(source)?),
-        target: target(&mount.destination, Make::Directory)?,
+        target,
         kind: text(kind)?,
         flags: options.flags & !late,
         data,
@@ -110,13 +137,19 @@ fn push_bind(
     script: &mut Script,
     mount: &Mount,
     options: &Options,
-    folder: &Path,
+    (folder, root): (&Path, &Path),
     users: Option<&OwnedFd>,
 ) -> Result<Option<OwnedFd>> {
     let path = folder.join(&mount.source);
-    let meta = std::fs::metadata(&path)
-        .map_err(|error| refuse(format!("mount {}: bind source {}: {error}", mount.destination, path.display())))?;
-    let make = if meta.is_dir() { Make::Directory } else { Make::File };
+    let make = match std::fs::metadata(&path) {
+        Ok(meta) if meta.is_dir() => Make::Directory,
+        Ok(_) => Make::File,
+        // A mount before this one may bring it.
+        Err(error) if error.kind() == ErrorKind::NotFound && path.starts_with(root) => Make::AsSource,
+        Err(error) => {
+            return Err(refuse(format!("mount {}: bind source {}: {error}", mount.destination, path.display())));
+        }
+    };
     let source = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?;
     // Who has users of its own may not map those of the host's file systems: it is done here.
     let mapped = users.map(|users| detached::mapped(&path, options.recursive, users)).transpose();
@@ -205,7 +238,7 @@ fn unescape(text: &str) -> String {
 }
 
 pub(super) fn push_devices(script: &mut Script, spec: &Spec) -> Result<()> {
-    let is_host_dev = |mount: &Mount| mount.destination.trim_end_matches('/') == "/dev" && mount.kind == "bind";
+    let is_host_dev = |mount: &Mount| is_dev(mount) && mount.kind == "bind";
     if spec.mounts.iter().any(is_host_dev) {
         return Ok(());
     }

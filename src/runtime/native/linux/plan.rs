@@ -11,7 +11,7 @@ use super::mounts;
 use super::namespaces::Namespaces;
 use super::process::{program, push_labels, push_process};
 use super::seccomp::Filter;
-use crate::oci::runtime::{Hook, Linux, NamespaceKind, Process, Spec};
+use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
 use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
@@ -30,6 +30,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) image: Option<&'a MountedImage>,
     pub(super) streams: &'a [OwnedFd; 3],
     pub(super) window: Option<crate::sys::terminal::Size>,
+    pub(super) plain_lines: bool,
     pub(super) filter: Option<Filter>,
     pub(super) init: bool,
     pub(super) die_with_parent: bool,
@@ -83,7 +84,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
             if process.terminal {
                 // Nothing is mounted in the root: the terminal is the host's.
                 script.push(Step::OpenRoot(text("/")?), "open the host's root");
-                script.push(terminal(process, with.window, false), "open a terminal");
+                script.push(terminal(process, with.window, false, with.plain_lines), "open a terminal");
             }
             push_foreign_root(&mut script, spec, folder, root)?;
             Vec::new()
@@ -92,7 +93,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     push_directory(&mut script, &process.cwd)?;
     push_hooks_of_mounts(&mut script, spec)?;
     if process.terminal && has_mounts {
-        script.push(terminal(process, with.window, true), "open a terminal");
+        script.push(terminal(process, with.window, true, with.plain_lines), "open a terminal");
     } else if !process.terminal {
         script.push(Step::NewSession, "make a session");
         script.push(Step::Streams(with.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
@@ -102,6 +103,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     if has_mounts {
         push_hidden(&mut script, linux)?;
+        mounts::push_read_only_dev(&mut script, spec)?;
     }
     if let Some(runner) = with.module {
         if has_mounts && spec.root.as_ref().is_some_and(|root| root.readonly) {
@@ -165,10 +167,15 @@ fn push_foreign_root(script: &mut Script, spec: &Spec, folder: &Path, root: &Nat
 }
 
 /// A terminal with the window of whoever looks at it, or else the size that is asked for.
-pub(super) fn terminal(process: &Process, window: Option<crate::sys::terminal::Size>, console: bool) -> Step {
+pub(super) fn terminal(
+    process: &Process,
+    window: Option<crate::sys::terminal::Size>,
+    console: bool,
+    plain: bool,
+) -> Step {
     let asked = process.console_size.map(|size| (size.height, size.width));
     let (rows, columns) = window.map(|size| (size.rows, size.columns)).or(asked).unwrap_or((0, 0));
-    Step::Terminal { rows, columns, owner: process.user.uid, console }
+    Step::Terminal { rows, columns, owner: process.user.uid, console, plain }
 }
 
 /// What the namespaces have of the host's: names, parameters of the kernel, and how the process stands there.
@@ -197,13 +204,19 @@ fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Names
         script.push(step, format!("set the OOM score adjustment {score}"));
     }
     if let Some(personality) = &linux.personality {
-        let domain = match personality.domain.as_str() {
-            "LINUX" => 0,
-            "LINUX32" => 8,
-            other => return Err(refuse(format!("personality {other:?} is none of LINUX, LINUX32"))),
-        };
-        script.push(Step::Personality(domain), "set the personality");
+        push_personality(script, personality)?;
     }
+    Ok(())
+}
+
+/// What kind of system a process is shown: personality(2).
+pub(super) fn push_personality(script: &mut Script, personality: &Personality) -> Result<()> {
+    let domain = match personality.domain.as_str() {
+        "LINUX" => 0,
+        "LINUX32" => 8,
+        other => return Err(refuse(format!("personality {other:?} is none of LINUX, LINUX32"))),
+    };
+    script.push(Step::Personality(domain), "set the personality");
     Ok(())
 }
 

@@ -35,6 +35,12 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
     if !metadata.is_dir() {
         return Err(failed(format!("invalid rootfs: {} is no directory", root.display())));
     }
+    for mount in &mut spec.mounts {
+        // As runc has it, where a destination is written as the host sees it.
+        if let Ok(rest) = Path::new(&mount.destination).strip_prefix(&root) {
+            mount.destination = format!("/{}", rest.display());
+        }
+    }
     let module = super::module::prepare(&mut spec, &root, runner)?;
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
     let seccomp = profile.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
