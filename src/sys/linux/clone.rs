@@ -360,6 +360,7 @@ mod tests {
                 flags: 0,
                 data: None,
                 copy_up: false,
+                keep_mode: false,
             },
             Step::Mask(at(c"proc/version", Make::Skip)),
             Step::Mask(at(c"proc/no such file", Make::Skip)),
@@ -546,6 +547,7 @@ mod tests {
             flags: 0,
             data: Some(c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
             copy_up: false,
+            keep_mode: false,
         };
         let devices = Step::MountAt {
             source: Some(c"tmpfs".to_owned()),
@@ -554,6 +556,7 @@ mod tests {
             flags: 0,
             data: None,
             copy_up: false,
+            keep_mode: false,
         };
         let terminal = Step::Terminal { rows: 24, columns: 99, owner: 0, console: true, plain: false };
         let within = vec![

@@ -146,8 +146,17 @@ pub enum Step {
     Attach { mount: RawFd, target: CString },
     /// The directory at this path of the host is the root that all targets lie below.
     OpenRoot(CString),
-    /// mount(2) on a target. With `copy_up` the new file system gets what the target held.
-    MountAt { source: Option<CString>, target: Target, kind: CString, flags: u64, data: Option<CString>, copy_up: bool },
+    /// mount(2) on a target. With `copy_up` the new file system gets what the target held, with `keep_mode` its root the mode of
+    /// a target that was there.
+    MountAt {
+        source: Option<CString>,
+        target: Target,
+        kind: CString,
+        flags: u64,
+        data: Option<CString>,
+        copy_up: bool,
+        keep_mode: bool,
+    },
     /// Shows a file or directory at a target, as a mount of its own.
     Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes },
     /// Changes the mount at a target.

@@ -129,16 +129,23 @@ impl Walk {
                     self.root = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
                     Ok(())
                 }
-                Step::MountAt { source, target, kind, flags, data, copy_up } => {
+                Step::MountAt { source, target, kind, flags, data, copy_up, keep_mode } => {
+                    let was_there = *keep_mode && place::open_at(self.root, &target.path).is_ok();
                     let Some(place) = self.place(target)? else { return Ok(()) };
                     check(libc::fchdir(place.fd()))?;
                     let (source, kind, data) = (or_null(source), kind.as_ptr(), or_null(data).cast());
                     check(libc::mount(source, c".".as_ptr(), kind, *flags as _, data))?;
-                    match *copy_up {
-                        // By its descriptor the target is what was there before, by its path what is there now.
-                        true => self.place(target)?.map_or(Ok(()), |new| copy_entries(place.fd(), new.fd())),
-                        false => Ok(()),
+                    if !*copy_up && !was_there {
+                        return Ok(());
                     }
+                    // By its descriptor the target is what was there before, by its path what is there now.
+                    let Some(new) = self.place(target)? else { return Ok(()) };
+                    if was_there {
+                        check(libc::fchdir(new.fd()))?;
+                        let mode = place.stat()?.st_mode & 0o7777;
+                        check(libc::fchmodat(libc::AT_FDCWD, c".".as_ptr(), mode, 0))?;
+                    }
+                    if *copy_up { copy_entries(place.fd(), new.fd()) } else { Ok(()) }
                 }
                 Step::Bind { source, target, recursive, attributes } => {
                     self.bind(source, target, *recursive, attributes)
@@ -458,6 +465,9 @@ impl Walk {
             self.found = None;
             self.root = -1;
             close_but(first, [self.channel, socket, file.unwrap_or(socket)])?;
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                libc::signal(signal, ended_by as extern "C" fn(c_int) as libc::sighandler_t);
+            }
             self.tell(READY, 0, -1)?;
             self.hear();
             libc::close(self.channel);
@@ -505,4 +515,13 @@ fn set_root(read_only: bool, propagation: u64) -> Outcome {
         set_attributes_of(c"/", &attributes)?;
     }
     Ok(())
+}
+
+/// Ends a process that waits: as the first one of its namespace it would not be ended by signals that it has no handler for.
+extern "C" fn ended_by(signal: c_int) {
+    // SAFETY: ends the process without running anything of its memory's owner.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::_exit(128 + signal)
+    }
 }

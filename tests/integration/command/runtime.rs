@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -36,6 +36,10 @@ fn a_container_is_created_started_killed_and_deleted() {
     bundle.wait("one");
     bundle.runtime(["delete", "one"]).ok();
     assert!(bundle.runtime(["state", "one"]).err.contains("container does not exist"));
+    bundle.runtime(["create", "--bundle", folder.to_str().unwrap(), "two"]).ok();
+    bundle.runtime(["kill", "two", "TERM"]).ok();
+    bundle.wait("two");
+    bundle.runtime(["delete", "two"]).ok();
     bundle.is_gone();
 }
 
@@ -395,9 +399,13 @@ fn a_tmpfs_gets_what_was_there() {
     fs::create_dir_all(bundle.root().join("var/sub")).unwrap();
     fs::write(bundle.root().join("var/sub/file"), "kept\n").unwrap();
     bundle.mount("/var", "tmpfs", "tmpfs", &["tmpcopyup", "ro"]);
-    bundle.script("cat /var/sub/file; touch /var/no || echo refused");
+    let closed = fs::Permissions::from_mode(0o710);
+    fs::create_dir(bundle.root().join("closed")).unwrap();
+    fs::set_permissions(bundle.root().join("closed"), closed).unwrap();
+    bundle.mount("/closed", "tmpfs", "tmpfs", &["ro"]);
+    bundle.script("cat /var/sub/file; touch /var/no || echo refused; busybox stat -c %a /closed; touch /closed/no || echo refused");
     let ended = bundle.run("one");
-    assert_eq!(ended.ok(), "kept\nrefused\n");
+    assert_eq!(ended.ok(), "kept\nrefused\n710\nrefused\n");
     assert!(!bundle.root().join("var/no").exists());
 }
 

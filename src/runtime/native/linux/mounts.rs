@@ -105,7 +105,8 @@ pub(super) fn push_new(script: &mut Script, mount: &Mount, options: &Options) ->
     let source = if mount.source.is_empty() { kind } else { &mount.source };
     let data = (!options.data.is_empty()).then(|| text(&options.data.join(","))).transpose()?;
     // What is copied into it is written before it is read-only.
-    let late = if options.copy_up { options.flags & flags::MS_RDONLY } else { 0 };
+    let keep_mode = kind == "tmpfs" && !options.data.iter().any(|word| word.starts_with("mode="));
+    let late = if options.copy_up || keep_mode { options.flags & flags::MS_RDONLY } else { 0 };
     // What is hidden in these by its path must not be elsewhere than others look for it.
     let target = match kind {
         "proc" | "sysfs" => target(mount.destination.trim_end_matches('/'), Make::PlainDirectory)?,
@@ -118,6 +119,7 @@ pub(super) fn push_new(script: &mut Script, mount: &Mount, options: &Options) ->
         flags: options.flags & !late,
         data,
         copy_up: options.copy_up,
+        keep_mode,
     };
     script.push(step, format!("mount {kind} on {}", mount.destination));
     if late != 0 {
@@ -151,8 +153,10 @@ fn push_bind(
         }
     };
     let source = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?;
+    // config.md "mounts": ridmap is for the mounts below, too.
+    let maps_below = options.id_map == Some(true);
     // Who has users of its own may not map those of the host's file systems: it is done here.
-    let mapped = users.map(|users| detached::mapped(&path, options.recursive, users)).transpose();
+    let mapped = users.map(|users| detached::mapped(&path, options.recursive, maps_below, users)).transpose();
     let mapped = mapped.map_err(|error| {
         refuse(format!("mount {}: map the owners of {source}: {error}", mount.destination))
             .hint("the file system must support mapped owners, and the caller be root of it")
