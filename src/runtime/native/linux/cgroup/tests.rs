@@ -129,7 +129,7 @@ fn limits_are_written_and_hold_a_process() {
     assert_eq!(text(path_in(cgroup, "memory"), "memory.limit_in_bytes"), (128 << 20).to_string());
 
     let again = Cgroup::create(&request(&id, Some(&resources))).unwrap_err();
-    assert!(again.contains("holds 1 processes already"), "{again}");
+    assert!(again.contains("is not empty: 1 process(es) found"), "{again}");
 
     let places: Vec<PathBuf> = cgroup.directories().map(Path::to_path_buf).collect();
     cgroup.kill().unwrap();

@@ -127,10 +127,11 @@ fn refuse_used(path: &Path) -> Result<(), MakeError> {
     }
     match pids(path).len() {
         0 => Ok(()),
-        count => {
-            Err(format!("the cgroup {} holds {count} processes already; choose another cgroupsPath", path.display())
-                .into())
-        }
+        count => Err(format!(
+            "container's cgroup is not empty: {count} process(es) found in {}; choose another cgroupsPath",
+            path.display()
+        )
+        .into()),
     }
 }
 
