@@ -176,6 +176,24 @@ fn a_cgroup_that_is_always_made_can_be_paused_by_whoever_has_its_record() {
 }
 
 #[test]
+fn what_a_client_made_before_gets_cpus_and_is_refused_while_it_is_frozen() {
+    let Some(found) = can_make(&["freezer", "cpuset"]) else { return };
+    let id = path("before");
+    let at = |name: &str| found.v1_of(name).unwrap().point.join(id.trim_start_matches('/'));
+    let always = CgroupRequest { always: true, ..request(&id, None) };
+    fs::create_dir_all(at("freezer")).unwrap();
+    fs::write(at("freezer").join("freezer.state"), "FROZEN").unwrap();
+    let refused = Cgroup::create(&always).map(drop);
+    fs::write(at("freezer").join("freezer.state"), "THAWED").unwrap();
+    fs::create_dir_all(at("cpuset")).unwrap();
+    let cgroup = Cgroup::create(&always).unwrap().unwrap();
+    let _removed = Removed(&cgroup);
+    cgroup.add(Sleeper::start().pid()).unwrap();
+    assert_ne!(text(path_in(&cgroup, "cpuset"), "cpuset.cpus"), "");
+    assert!(refused.unwrap_err().contains("unexpectedly frozen"));
+}
+
+#[test]
 fn without_limits_there_is_no_cgroup_on_v1() {
     let Some(found) = can_make(&["memory"]) else { return };
     if found.is_v2_only() {

@@ -79,7 +79,7 @@ pub(super) fn make_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], alway
     refuse_used(path)
 }
 
-/// Makes directories down to `path`; `made` is called for each new one, `parent` for each before one is made in it.
+/// Makes directories down to `path`; `made` is called for each, `parent` for each before one is made in it.
 fn make(
     hierarchy: &Hierarchy,
     path: &Path,
@@ -99,7 +99,8 @@ fn make(
                     // Nothing is in it; what could not be set is the error to tell.
                     let _ = std::fs::remove_dir(&dir);
                 })?,
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                // Whoever made it may have left to us what no process can be in it without.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => made(&dir)?,
                 // Another container was the last in the parent, and has just removed it.
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < 10 => continue 'again,
                 Err(error) => return Err(not_made(&dir, error)),
