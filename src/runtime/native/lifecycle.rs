@@ -53,10 +53,14 @@ pub struct StartOptions {
     pub pid_file: Option<PathBuf>,
     /// The socket that gets the master of its terminal.
     pub console_socket: Option<PathBuf>,
+    /// The socket that gets its pidfd.
+    pub pidfd_socket: Option<PathBuf>,
     /// How many descriptors from 3 on it keeps.
     pub preserve_fds: u32,
     /// Whether it keeps the session keyring of who starts it.
     pub no_new_keyring: bool,
+    /// Whether the container's root takes the place of the host's by another way than pivot_root(2).
+    pub no_pivot: bool,
     /// How many sockets from 3 on were handed to this process (sd_listen_fds(3)): it keeps them, too, before the others.
     pub listen_fds: u32,
 }
@@ -141,6 +145,9 @@ impl ProcessChanges {
             for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
                 set.extend(self.capabilities.iter().cloned());
             }
+            // One that is not inheritable cannot be ambient.
+            let inherited = self.capabilities.iter().filter(|name| sets.inheritable.contains(name));
+            sets.ambient.extend(inherited.cloned());
         }
         process
     }
@@ -162,7 +169,7 @@ pub struct ContainerState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::runtime::User;
+    use crate::oci::runtime::{Capabilities, User};
 
     #[test]
     fn an_id_is_a_plain_name() {
@@ -181,18 +188,21 @@ mod tests {
             env: vec!["A=1".into()],
             cwd: "/w".into(),
             user: User { uid: 1, gid: 2, ..User::default() },
+            capabilities: Some(Capabilities { inheritable: vec!["CAP_KILL".into()], ..Capabilities::default() }),
             ..Process::default()
         };
         let changes = ProcessChanges {
             args: vec!["b".into()],
             env: vec!["B=2".into()],
             user: Some((7, None)),
-            capabilities: vec!["CAP_KILL".into()],
+            capabilities: vec!["CAP_KILL".into(), "CAP_CHOWN".into()],
             ..ProcessChanges::default()
         };
         let changed = changes.applied_to(process.clone());
         assert_eq!((changed.args, changed.env), (vec!["b".to_owned()], vec!["A=1".to_owned(), "B=2".to_owned()]));
         assert_eq!((changed.cwd.as_str(), changed.user.uid, changed.user.gid), ("/w", 7, 2));
-        assert_eq!(changed.capabilities.unwrap().permitted, ["CAP_KILL"]);
+        let sets = changed.capabilities.unwrap();
+        assert_eq!(sets.permitted, ["CAP_KILL", "CAP_CHOWN"]);
+        assert_eq!(sets.ambient, ["CAP_KILL"], "the kernel has none there that is not inheritable");
     }
 }

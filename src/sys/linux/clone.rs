@@ -409,6 +409,7 @@ mod tests {
                 flags: 0,
                 data: None,
                 copy_up: false,
+                keep_mode: false,
             },
             Step::Mask(at(c"proc/version", Make::Skip)),
             Step::Mask(at(c"proc/no such file", Make::Skip)),
@@ -595,6 +596,7 @@ mod tests {
             flags: 0,
             data: Some(c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
             copy_up: false,
+            keep_mode: false,
         };
         let devices = Step::MountAt {
             source: Some(c"tmpfs".to_owned()),
@@ -603,8 +605,9 @@ mod tests {
             flags: 0,
             data: None,
             copy_up: false,
+            keep_mode: false,
         };
-        let terminal = Step::Terminal { rows: 24, columns: 99, owner: 0, console: true };
+        let terminal = Step::Terminal { rows: 24, columns: 99, owner: 0, console: true, plain: false };
         let within = vec![
             devices,
             devpts,
@@ -634,7 +637,10 @@ mod tests {
 
     #[test]
     fn a_process_that_nobody_has_left_alone_ends_with_its_parent() {
-        let script = script(vec![Step::WaitForStart(0), Step::Execute(program(&["/bin/true"]))]);
+        let script = script(vec![
+            Step::WaitForStart { socket: 0, first: 3, file: None },
+            Step::Execute(program(&["/bin/true"])),
+        ]);
         let (child, channel) = spawn(&of(&script, 0)).unwrap();
         assert!(matches!(channel.next().unwrap(), Event::Ready));
         drop(channel);
@@ -646,10 +652,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = fs::File::open(dir.path()).unwrap();
         let socket = super::super::socket::listen(folder.as_fd(), "start").unwrap();
-        let script = script(vec![Step::WaitForStart(socket.as_raw_fd()), Step::Execute(program(&["/nowhere"]))]);
+        let wait = Step::WaitForStart { socket: socket.as_raw_fd(), first: 3, file: Some(folder.as_raw_fd()) };
+        let script = script(vec![wait, Step::Execute(program(&["/nowhere"]))]);
         let (child, channel) = spawn(&of(&script, 0)).unwrap();
-        drop(socket);
         assert!(matches!(channel.next().unwrap(), Event::Ready));
+        let held = format!("/proc/{}/fd", child.pid());
+        assert_eq!(fs::read_link(format!("{held}/{}", folder.as_raw_fd())).unwrap(), dir.path());
+        let others = fs::read_dir(held).unwrap().count() - 3;
+        assert_eq!(others, 3, "the folder, the socket and the way to the parent");
+        drop(socket);
         channel.go_on(b"").unwrap();
         assert!(matches!(channel.next().unwrap(), Event::Closed));
         let start = Channel::of_connection(super::super::socket::connect(folder.as_fd(), "start").unwrap());

@@ -36,8 +36,8 @@ pub fn has_file_system(kind: &str) -> bool {
 }
 
 /// A copy of the mount at `path`, with the mounts below where it is `recursive`, that shows owners as the user namespace
-/// `users` maps them: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
-pub fn mapped(path: &Path, recursive: bool, users: &OwnedFd) -> io::Result<OwnedFd> {
+/// `users` maps them, those of the mounts below only with `maps_below`: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
+pub fn mapped(path: &Path, recursive: bool, maps_below: bool, users: &OwnedFd) -> io::Result<OwnedFd> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
     let recursion = if recursive { mounts_raw::AT_RECURSIVE } else { 0 };
@@ -47,6 +47,7 @@ pub fn mapped(path: &Path, recursive: bool, users: &OwnedFd) -> io::Result<Owned
     // SAFETY: it is new, and nobody else has it.
     #[allow(unsafe_code)]
     let tree = unsafe { OwnedFd::from_raw_fd(tree) };
+    let recursive = recursive && maps_below;
     let attributes = MountAttributes { id_map: Some(users.as_raw_fd()), recursive, ..MountAttributes::default() };
     mounts_raw::set_attributes(tree.as_raw_fd(), &attributes).map_err(failed)?;
     Ok(tree)

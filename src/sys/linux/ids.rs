@@ -200,6 +200,27 @@ pub(super) fn streams(fds: &[RawFd; 3]) -> Outcome {
     Ok(())
 }
 
+/// Closes all descriptors from `first` on, but for those that are `kept`.
+///
+/// # Safety
+///
+/// Nothing that still has one of the others uses it.
+#[allow(unsafe_code)]
+pub(super) unsafe fn close_but(first: u32, mut kept: [RawFd; 3]) -> Outcome {
+    // SAFETY: as this function's own.
+    let close = |from: u32, to: u32| unsafe { syscall(libc::syscall(libc::SYS_close_range, from, to, 0)).map(drop) };
+    kept.sort_unstable();
+    let mut from = first;
+    for fd in kept {
+        let fd = fd as u32;
+        if from < fd {
+            close(from, fd - 1)?;
+        }
+        from = from.max(fd + 1);
+    }
+    close(from, u32::MAX)
+}
+
 /// Writes a text to a file that is there, in one go as files of `/proc` want it.
 #[allow(unsafe_code)]
 pub(super) fn write_file(path: &CStr, text: &[u8]) -> Outcome {

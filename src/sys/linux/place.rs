@@ -151,7 +151,12 @@ pub(super) fn open(root: RawFd, target: &Target) -> Result<Place, i32> {
     match target.make {
         Make::File => make_file(root, &target.path),
         Make::Directory => make_directories(root, &target.path, 0o755),
-        Make::Nothing | Make::Skip => open_at(root, &target.path),
+        Make::PlainDirectory => match open_file(root, &target.path, libc::O_PATH | libc::O_NOFOLLOW).map(Place::of) {
+            Err(libc::ENOENT) => make_directories(root, &target.path, 0o755),
+            Ok(place) if !place.is_directory()? => Err(libc::ENOTDIR),
+            place => place,
+        },
+        Make::AsSource | Make::Nothing | Make::Skip => open_at(root, &target.path),
     }
 }
 
@@ -210,9 +215,12 @@ fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, 
                 let mode = if parts.peek().is_none() { mode } else { 0o755 };
                 // SAFETY: an open directory and a name that ends in NUL.
                 match check(unsafe { libc::mkdirat(reached.fd(), name.as_ptr(), mode) }) {
-                    // The mask of new files' modes has taken its part.
-                    // SAFETY: as above.
-                    Ok(_) => check(unsafe { libc::fchmodat(reached.fd(), name.as_ptr(), mode, 0) }).map(drop)?,
+                    // The mask of new files' modes has taken its part. A group is passed on as the kernel does.
+                    Ok(_) => {
+                        let mode = mode | reached.stat()?.st_mode & libc::S_ISGID;
+                        // SAFETY: as above.
+                        check(unsafe { libc::fchmodat(reached.fd(), name.as_ptr(), mode, 0) }).map(drop)?;
+                    }
                     // A link that leads to nothing: directories are made where it leads.
                     Err(libc::EEXIST) if links > 0 => {
                         let target = led_on(&prefix, &reached, &name)?;

@@ -24,6 +24,10 @@ pub struct Target {
 pub enum Make {
     /// A directory, and those above it.
     Directory,
+    /// The same, where a symbolic link that is there already is an error (`ENOTDIR`) as anything but a directory is.
+    PlainDirectory,
+    /// What the source of a bind is: a directory or a file.
+    AsSource,
     /// An empty file, and directories above it.
     File,
     /// Nothing: it is an error.
@@ -144,8 +148,17 @@ pub enum Step {
     Attach { mount: RawFd, target: CString },
     /// The directory at this path of the host is the root that all targets lie below.
     OpenRoot(CString),
-    /// mount(2) on a target. With `copy_up` the new file system gets what the target held.
-    MountAt { source: Option<CString>, target: Target, kind: CString, flags: u64, data: Option<CString>, copy_up: bool },
+    /// mount(2) on a target. With `copy_up` the new file system gets what the target held, with `keep_mode` its root the mode of
+    /// a target that was there.
+    MountAt {
+        source: Option<CString>,
+        target: Target,
+        kind: CString,
+        flags: u64,
+        data: Option<CString>,
+        copy_up: bool,
+        keep_mode: bool,
+    },
     /// Shows a file or directory at a target, as a mount of its own.
     Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes },
     /// Changes the mount at a target.
@@ -163,12 +176,16 @@ pub enum Step {
     /// Runs a hook with what the parent said last as its input.
     Hook { program: Program, timeout: Option<u32> },
     /// Opens a terminal in the root's `/dev/pts`, sends the parent its master, and makes it the streams and the controlling
-    /// terminal; with `console` it is shown at `/dev/console`.
-    Terminal { rows: u16, columns: u16, owner: u32, console: bool },
+    /// terminal; with `console` it is shown at `/dev/console`, and with `plain` it ends lines as they were written.
+    Terminal { rows: u16, columns: u16, owner: u32, console: bool, plain: bool },
     /// These descriptors become 0, 1 and 2.
     Streams([RawFd; 3]),
     /// The root becomes the process's root, and nothing of the host's tree stays.
     PivotRoot { read_only: bool, propagation: u64 },
+    /// The root becomes the process's root, over the host's tree: `MS_MOVE`.
+    MoveRoot { read_only: bool, propagation: u64 },
+    /// Unmounts a path of the host's, with all that is mounted below.
+    Unmount(CString),
     /// chroot(2) into the root, where the tree of mounts is another's.
     ChangeRoot,
     /// The root becomes the working directory, and the process keeps the host's tree.
@@ -206,8 +223,9 @@ pub enum Step {
     /// Looks for the program of the last step, which runs what was found last.
     FindProgram,
     /// Tells the parent that all is prepared, waits for its word (and ends where the parent is gone instead), closes the way to
-    /// it, and waits until somebody connects to this socket; from now on whoever that is hears of failures.
-    WaitForStart(RawFd),
+    /// it, and waits until somebody connects to `socket`; from now on whoever that is hears of failures. Meanwhile it holds
+    /// none of the descriptors from `first` on open, but for `file`: nobody who reads a pipe of the caller's waits for it.
+    WaitForStart { socket: RawFd, first: u32, file: Option<RawFd> },
     /// Stays as the first process and runs what follows in a child.
     Init,
     /// Runs the program. Nothing follows it.

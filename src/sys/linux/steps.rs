@@ -8,7 +8,7 @@ use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHE
 use super::copy_up::copy_entries;
 use super::find;
 use super::hook;
-use super::ids::{become_root, bounding, capabilities, identity, limit, loopback_up, streams, write_file};
+use super::ids::{become_root, bounding, capabilities, close_but, identity, limit, loopback_up, streams, write_file};
 use super::init;
 use super::mounts_raw::{
     AT_RECURSIVE, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, OPEN_TREE_CLOEXEC,
@@ -133,16 +133,23 @@ impl Walk {
                     self.root = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
                     Ok(())
                 }
-                Step::MountAt { source, target, kind, flags, data, copy_up } => {
+                Step::MountAt { source, target, kind, flags, data, copy_up, keep_mode } => {
+                    let was_there = *keep_mode && place::open_at(self.root, &target.path).is_ok();
                     let Some(place) = self.place(target)? else { return Ok(()) };
                     check(libc::fchdir(place.fd()))?;
                     let (source, kind, data) = (or_null(source), kind.as_ptr(), or_null(data).cast());
                     check(libc::mount(source, c".".as_ptr(), kind, *flags as _, data))?;
-                    match *copy_up {
-                        // By its descriptor the target is what was there before, by its path what is there now.
-                        true => self.place(target)?.map_or(Ok(()), |new| copy_entries(place.fd(), new.fd())),
-                        false => Ok(()),
+                    if !*copy_up && !was_there {
+                        return Ok(());
                     }
+                    // By its descriptor the target is what was there before, by its path what is there now.
+                    let Some(new) = self.place(target)? else { return Ok(()) };
+                    if was_there {
+                        check(libc::fchdir(new.fd()))?;
+                        let mode = place.stat()?.st_mode & 0o7777;
+                        check(libc::fchmodat(libc::AT_FDCWD, c".".as_ptr(), mode, 0))?;
+                    }
+                    if *copy_up { copy_entries(place.fd(), new.fd()) } else { Ok(()) }
                 }
                 Step::Bind { source, target, recursive, attributes } => {
                     self.bind(source, target, *recursive, attributes)
@@ -157,9 +164,23 @@ impl Walk {
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
                 Step::Hook { program, timeout } => hook::run(program, &self.word[..self.word_len], *timeout),
-                Step::Terminal { rows, columns, owner, console } => self.terminal(*rows, *columns, *owner, *console),
+                Step::Terminal { rows, columns, owner, console, plain } => {
+                    self.terminal((*rows, *columns), *owner, *console, *plain)
+                }
                 Step::Streams(fds) => streams(fds),
-                Step::PivotRoot { read_only, propagation } => self.pivot(*read_only, *propagation),
+                Step::PivotRoot { read_only, propagation } => {
+                    self.pivot()?;
+                    set_root(*read_only, *propagation)
+                }
+                Step::MoveRoot { read_only, propagation } => {
+                    check(libc::fchdir(self.root))?;
+                    let none = std::ptr::null();
+                    check(libc::mount(c".".as_ptr(), c"/".as_ptr(), none, libc::MS_MOVE, none.cast()))?;
+                    check(libc::chroot(c".".as_ptr()))?;
+                    check(libc::chdir(c"/".as_ptr()))?;
+                    set_root(*read_only, *propagation)
+                }
+                Step::Unmount(path) => check(libc::umount2(path.as_ptr(), libc::MNT_DETACH)).map(drop),
                 Step::WorkInRoot => check(libc::fchdir(self.root)).map(drop),
                 Step::HostName(name) => check(libc::sethostname(name.as_ptr(), name.to_bytes().len())).map(drop),
                 Step::DomainName(name) => check(libc::setdomainname(name.as_ptr(), name.to_bytes().len())).map(drop),
@@ -203,7 +224,7 @@ impl Walk {
                     check(libc::chroot(c".".as_ptr()))?;
                     check(libc::chdir(c"/".as_ptr())).map(drop)
                 }
-                Step::WaitForStart(socket) => self.wait_for_start(*socket),
+                Step::WaitForStart { socket, first, file } => self.wait_for_start(*socket, *first, *file),
                 Step::Init => init::fork_off(),
                 Step::Execute(program) => self.execute(program),
                 Step::ExecuteOpen { file, program } => find::execute_open(*file, program).map(drop),
@@ -294,7 +315,12 @@ impl Walk {
         };
         let tree = Place::of(tree);
         set_attributes(tree.fd(), attributes)?;
-        let Some(place) = self.place(target)? else { return Ok(()) };
+        let place = match target.make {
+            Make::AsSource if tree.is_directory()? => place::make_directories(self.root, &target.path, 0o755).map(Some),
+            Make::AsSource => place::make_file(self.root, &target.path).map(Some),
+            _ => self.place(target),
+        };
+        let Some(place) = place? else { return Ok(()) };
         move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
     }
 
@@ -360,7 +386,7 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn terminal(&self, rows: u16, columns: u16, owner: u32, console: bool) -> Outcome {
+    unsafe fn terminal(&self, (rows, columns): (u16, u16), owner: u32, console: bool, plain: bool) -> Outcome {
         // SAFETY: system calls on descriptors that are open, and structures on this stack.
         unsafe {
             let master = Place::of(place::open_file(self.root, c"dev/pts/ptmx", libc::O_RDWR | libc::O_NOCTTY)?);
@@ -372,6 +398,12 @@ impl Walk {
             if rows > 0 && columns > 0 {
                 let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
                 check(libc::ioctl(master.fd(), libc::TIOCSWINSZ, &raw const size))?;
+            }
+            if plain {
+                let mut settings: libc::termios = std::mem::zeroed();
+                check(libc::tcgetattr(slave.fd(), &raw mut settings))?;
+                settings.c_oflag &= !libc::ONLCR;
+                check(libc::tcsetattr(slave.fd(), libc::TCSANOW, &raw const settings))?;
             }
             // Where the id is not of this user namespace the terminal stays root's, as Docker's does.
             libc::fchown(slave.fd(), owner, u32::MAX);
@@ -397,7 +429,7 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn pivot(&self, read_only: bool, propagation: u64) -> Outcome {
+    unsafe fn pivot(&self) -> Outcome {
         // SAFETY: system calls on the open root and literal texts.
         unsafe {
             let host = check(libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC))?;
@@ -410,16 +442,7 @@ impl Walk {
             let flags = libc::MS_SLAVE | libc::MS_REC;
             check(libc::mount(none, c".".as_ptr(), none, flags, std::ptr::null::<c_void>()))?;
             check(libc::umount2(c".".as_ptr(), libc::MNT_DETACH))?;
-            check(libc::chdir(c"/".as_ptr()))?;
-            let mut attributes = MountAttributes { propagation, ..MountAttributes::default() };
-            if propagation != 0 {
-                set_attributes_of(c"/", &attributes)?;
-            }
-            if read_only {
-                attributes = MountAttributes { set: MOUNT_ATTR_RDONLY, ..MountAttributes::default() };
-                set_attributes_of(c"/", &attributes)?;
-            }
-            Ok(())
+            check(libc::chdir(c"/".as_ptr())).map(drop)
         }
     }
 
@@ -440,9 +463,15 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn wait_for_start(&mut self, socket: RawFd) -> Outcome {
-        // SAFETY: descriptors that are open.
+    unsafe fn wait_for_start(&mut self, socket: RawFd, first: u32, file: Option<RawFd>) -> Outcome {
+        // SAFETY: descriptors that are open, and others that nothing needs any more.
         unsafe {
+            self.found = None;
+            self.root = -1;
+            close_but(first, [self.channel, socket, file.unwrap_or(socket)])?;
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                libc::signal(signal, ended_by as extern "C" fn(c_int) as libc::sighandler_t);
+            }
             self.tell(READY, 0, -1)?;
             self.hear();
             libc::close(self.channel);
@@ -477,5 +506,26 @@ impl Walk {
             }
             Err(errno)
         }
+    }
+}
+
+/// The mount that `/` is now.
+fn set_root(read_only: bool, propagation: u64) -> Outcome {
+    if propagation != 0 {
+        set_attributes_of(c"/", &MountAttributes { propagation, ..MountAttributes::default() })?;
+    }
+    if read_only {
+        let attributes = MountAttributes { set: MOUNT_ATTR_RDONLY, ..MountAttributes::default() };
+        set_attributes_of(c"/", &attributes)?;
+    }
+    Ok(())
+}
+
+/// Ends a process that waits: as the first one of its namespace it would not be ended by signals that it has no handler for.
+extern "C" fn ended_by(signal: c_int) {
+    // SAFETY: ends the process without running anything of its memory's owner.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::_exit(128 + signal)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::symlink;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
@@ -33,6 +34,10 @@ fn a_container_is_created_started_killed_and_deleted() {
     bundle.wait("one");
     bundle.runtime(["delete", "one"]).ok();
     assert!(bundle.runtime(["state", "one"]).err.contains("container does not exist"));
+    bundle.runtime(["create", "--bundle", folder.to_str().unwrap(), "two"]).ok();
+    bundle.runtime(["kill", "two", "TERM"]).ok();
+    bundle.wait("two");
+    bundle.runtime(["delete", "two"]).ok();
     bundle.is_gone();
 }
 
@@ -91,6 +96,20 @@ fn hooks_run_in_their_order_and_read_the_state() {
         failed.code == 1 && failed.err.contains("createRuntime hook #0") && failed.err.contains("why"),
         "{failed:?}"
     );
+    let env = json!([{"path": "/bin/sh", "args": ["sh", "-c", "test \"$OF\" = process"]}]);
+    bundle.change(|config| {
+        config["process"]["env"] = json!(["OF=process", "PATH=/bin"]);
+        config["hooks"] = json!({"startContainer": env});
+    });
+    bundle.args(&["true"]);
+    bundle.run("one").ok();
+    bundle.change(|config| config["hooks"] = json!({"createContainer": env}));
+    let failed = bundle.run("two");
+    assert!(failed.err.contains("error running createContainer hook #0: /bin/sh"), "{failed:?}");
+    bundle.change(|config| config["hooks"] = json!({"poststart": [{"path": "/bin/false"}]}));
+    bundle.args(&["sleep", "1000"]);
+    let failed = bundle.runtime(["run", "--detach", "three"]);
+    assert!(failed.code == 1 && failed.err.contains("poststart hook #0"), "{failed:?}");
     bundle.is_gone();
 }
 
@@ -98,10 +117,22 @@ fn hooks_run_in_their_order_and_read_the_state() {
 fn further_processes_enter_and_containers_are_paused() {
     let Some(bundle) = Bundle::new() else { return };
     bundle.args(&["sleep", "1000"]);
-    bundle.runtime(["run", "--detach", "one"]).ok();
+    bundle.change(|config| config["linux"]["personality"] = json!({"domain": "LINUX32"}));
+    let socket = bundle.path("pidfd");
+    let listener = UnixListener::bind(&socket).unwrap();
+    bundle.runtime(["run", "--detach", "--pidfd-socket", socket.to_str().unwrap(), "one"]).ok();
+    let process = received_descriptor(&listener.accept().unwrap().0);
+    let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).unwrap();
+    assert!(facts.contains(&format!("Pid:\t{}\n", bundle.pid("one"))), "{facts}");
+    let kinds = ["/proc/1/personality", "/proc/self/personality"];
+    assert_eq!(bundle.runtime(["exec", "one", "cat", kinds[0], kinds[1]]).ok(), "00000008\n00000008\n");
+    assert_eq!(bundle.runtime(["exec", "--tty", "one", "echo", "line"]).ok(), "line\n");
     let entered = bundle.runtime(["exec", "--env", "A=b", "--user", "5:6", "one", "sh", "-c", "echo $A; id; exit 4"]);
     assert_eq!((entered.code, &*entered.out), (4, "b\nuid=5 gid=6\n"));
     assert_eq!(bundle.runtime(["exec", "one", "nosuch"]).code, 255);
+    let last = bundle.runtime(["exec", "--env", "A=b", "--env", "A=c", "one", "/bin/env"]).ok();
+    assert_eq!(last.matches("A=").collect::<Vec<_>>().len(), 1, "{last}");
+    assert!(last.contains("A=c\n"), "{last}");
     let process = bundle.path("process.json");
     fs::write(&process, json!({"args": ["pwd"], "cwd": "/bin", "user": {"uid": 0, "gid": 0}}).to_string()).unwrap();
     assert_eq!(bundle.runtime(["exec", "--process", process.to_str().unwrap(), "one"]).ok(), "/bin\n");
@@ -141,6 +172,10 @@ fn a_terminals_master_goes_to_the_console_socket() {
         ])
         .ok();
     let master = received_descriptor(&listener.accept().unwrap().0);
+    let held = fs::read_dir(format!("/proc/{}/fd", bundle.pid("one"))).unwrap();
+    let held: Vec<PathBuf> = held.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
+    let callers = [bundle.path("out"), bundle.path("err")];
+    assert!(!held.iter().any(|path| callers.contains(path)), "who reads what the caller writes waits: {held:?}");
     bundle.runtime(["start", "one"]).ok();
     let mut shown = String::new();
     let mut bytes = [0; 4096];
@@ -152,6 +187,41 @@ fn a_terminals_master_goes_to_the_console_socket() {
     assert_eq!(shown, "12 34\r\nconsole\r\n");
     bundle.wait("one");
     bundle.runtime(["delete", "one"]).ok();
+}
+
+#[test]
+fn without_a_pid_namespace_all_processes_end_by_kill_and_delete() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != "pid");
+    });
+    bundle.args(&["sleep", "1000"]);
+    let other = bundle.path("other");
+    let begin = || {
+        bundle.runtime(["run", "--detach", "one"]).ok();
+        bundle.runtime(["exec", "--detach", "--pid-file", other.to_str().unwrap(), "one", "sleep", "1000"]).ok();
+        fs::read_to_string(&other).unwrap().parse::<u32>().unwrap()
+    };
+    // One that has ended and that nobody has waited for has no command line.
+    let has_ended = |pid: u32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !line.contains("sleep")
+    };
+    let pid = begin();
+    bundle.runtime(["kill", "one", "KILL"]).ok();
+    assert!(has_ended(pid));
+    bundle.wait("one");
+    bundle.runtime(["delete", "one"]).ok();
+    let pid = begin();
+    let first = bundle.pid("one");
+    Command::new("/bin/kill").args(["-9", &first.to_string()]).status().unwrap();
+    bundle.wait("one");
+    assert!(!has_ended(pid));
+    bundle.runtime(["kill", "one", "KILL"]).ok();
+    assert!(has_ended(pid));
+    bundle.runtime(["delete", "one"]).ok();
+    bundle.is_gone();
 }
 
 #[test]
@@ -311,14 +381,93 @@ fn targets_of_mounts_stay_in_the_root() {
 }
 
 #[test]
+fn proc_and_sys_are_where_they_are_looked_for() {
+    let Some(bundle) = Bundle::new() else { return };
+    let proc = bundle.root().join("proc");
+    fs::rename(&proc, bundle.root().join("other")).unwrap();
+    symlink("other", &proc).unwrap();
+    let refused = bundle.run("one");
+    assert!(refused.err.contains("mount proc on /proc: it must be mounted on ordinary directory"), "{refused:?}");
+    bundle.is_gone();
+}
+
+#[test]
+fn mounts_lie_on_each_other_in_their_order() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        let dev = mounts.iter_mut().find(|mount| mount["destination"] == "/dev").unwrap();
+        dev["options"].as_array_mut().unwrap().push(json!("ro"));
+        config["root"]["readonly"] = json!(false);
+    });
+    let given = bundle.path("given");
+    fs::create_dir_all(given.join("within")).unwrap();
+    fs::write(given.join("within/file"), "content").unwrap();
+    let root = bundle.root();
+    let of_root = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    bundle.mount("/a", "bind", given.to_str().unwrap(), &["bind"]);
+    // The source is there by the mount before; the destination is written as the host sees it.
+    bundle.mount(&of_root("b"), "bind", &of_root("a/within"), &["bind"]);
+    bundle.script("cat /b/file; test -c /dev/null && echo > /dev/null && ! echo > /dev/new");
+    let ended = bundle.run("one");
+    assert!(ended.code == 0 && ended.out == "content" && ended.err.contains("Read-only file system"), "{ended:?}");
+    bundle.is_gone();
+}
+
+#[test]
+fn without_pivot_root_the_root_lies_over_the_hosts_which_has_no_proc() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        for set in ["bounding", "permitted", "effective"] {
+            config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SETFCAP"));
+        }
+    });
+    bundle.script("busybox ls /; busybox unshare -mrpf busybox mount -t proc none /proc; busybox touch /x");
+    let ended = bundle.runtime(["run", "--no-pivot", "one"]);
+    assert!(ended.code == 1 && ended.out.contains("bin\n") && !ended.out.contains("root"), "{ended:?}");
+    assert!(ended.err.contains("mount: permission denied") && ended.err.contains("Read-only file system"), "{ended:?}");
+    bundle.is_gone();
+}
+
+#[test]
+fn without_a_tree_of_its_own_a_container_has_the_hosts_terminals() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|namespace| namespace["type"] != "mount");
+        config["process"]["terminal"] = json!(true);
+        for key in ["maskedPaths", "readonlyPaths"] {
+            config["linux"][key] = json!([]);
+        }
+        config["mounts"] = json!([]);
+        config["root"]["readonly"] = json!(false);
+    });
+    bundle.script("test -t 0 && echo terminal");
+    let socket = bundle.path("console");
+    let listener = UnixListener::bind(&socket).unwrap();
+    bundle.runtime(["run", "--detach", "--console-socket", socket.to_str().unwrap(), "one"]).ok();
+    let mut master = File::from(received_descriptor(&listener.accept().unwrap().0));
+    let mut shown = [0; 64];
+    let len = master.read(&mut shown).unwrap();
+    assert_eq!(str::from_utf8(&shown[..len]).unwrap(), "terminal\r\n");
+    bundle.wait("one");
+    bundle.runtime(["delete", "one"]).ok();
+    bundle.is_gone();
+}
+
+#[test]
 fn a_tmpfs_gets_what_was_there() {
     let Some(bundle) = Bundle::new() else { return };
     fs::create_dir_all(bundle.root().join("var/sub")).unwrap();
     fs::write(bundle.root().join("var/sub/file"), "kept\n").unwrap();
     bundle.mount("/var", "tmpfs", "tmpfs", &["tmpcopyup", "ro"]);
-    bundle.script("cat /var/sub/file; touch /var/no || echo refused");
+    let closed = fs::Permissions::from_mode(0o710);
+    fs::create_dir(bundle.root().join("closed")).unwrap();
+    fs::set_permissions(bundle.root().join("closed"), closed).unwrap();
+    bundle.mount("/closed", "tmpfs", "tmpfs", &["ro"]);
+    bundle.script("cat /var/sub/file; touch /var/no || echo refused; busybox stat -c %a /closed; touch /closed/no || echo refused");
     let ended = bundle.run("one");
-    assert_eq!(ended.ok(), "kept\nrefused\n");
+    assert_eq!(ended.ok(), "kept\nrefused\n710\nrefused\n");
     assert!(!bundle.root().join("var/no").exists());
 }
 

@@ -16,7 +16,7 @@ impl Args {
     }
 
     fn create(self, lifecycle: &Lifecycle) -> Outcome {
-        let id = self.making.check()?;
+        let id = self.making.id()?;
         let bundle = self.making.bundle.clone();
         lifecycle.create(&id, &bundle, &self.making.options()).map_err(Failure::from)?;
         Ok(0)

@@ -306,6 +306,9 @@ struct Starting {
     /// The socket that gets the master of the terminal
     #[arg(long, value_name = "SOCKET")]
     console_socket: Option<PathBuf>,
+    /// The socket that gets a descriptor of the process
+    #[arg(long, value_name = "SOCKET")]
+    pidfd_socket: Option<PathBuf>,
     /// How many descriptors beside the standard streams the process keeps
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u16,
@@ -316,8 +319,10 @@ impl Starting {
         StartOptions {
             pid_file: self.pid_file,
             console_socket: self.console_socket,
+            pidfd_socket: self.pidfd_socket,
             preserve_fds: self.preserve_fds.into(),
             no_new_keyring: false,
+            no_pivot: false,
             listen_fds: listen_fds(),
         }
     }
@@ -338,7 +343,7 @@ struct Making {
     bundle: PathBuf,
     #[command(flatten)]
     starting: Starting,
-    /// Refused: a container's root is always entered by pivot_root(2)
+    /// Enter the container's root without pivot_root(2), for roots on a ramfs
     #[arg(long)]
     no_pivot: bool,
     /// Leave the session keyring of who calls to the container
@@ -350,15 +355,10 @@ struct Making {
 
 impl Making {
     fn options(self) -> StartOptions {
-        StartOptions { no_new_keyring: self.no_new_keyring, ..self.starting.options() }
+        StartOptions { no_new_keyring: self.no_new_keyring, no_pivot: self.no_pivot, ..self.starting.options() }
     }
 
-    fn check(&self) -> Result<Id, Failure> {
-        if self.no_pivot {
-            return Err(Failure::new(
-                "--no-pivot is not supported: put the root file system on a mount that is no ramfs",
-            ));
-        }
+    fn id(&self) -> Result<Id, Failure> {
         self.container.id()
     }
 }

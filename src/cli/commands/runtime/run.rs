@@ -30,7 +30,7 @@ impl Args {
             (false, true) => Afterwards::Keep,
             (false, false) => Afterwards::Delete,
         };
-        let id = self.making.check()?;
+        let id = self.making.id()?;
         let bundle = self.making.bundle.clone();
         Ok(lifecycle.run(&id, &bundle, &self.making.options(), afterwards)?)
     }

@@ -45,6 +45,7 @@ pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options,
         flags: options.flags & !flags::MS_RDONLY,
         data: Some(text("mode=755")?),
         copy_up: false,
+        keep_mode: false,
     };
     script.push(tmpfs, format!("mount tmpfs on {base}"));
     for (name, kind, data) in &hierarchies {
@@ -60,6 +61,7 @@ pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options,
                     flags: options.flags,
                     data: if data.is_empty() { None } else { Some(text(data)?) },
                     copy_up: false,
+                    keep_mode: false,
                 };
                 script.push(step, format!("mount {kind} on {place}"));
             }
@@ -87,6 +89,7 @@ fn push_if_possible(
         flags: options.flags,
         data: data.filter(|data| !data.is_empty()).map(|data| text(data)).transpose()?,
         copy_up: false,
+        keep_mode: false,
     });
     Ok(())
 }

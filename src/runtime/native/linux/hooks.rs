@@ -10,7 +10,8 @@ use crate::oci::runtime::Hook;
 use crate::runtime::Result;
 use crate::sys::linux::process;
 
-/// Runs hooks in their order, with the state as their input. The first that fails ends it.
+/// Runs hooks in their order, with the state as their input; those without an environment have this process's. The first that
+/// fails ends it.
 pub(super) fn must_run(name: &str, hooks: &[Hook], state: &[u8]) -> Result<()> {
     for (number, hook) in hooks.iter().enumerate() {
         run_one(hook, state).map_err(|why| refuse(told(name, number, hook, &why)))?;
@@ -43,8 +44,10 @@ fn run_one(hook: &Hook, state: &[u8]) -> std::result::Result<(), String> {
     if let [name, args @ ..] = hook.args.as_slice() {
         command.arg0(name).args(args);
     }
-    let env = hook.env.iter().filter_map(|variable| variable.split_once('='));
-    command.env_clear().envs(env).stdin(Stdio::from(input)).stdout(Stdio::null()).stderr(Stdio::piped());
+    if !hook.env.is_empty() {
+        command.env_clear().envs(hook.env.iter().filter_map(|variable| variable.split_once('=')));
+    }
+    command.stdin(Stdio::from(input)).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(text)?;
     if let Some(seconds) = hook.timeout {
         let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());

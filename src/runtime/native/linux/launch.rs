@@ -12,7 +12,7 @@ use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
 use super::process::{push_labels, push_process};
 use super::rootless;
 use super::seccomp;
-use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Process, Status};
+use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSize};
 use crate::sys::linux::channel::{Channel, Event, Failure};
@@ -31,12 +31,18 @@ pub(super) struct LaunchOptions {
     pub(super) streams: [OwnedFd; 3],
     /// The window of a process with a terminal.
     pub(super) window: Option<TerminalSize>,
+    /// Whether its terminal puts no carriage return before a line feed, as who reads a pipe wants it.
+    pub(super) plain_lines: bool,
     /// Whether it ends when the calling thread does.
     pub(super) die_with_parent: bool,
     /// How many descriptors from 3 on it keeps.
     pub(super) preserve_fds: u32,
     /// Whether it has a session keyring of its own.
     pub(super) keyring: bool,
+    /// Whether its root is entered by pivot_root(2), which a root on the host's first file system cannot be.
+    pub(super) pivot: bool,
+    /// What kind of system a process that enters is shown, as the first one of its container.
+    pub(super) personality: Option<Personality>,
     /// A listening socket: the process is prepared, and waits for a connection before its program runs.
     pub(super) wait_for_start: Option<OwnedFd>,
     /// Writes down that it runs, before its program does.
@@ -51,9 +57,12 @@ impl LaunchOptions {
         LaunchOptions {
             streams,
             window: None,
+            plain_lines: false,
             die_with_parent: false,
             preserve_fds: 0,
             keyring: true,
+            pivot: true,
+            personality: None,
             wait_for_start: None,
             note: None,
             state: Box::new(|_, _| Vec::new()),
@@ -117,10 +126,12 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         image: image.as_ref(),
         streams: &options.streams,
         window: options.window,
+        plain_lines: options.plain_lines,
         filter: filter(bundle, process)?,
         init: bundle.init,
         die_with_parent: options.die_with_parent,
         keyring: options.keyring,
+        pivot: options.pivot,
         preserve_fds: options.preserve_fds,
         is_noted: options.note.is_some(),
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
@@ -215,10 +226,13 @@ pub(super) fn enter(
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
     if process.terminal {
-        script.push(plan::terminal(process, options.window, false), "open a terminal");
+        script.push(plan::terminal(process, options.window, false, options.plain_lines), "open a terminal");
     } else {
         script.push(Step::NewSession, "make a session");
         script.push(Step::Streams(options.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
+    }
+    if let Some(personality) = &options.personality {
+        plan::push_personality(&mut script, personality)?;
     }
     let run = Step::Execute(super::process::program(process)?);
     push_process(&mut script, process, filter, false, options.preserve_fds, run)?;
@@ -342,6 +356,9 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
     if words != "exec" {
         let why = match failure.errno {
             flags::ENOSYS => format!("{error}: it takes Linux 5.12 or later"),
+            flags::ENOTDIR if ["mount proc on", "mount sysfs on"].iter().any(|kind| words.starts_with(kind)) => {
+                "it must be mounted on ordinary directory".to_owned()
+            }
             flags::EPROTO => "it did not end with 0".to_owned(),
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),

@@ -24,7 +24,8 @@ pub(super) fn push(
         File::open("/proc/self/exe").map_err(|error| refuse(format!("open this program: {error}")))?.into();
     script.push(Step::WorkInRoot, "enter the root");
     if let Some(socket) = with.start {
-        script.push(Step::WaitForStart(socket), "wait for the start");
+        let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: Some(own.as_raw_fd()) };
+        script.push(step, "wait for the start");
     }
     let program = Program::new(Vec::new(), texts(&arguments(process, runner))?, texts(&environment(process))?);
     let run = Step::ExecuteOpen { file: own.as_raw_fd(), program };

@@ -1,5 +1,6 @@
 //! The mounts and devices of a spec, as steps.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -37,6 +38,7 @@ pub(super) fn push_mounts(
     cgroups: &Shown<'_>,
 ) -> Result<Vec<OwnedFd>> {
     let mut kept = Vec::new();
+    let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
     for mount in &spec.mounts {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
         let options = Options::parse(&mount.options).map_err(at)?;
@@ -48,10 +50,15 @@ pub(super) fn push_mounts(
         match mount.kind.as_str() {
             _ if is_bind => {
                 let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
-                kept.extend(push_bind(script, mount, &options, folder, map.as_ref())?);
+                kept.extend(push_bind(script, mount, &options, (folder, &root), map.as_ref())?);
             }
             "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
             "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,
+            _ if is_dev(mount) => {
+                // Its files are made in it first.
+                let flags = options.flags & !flags::MS_RDONLY;
+                push_new(script, mount, &Options { flags, ..options.clone() })?;
+            }
             _ => push_new(script, mount, &options)?,
         }
         if options.propagation != 0 {
@@ -65,6 +72,21 @@ pub(super) fn push_mounts(
         }
     }
     Ok(kept)
+}
+
+fn is_dev(mount: &Mount) -> bool {
+    mount.destination.trim_end_matches('/') == "/dev"
+}
+
+/// Makes a `/dev` read-only that is to be, now that all is made in it.
+pub(super) fn push_read_only_dev(script: &mut Script, spec: &Spec) -> Result<()> {
+    for mount in spec.mounts.iter().filter(|mount| is_dev(mount) && mount.kind != "bind") {
+        let options = Options::parse(&mount.options).map_err(refuse)?;
+        if options.flags & flags::MS_RDONLY != 0 && !options.bind {
+            push_read_only(script, &mount.destination)?;
+        }
+    }
+    Ok(())
 }
 
 /// The options of a devpts without the group of its terminals, where the container has no such group.
@@ -83,14 +105,21 @@ pub(super) fn push_new(script: &mut Script, mount: &Mount, options: &Options) ->
     let source = if mount.source.is_empty() { kind } else { &mount.source };
     let data = (!options.data.is_empty()).then(|| text(&options.data.join(","))).transpose()?;
     // What is copied into it is written before it is read-only.
-    let late = if options.copy_up { options.flags & flags::MS_RDONLY } else { 0 };
+    let keep_mode = kind == "tmpfs" && !options.data.iter().any(|word| word.starts_with("mode="));
+    let late = if options.copy_up || keep_mode { options.flags & flags::MS_RDONLY } else { 0 };
+    // What is hidden in these by its path must not be elsewhere than others look for it.
+    let target = match kind {
+        "proc" | "sysfs" => target(mount.destination.trim_end_matches('/'), Make::PlainDirectory)?,
+        _ => target(&mount.destination, Make::Directory)?,
+    };
     let step = Step::MountAt {
         source: Some(text(source)?),
-        target: target(&mount.destination, Make::Directory)?,
+        target,
         kind: text(kind)?,
         flags: options.flags & !late,
         data,
         copy_up: options.copy_up,
+        keep_mode,
     };
     script.push(step, format!("mount {kind} on {}", mount.destination));
     if late != 0 {
@@ -110,16 +139,24 @@ fn push_bind(
     script: &mut Script,
     mount: &Mount,
     options: &Options,
-    folder: &Path,
+    (folder, root): (&Path, &Path),
     users: Option<&OwnedFd>,
 ) -> Result<Option<OwnedFd>> {
     let path = folder.join(&mount.source);
-    let meta = std::fs::metadata(&path)
-        .map_err(|error| refuse(format!("mount {}: bind source {}: {error}", mount.destination, path.display())))?;
-    let make = if meta.is_dir() { Make::Directory } else { Make::File };
+    let make = match std::fs::metadata(&path) {
+        Ok(meta) if meta.is_dir() => Make::Directory,
+        Ok(_) => Make::File,
+        // A mount before this one may bring it.
+        Err(error) if error.kind() == ErrorKind::NotFound && path.starts_with(root) => Make::AsSource,
+        Err(error) => {
+            return Err(refuse(format!("mount {}: bind source {}: {error}", mount.destination, path.display())));
+        }
+    };
     let source = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?;
+    // config.md "mounts": ridmap is for the mounts below, too.
+    let maps_below = options.id_map == Some(true);
     // Who has users of its own may not map those of the host's file systems: it is done here.
-    let mapped = users.map(|users| detached::mapped(&path, options.recursive, users)).transpose();
+    let mapped = users.map(|users| detached::mapped(&path, options.recursive, maps_below, users)).transpose();
     let mapped = mapped.map_err(|error| {
         refuse(format!("mount {}: map the owners of {source}: {error}", mount.destination))
             .hint("the file system must support mapped owners, and the caller be root of it")
@@ -176,6 +213,27 @@ fn longest_above(mountinfo: &str, path: &str) -> String {
     points.filter(is_above).max_by_key(String::len).unwrap_or_else(|| "/".into())
 }
 
+/// Takes the host's `/proc` and `/sys` out of the container's tree, for a root that lies over the host's: as long as they are
+/// whole in it, a user namespace within the container may mount them once more.
+pub(super) fn push_no_kernel(script: &mut Script, root: &str) -> Result<()> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
+    for point in of_kernel(&table, root) {
+        script.push(Step::Unmount(text(&point)?), format!("unmount {point} of the host"));
+    }
+    Ok(())
+}
+
+/// Where the host's proc and sysfs are mounted outside the root, what lies on others first.
+fn of_kernel(mountinfo: &str, root: &str) -> Vec<String> {
+    let point = |line: &str| {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let is_kernel = matches!(file_system.split(' ').next()?, "proc" | "sysfs");
+        mount.split(' ').nth(4).map(unescape).filter(|point| is_kernel && !Path::new(point).starts_with(root))
+    };
+    mountinfo.lines().rev().filter_map(point).collect()
+}
+
 /// A path in the table of mounts, where `\\040` stands for a space: proc_pid_mountinfo(5).
 fn unescape(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
@@ -184,7 +242,7 @@ fn unescape(text: &str) -> String {
 }
 
 pub(super) fn push_devices(script: &mut Script, spec: &Spec) -> Result<()> {
-    let is_host_dev = |mount: &Mount| mount.destination.trim_end_matches('/') == "/dev" && mount.kind == "bind";
+    let is_host_dev = |mount: &Mount| is_dev(mount) && mount.kind == "bind";
     if spec.mounts.iter().any(is_host_dev) {
         return Ok(());
     }
@@ -261,6 +319,13 @@ mod tests {
         for other in ["/proc/7/cwd", "/proc/self/root/a", "/7/root/a", "/proc"] {
             assert_eq!(of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_kernels_files_outside_a_root_are_found_wherever_they_are() {
+        let table = "24 1 0:22 / / rw - ext4 a rw\n25 24 0:23 / /proc rw - proc p rw\n26 24 0:24 / /sys rw - sysfs s rw\n\
+            27 25 0:25 / /proc/fs rw - proc q rw\n28 24 0:26 / /c/proc rw - proc r rw\n";
+        assert_eq!(of_kernel(table, "/c"), ["/proc/fs", "/sys", "/proc"]);
     }
 
     #[test]

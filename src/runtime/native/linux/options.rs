@@ -59,7 +59,8 @@ const ACCESS_TIMES: &[(&str, u64, u64)] = &[
     ("noatime", flags::MS_NOATIME, mount_attr::NOATIME),
     ("strictatime", flags::MS_STRICTATIME, mount_attr::STRICTATIME),
     ("atime", 0, 0),
-    ("norelatime", flags::MS_STRICTATIME, mount_attr::STRICTATIME),
+    // What the kernel does where nothing is asked for is relatime all the same: mount(2) "MS_RELATIME".
+    ("norelatime", 0, 0),
     ("nostrictatime", flags::MS_RELATIME, 0),
 ];
 
@@ -189,6 +190,7 @@ mod tests {
         assert_eq!(options.set_below, mount_attr::RDONLY);
         assert_eq!(options.clear_below, mount_attr::NOSUID);
         assert_eq!(parse("relatime").flags, flags::MS_RELATIME);
+        assert_eq!((parse("norelatime").flags, parse("rnorelatime").set_below), (0, 0));
         assert!(Options::parse(&["remount".into()]).is_err());
     }
 }

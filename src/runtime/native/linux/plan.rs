@@ -11,7 +11,7 @@ use super::mounts;
 use super::namespaces::Namespaces;
 use super::process::{program, push_labels, push_process};
 use super::seccomp::Filter;
-use crate::oci::runtime::{Hook, Linux, NamespaceKind, Process, Spec};
+use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
 use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
@@ -30,10 +30,13 @@ pub(super) struct Surroundings<'a> {
     pub(super) image: Option<&'a MountedImage>,
     pub(super) streams: &'a [OwnedFd; 3],
     pub(super) window: Option<crate::sys::terminal::Size>,
+    pub(super) plain_lines: bool,
     pub(super) filter: Option<Filter>,
     pub(super) init: bool,
     pub(super) die_with_parent: bool,
     pub(super) keyring: bool,
+    /// Whether the root is entered by pivot_root(2).
+    pub(super) pivot: bool,
     pub(super) preserve_fds: u32,
     /// Whether it waits, before its program, until it is written down that it runs.
     pub(super) is_noted: bool,
@@ -82,15 +85,20 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     let mut kept = match has_mounts {
         true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
         false => {
+            if process.terminal {
+                // Nothing is mounted in the root: the terminal is the host's.
+                script.push(Step::OpenRoot(text("/")?), "open the host's root");
+                script.push(terminal(process, with.window, false, with.plain_lines), "open a terminal");
+            }
             push_foreign_root(&mut script, spec, folder, root)?;
             Vec::new()
         }
     };
     push_directory(&mut script, &process.cwd)?;
     push_hooks_of_mounts(&mut script, spec)?;
-    if process.terminal {
-        script.push(terminal(process, with.window, true), "open a terminal");
-    } else {
+    if process.terminal && has_mounts {
+        script.push(terminal(process, with.window, true, with.plain_lines), "open a terminal");
+    } else if !process.terminal {
         script.push(Step::NewSession, "make a session");
         script.push(Step::Streams(with.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
     }
@@ -99,6 +107,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     if has_mounts {
         push_hidden(&mut script, linux)?;
+        mounts::push_read_only_dev(&mut script, spec)?;
     }
     if let Some(runner) = with.module {
         if has_mounts && spec.root.as_ref().is_some_and(|root| root.readonly) {
@@ -108,18 +117,24 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         return Ok(Plan { script, kept });
     }
     match has_mounts {
-        true => push_entrance(&mut script, spec, linux)?,
+        true => {
+            if !with.pivot {
+                mounts::push_no_kernel(&mut script, &root_place(spec, folder, root)?)?;
+            }
+            push_entrance(&mut script, spec, linux, with.pivot)?;
+        }
         false => script.push(Step::ChangeRoot, "enter the root"),
     }
     if let Some(socket) = with.start {
         script.push(Step::FindProgram, "exec");
-        script.push(Step::WaitForStart(socket), "wait for the start");
+        let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: None };
+        script.push(step, "wait for the start");
     }
     if with.is_noted {
         script.push(Step::Hear, "wait for the parent");
     }
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
-    push_hooks(&mut script, "startContainer", hooks)?;
+    push_hooks(&mut script, "startContainer", hooks, &process.env)?;
     let run = Step::Execute(program(process)?);
     push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
     Ok(Plan { script, kept })
@@ -137,10 +152,14 @@ fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
 }
 
 /// The way into the root.
-fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux) -> Result<()> {
+fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux, pivot: bool) -> Result<()> {
     let read_only = spec.root.as_ref().is_some_and(|root| root.readonly);
     let propagation = propagation(linux)? & !flags::MS_REC;
-    script.push(Step::PivotRoot { read_only, propagation }, "enter the root");
+    let step = match pivot {
+        true => Step::PivotRoot { read_only, propagation },
+        false => Step::MoveRoot { read_only, propagation },
+    };
+    script.push(step, "enter the root");
     Ok(())
 }
 
@@ -155,10 +174,15 @@ fn push_foreign_root(script: &mut Script, spec: &Spec, folder: &Path, root: &Nat
 }
 
 /// A terminal with the window of whoever looks at it, or else the size that is asked for.
-pub(super) fn terminal(process: &Process, window: Option<crate::sys::terminal::Size>, console: bool) -> Step {
+pub(super) fn terminal(
+    process: &Process,
+    window: Option<crate::sys::terminal::Size>,
+    console: bool,
+    plain: bool,
+) -> Step {
     let asked = process.console_size.map(|size| (size.height, size.width));
     let (rows, columns) = window.map(|size| (size.rows, size.columns)).or(asked).unwrap_or((0, 0));
-    Step::Terminal { rows, columns, owner: process.user.uid, console }
+    Step::Terminal { rows, columns, owner: process.user.uid, console, plain }
 }
 
 /// What the namespaces have of the host's: names, parameters of the kernel, and how the process stands there.
@@ -187,13 +211,19 @@ fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Names
         script.push(step, format!("set the OOM score adjustment {score}"));
     }
     if let Some(personality) = &linux.personality {
-        let domain = match personality.domain.as_str() {
-            "LINUX" => 0,
-            "LINUX32" => 8,
-            other => return Err(refuse(format!("personality {other:?} is none of LINUX, LINUX32"))),
-        };
-        script.push(Step::Personality(domain), "set the personality");
+        push_personality(script, personality)?;
     }
+    Ok(())
+}
+
+/// What kind of system a process is shown: personality(2).
+pub(super) fn push_personality(script: &mut Script, personality: &Personality) -> Result<()> {
+    let domain = match personality.domain.as_str() {
+        "LINUX" => 0,
+        "LINUX32" => 8,
+        other => return Err(refuse(format!("personality {other:?} is none of LINUX, LINUX32"))),
+    };
+    script.push(Step::Personality(domain), "set the personality");
     Ok(())
 }
 
@@ -248,19 +278,22 @@ fn push_hooks_of_mounts(script: &mut Script, spec: &Spec) -> Result<()> {
     if !hooks.prestart.is_empty() || !hooks.create_runtime.is_empty() || !hooks.create_container.is_empty() {
         script.push(Step::Sync(MOUNTED), "wait for the hooks of the runtime");
     }
-    push_hooks(script, "createContainer", &hooks.create_container)
+    push_hooks(script, "createContainer", &hooks.create_container, &[])
 }
 
-fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook]) -> Result<()> {
+/// Hooks that run in the container's namespaces; those without an environment have `environment`. That of the container's
+/// process is for programs of the container alone: one of the host would load what the container says.
+fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook], environment: &[String]) -> Result<()> {
     for (number, hook) in hooks.iter().enumerate() {
         if !hook.path.starts_with('/') {
             return Err(refuse(format!("{name} hook #{number}: the path {:?} is not absolute", hook.path)));
         }
         let all = |texts: &[String]| texts.iter().map(|line| text(line)).collect::<Result<Vec<_>>>();
         let arguments = if hook.args.is_empty() { vec![text(&hook.path)?] } else { all(&hook.args)? };
-        let program = Program::new(vec![text(&hook.path)?], arguments, all(&hook.env)?);
+        let environment = if hook.env.is_empty() { environment } else { &hook.env };
+        let program = Program::new(vec![text(&hook.path)?], arguments, all(environment)?);
         let timeout = hook.timeout.map(|seconds| u32::try_from(seconds).unwrap_or(0));
-        script.push(Step::Hook { program, timeout }, format!("run {name} hook #{number} {}", hook.path));
+        script.push(Step::Hook { program, timeout }, format!("error running {name} hook #{number}: {}", hook.path));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a process is and may do, as steps: what a container's first process and those that enter it share.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::CString;
 
 use super::plan::{refuse, text};
@@ -164,7 +166,24 @@ fn push_filter(script: &mut Script, filter: Option<Filter>) {
 
 /// The program with all places where it may be.
 pub(super) fn program(process: &Process) -> Result<Program> {
-    Ok(Program::new(texts(&candidates(process)?)?, texts(&process.args)?, texts(&process.env)?))
+    Ok(Program::new(texts(&candidates(process)?)?, texts(&process.args)?, texts(&last_of_each(&process.env))?))
+}
+
+/// Variables of which the last of each name is the one that counts, in the places of the first.
+fn last_of_each(env: &[String]) -> Vec<String> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut all: Vec<String> = Vec::with_capacity(env.len());
+    for line in env {
+        let name = line.split_once('=').map_or(line.as_str(), |(name, _)| name);
+        match places.entry(name) {
+            Entry::Occupied(place) => all[*place.get()].clone_from(line),
+            Entry::Vacant(place) => {
+                place.insert(all.len());
+                all.push(line.clone());
+            }
+        }
+    }
+    all
 }
 
 /// Where a program may be: execvp(3).
@@ -187,6 +206,12 @@ pub(super) fn texts(all: &[String]) -> Result<Vec<CString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_variables_with_one_name_the_last_counts() {
+        let env = ["A=1", "B=2", "A=3", "C", "A="].map(str::to_owned);
+        assert_eq!(last_of_each(&env), ["A=", "B=2", "C"]);
+    }
 
     #[test]
     fn schedulers_and_priorities_are_the_kernels_numbers() {

@@ -129,7 +129,7 @@ fn limits_are_written_and_hold_a_process() {
     assert_eq!(text(path_in(cgroup, "memory"), "memory.limit_in_bytes"), (128 << 20).to_string());
 
     let again = Cgroup::create(&request(&id, Some(&resources))).unwrap_err();
-    assert!(again.contains("holds 1 processes already"), "{again}");
+    assert!(again.contains("is not empty: 1 process(es) found"), "{again}");
 
     let places: Vec<PathBuf> = cgroup.directories().map(Path::to_path_buf).collect();
     cgroup.kill().unwrap();
@@ -173,6 +173,24 @@ fn a_cgroup_that_is_always_made_can_be_paused_by_whoever_has_its_record() {
     drop(removed);
     assert!(places.iter().all(|place| !place.exists()), "{places:?}");
     assert!(places.len() > 3, "{places:?}");
+}
+
+#[test]
+fn what_a_client_made_before_gets_cpus_and_is_refused_while_it_is_frozen() {
+    let Some(found) = can_make(&["freezer", "cpuset"]) else { return };
+    let id = path("before");
+    let at = |name: &str| found.v1_of(name).unwrap().point.join(id.trim_start_matches('/'));
+    let always = CgroupRequest { always: true, ..request(&id, None) };
+    fs::create_dir_all(at("freezer")).unwrap();
+    fs::write(at("freezer").join("freezer.state"), "FROZEN").unwrap();
+    let refused = Cgroup::create(&always).map(drop);
+    fs::write(at("freezer").join("freezer.state"), "THAWED").unwrap();
+    fs::create_dir_all(at("cpuset")).unwrap();
+    let cgroup = Cgroup::create(&always).unwrap().unwrap();
+    let _removed = Removed(&cgroup);
+    cgroup.add(Sleeper::start().pid()).unwrap();
+    assert_ne!(text(path_in(&cgroup, "cpuset"), "cpuset.cpus"), "");
+    assert!(refused.unwrap_err().contains("unexpectedly frozen"));
 }
 
 #[test]

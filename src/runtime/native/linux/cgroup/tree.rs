@@ -101,7 +101,7 @@ fn complete_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool
     Ok(())
 }
 
-/// Makes directories down to `path`; `made` is called for each new one, `parent` for each before one is made in it.
+/// Makes directories down to `path`; `made` is called for each, `parent` for each before one is made in it.
 fn make(
     hierarchy: &Hierarchy,
     path: &Path,
@@ -121,7 +121,8 @@ fn make(
                     // Nothing is in it; what could not be set is the error to tell.
                     let _ = std::fs::remove_dir(&dir);
                 })?,
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                // Whoever made it may have left to us what no process can be in it without.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => made(&dir)?,
                 // Another container was the last in the parent, and has just removed it.
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < 10 => continue 'again,
                 Err(error) => return Err(not_made(&dir, error)),
@@ -141,15 +142,26 @@ fn not_made(dir: &Path, error: io::Error) -> MakeError {
     MakeError { message: format!("cannot make the cgroup {}: {error}{fix}", dir.display()), is_not_writable }
 }
 
-/// Another container's cgroup, or a cgroup of the system, is not taken: what is in it would end with ours.
+/// Another container's cgroup, or a cgroup of the system, is not taken: what is in it would end with ours. Nor is one that is
+/// frozen: a process would stop in it before it is a container.
 pub(super) fn refuse_used(path: &Path) -> Result<(), MakeError> {
+    if is_frozen(path) {
+        return Err(format!("container's cgroup unexpectedly frozen: {}", path.display()).into());
+    }
     match pids(path).len() {
         0 => Ok(()),
-        count => {
-            Err(format!("the cgroup {} holds {count} processes already; choose another cgroupsPath", path.display())
-                .into())
-        }
+        count => Err(format!(
+            "container's cgroup is not empty: {count} process(es) found in {}; choose another cgroupsPath",
+            path.display()
+        )
+        .into()),
     }
+}
+
+/// Whether processes of a cgroup stop: it has a file for that where they can.
+fn is_frozen(path: &Path) -> bool {
+    let is_v1 = read_file(&path.join("freezer.state")).is_ok_and(|state| state != "THAWED");
+    is_v1 || read_file(&path.join("cgroup.freeze")).is_ok_and(|state| state == "1")
 }
 
 /// Lets cgroups below `dir` have controllers.

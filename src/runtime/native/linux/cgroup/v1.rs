@@ -121,23 +121,23 @@ pub(super) fn set_cpu(dir: &Path, cpu: &Cpu) -> Result<(), String> {
     if let Some(idle) = cpu.idle.filter(|idle| *idle != 0) {
         write_file(&dir.join("cpu.idle"), &idle.to_string())?;
     }
-    if let Some(period) = cpu.realtime_period.filter(|period| *period != 0) {
-        write_file(&dir.join("cpu.rt_period_us"), &period.to_string())?;
-    }
-    if let Some(runtime) = given(cpu.realtime_runtime) {
-        write_file(&dir.join("cpu.rt_runtime_us"), &runtime.to_string())?;
-    }
-    set_bandwidth(dir, cpu)
-}
-
-/// What can be saved up must not exceed the quota, nor the quota of a period that of a parent: each is tried early, and again
-/// after the ones that it depends on.
-fn set_bandwidth(dir: &Path, cpu: &Cpu) -> Result<(), String> {
-    let files = [
+    // What is used of a period must not exceed it.
+    let realtime = [
+        ("cpu.rt_period_us", cpu.realtime_period.filter(|period| *period != 0).map(|period| period.to_string())),
+        ("cpu.rt_runtime_us", given(cpu.realtime_runtime).map(|runtime| runtime.to_string())),
+    ];
+    write_dependent(dir, realtime)?;
+    // What can be saved up must not exceed the quota, nor the quota of a period that of a parent.
+    let bandwidth = [
         ("cpu.cfs_burst_us", cpu.burst.map(|burst| burst.to_string())),
         ("cpu.cfs_period_us", cpu.period.filter(|period| *period != 0).map(|period| period.to_string())),
         ("cpu.cfs_quota_us", given(cpu.quota).map(|quota| quota.to_string())),
     ];
+    write_dependent(dir, bandwidth)
+}
+
+/// Writes files of which some take a value only after others: each is tried early, and again after the ones that it depends on.
+fn write_dependent<const N: usize>(dir: &Path, files: [(&str, Option<String>); N]) -> Result<(), String> {
     let mut later = Vec::new();
     for (name, value) in files {
         let Some(value) = value else { continue };
@@ -162,7 +162,7 @@ pub(super) fn set_cpuset(dir: &Path, cpu: &Cpu) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives a new cpuset the CPUs and nodes of its parent: one without any takes no processes.
+/// Gives a cpuset that has none the CPUs and nodes of its parent: one without any takes no processes.
 pub(super) fn inherit_cpuset(dir: &Path) -> Result<(), String> {
     let Some(parent) = dir.parent() else { return Ok(()) };
     for name in ["cpuset.cpus", "cpuset.mems"] {

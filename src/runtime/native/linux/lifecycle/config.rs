@@ -37,6 +37,12 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
     if !metadata.is_dir() {
         return Err(failed(format!("invalid rootfs: {} is no directory", root.display())));
     }
+    for mount in &mut spec.mounts {
+        // As runc has it, where a destination is written as the host sees it.
+        if let Ok(rest) = Path::new(&mount.destination).strip_prefix(&root) {
+            mount.destination = format!("/{}", rest.display());
+        }
+    }
     let module = super::module::prepare(&mut spec, &root, runner)?;
     let profile = spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
     let seccomp = profile.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
@@ -141,8 +147,9 @@ pub(super) fn keep_known_capabilities(process: &mut Process, warn: &dyn Fn(&str)
             is_known
         });
     }
-    for name in unknown {
-        warn(&format!("ignoring unknown or unavailable capability {name}"));
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown.into_iter().collect();
+        warn(&format!("ignoring unknown or unavailable capabilities: [{}]", names.join(" ")));
     }
 }
 

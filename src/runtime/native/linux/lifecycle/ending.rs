@@ -17,12 +17,13 @@ use crate::sys::linux::process::{self, OtherProcess};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Lifecycle {
-    /// Sends a signal to a container's process, or to `all` of its processes.
+    /// Sends a signal to a container's process, or to `all` of its processes. Without a pid namespace of the container's own
+    /// nobody ends the others with the first: SIGKILL is for all of them.
     pub fn kill(&self, id: &Id, signal: i32, all: bool) -> Result<(), Error> {
         let folder = Folder::open(&self.root, id)?;
         let record = folder.existing()?;
         let first = self.process_of(&record)?;
-        if all {
+        if all || (signal == KILL && !record.own_pids) {
             return signal_all(&record, first.as_ref(), signal);
         }
         let first = first.ok_or_else(|| failed("container not running"))?;

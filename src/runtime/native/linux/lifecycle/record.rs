@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::oci::runtime::{Hook, NamespaceKind, Process, Seccomp, State, Status};
+use crate::oci::runtime::{Hook, NamespaceKind, Personality, Process, Seccomp, State, Status};
 use crate::runtime::Error;
 use crate::runtime::native::CgroupRecord;
 use crate::runtime::native::lifecycle::{ContainerState, failed};
@@ -61,6 +61,8 @@ pub(super) struct Record {
 pub(super) struct More {
     pub(super) process: Process,
     pub(super) seccomp: Option<Seccomp>,
+    #[serde(default)]
+    pub(super) personality: Option<Personality>,
     /// Whether the process is a wasm module's: its root is the host's.
     #[serde(default)]
     pub(super) is_module: bool,
@@ -84,6 +86,7 @@ impl Record {
         let more = More {
             process: spec.process.clone().unwrap_or_default(),
             seccomp: linux.seccomp,
+            personality: linux.personality,
             is_module: bundle.module.is_some(),
         };
         let hooks = spec.hooks.clone().unwrap_or_default();

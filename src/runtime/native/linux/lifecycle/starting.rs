@@ -1,6 +1,6 @@
 //! Starting processes: the container's own, which waits, and further ones.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::SystemTime;
@@ -26,6 +26,9 @@ pub(super) const KILL: i32 = 9;
 
 /// The name that goes with the master of a terminal to a console socket.
 const MASTER_NAME: &str = "/dev/ptmx";
+
+/// The name that goes with a process to a socket.
+const PIDFD_NAME: &str = "pidfd";
 
 impl Lifecycle {
     /// Creates a container of the bundle in the folder `bundle`: everything but the start of its program.
@@ -83,8 +86,11 @@ impl Lifecycle {
             }
         }
         folder.note_start()?;
-        hooks::run("poststart", &record.poststart, &state_document(&record.state(Status::Running)), &self.warn);
-        Ok(())
+        let state = state_document(&record.state(Status::Running));
+        hooks::must_run("poststart", &record.poststart, &state).inspect_err(|_| {
+            // The hook's failure is what there is to tell.
+            let _ = self.process_of(&record).map(|process| process.map(|process| process.signal(KILL)));
+        })
     }
 
     /// Runs one more process in a container. The code that it ended with, unless it is not waited for.
@@ -120,7 +126,10 @@ impl Lifecycle {
         };
         let seccomp =
             more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
-        let options = self.options(&request.options, None, Box::new(|_, _| Vec::new()))?;
+        let options = LaunchOptions {
+            personality: more.personality,
+            ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
+        };
         let launched = launch::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
         let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
         if let Err(error) = hand_out(&mut launched, &request.options) {
@@ -210,7 +219,9 @@ impl Lifecycle {
         Ok(LaunchOptions {
             preserve_fds: options.preserve_fds + options.listen_fds,
             window: window_size(options),
+            plain_lines: options.console_socket.is_none() && !io::stdout().is_terminal(),
             keyring: !options.no_new_keyring,
+            pivot: !options.no_pivot,
             wait_for_start,
             state,
             ..LaunchOptions::new(streams)
@@ -271,6 +282,10 @@ fn hand_out(launched: &mut Launched, options: &StartOptions) -> Result<(), Error
     {
         socket::send_descriptor(path, master.as_fd(), MASTER_NAME)
             .map_err(|error| failed(format!("send the terminal to {}: {}", path.display(), plain(&error))))?;
+    }
+    if let Some(path) = &options.pidfd_socket {
+        socket::send_descriptor(path, launched.process.pidfd().as_fd(), PIDFD_NAME)
+            .map_err(|error| failed(format!("send the process to {}: {}", path.display(), plain(&error))))?;
     }
     if let Some(path) = &options.pid_file {
         write_whole(path, launched.process.pid().to_string().as_bytes(), 0o666)
