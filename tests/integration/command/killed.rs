@@ -19,12 +19,12 @@ fn at_each_step(every: usize, make: impl Fn() -> Command, check: impl Fn(usize, 
         Ok(End::Ended(steps)) => steps,
         end => return println!("skipped: a program cannot be traced here: {end:?}"),
     };
-    // Some are made twice or not at all, as locks are looked at and numbers are met by chance.
+    // The first run may have made more, folders that stay among them.
     for step in (0..steps).step_by(every) {
         if let End::Killed(what) = run(step).unwrap() {
             check(step, &format!("step {step} of {steps}, {what}"));
         } else {
-            assert!(step + 3 > steps, "it ended at {step} of {steps}");
+            assert!(step > steps / 2, "it ended at {step} of {steps}");
         }
     }
 }
