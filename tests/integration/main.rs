@@ -31,6 +31,8 @@ mod command {
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime;
     #[cfg(all(feature = "native", target_os = "linux"))]
+    mod runtime_binds;
+    #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime_cgroups;
     #[cfg(all(feature = "native", feature = "wasm", target_os = "linux"))]
     mod runtime_wasm;

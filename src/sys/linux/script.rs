@@ -65,6 +65,8 @@ pub enum BindSource {
     Path(CString),
     /// A mount that has no place yet.
     Detached(RawFd),
+    /// The mount that came with the parent's last word.
+    Received,
 }
 
 /// A program to run, with all that execve(2) takes.

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::os::fd::RawFd;
 
-use super::calls::{Outcome, check, errno, hide, prctl, syscall};
+use super::calls::{Outcome, check, hide, prctl, syscall};
 use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHED, READY, WORD_MAX};
 use super::copy_up::copy_entries;
 use super::find;
@@ -27,6 +27,8 @@ pub(super) struct Walk {
     /// What the parent said last.
     word: [u8; WORD_MAX],
     word_len: usize,
+    /// The mount that came with it.
+    received: Option<Place>,
     /// What is told beside an errno.
     detail: [u8; DETAIL_MAX],
     detail_len: usize,
@@ -83,6 +85,7 @@ impl Walk {
             root: -1,
             word: [0; WORD_MAX],
             word_len: 0,
+            received: None,
             detail: [0; DETAIL_MAX],
             detail_len: 0,
             dies_with_parent: false,
@@ -290,30 +293,26 @@ impl Walk {
     /// Waits for a word of the parent, and ends where it is gone.
     #[allow(unsafe_code)]
     unsafe fn hear(&mut self) {
-        loop {
-            // SAFETY: called between clone and exec; the buffer is this walk's own.
-            match unsafe { libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) } {
-                len if len > 0 => {
-                    self.word_len = len as usize;
-                    return;
-                }
-                len if len < 0 && errno() == libc::EINTR => {}
-                // SAFETY: ends the process without running anything of its memory's owner.
-                _ => unsafe { libc::_exit(255) },
+        match channel::receive_bytes(self.channel, &mut self.word) {
+            Ok((len, fd)) if len > 0 => {
+                self.word_len = len;
+                self.received = fd.map(Place::of);
             }
+            // SAFETY: ends the process without running anything of its memory's owner.
+            _ => unsafe { libc::_exit(255) },
         }
     }
 
     #[allow(unsafe_code)]
-    fn bind(&self, source: &BindSource, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
+    fn bind(&mut self, source: &BindSource, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
         let recursion = if recursive { AT_RECURSIVE } else { 0 };
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursion;
         let tree = match source {
-            BindSource::Path(path) => open_tree(libc::AT_FDCWD, path, flags)?,
+            BindSource::Path(path) => Place::of(open_tree(libc::AT_FDCWD, path, flags)?),
             // SAFETY: an open descriptor; the copy is this value's own.
-            BindSource::Detached(mount) => check(unsafe { libc::fcntl(*mount, libc::F_DUPFD_CLOEXEC, 3) })?,
+            BindSource::Detached(mount) => Place::of(check(unsafe { libc::fcntl(*mount, libc::F_DUPFD_CLOEXEC, 3) })?),
+            BindSource::Received => self.received.take().ok_or(libc::EBADF)?,
         };
-        let tree = Place::of(tree);
         set_attributes(tree.fd(), attributes)?;
         let place = match target.make {
             Make::AsSource if tree.is_directory()? => place::make_directories(self.root, &target.path, 0o755).map(Some),

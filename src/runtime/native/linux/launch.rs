@@ -8,7 +8,7 @@ use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
-use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
+use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
 use super::process::{push_labels, push_process};
 use super::rootless;
 use super::seccomp;
@@ -137,7 +137,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
     };
-    let Plan { script, kept } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
+    let Plan { script, mut binds } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
     // Now that all of them is open: nothing can be another's that has their number.
     if !bundle.joined.iter().all(|init| is_alive(*init)) {
         return Err(refuse("a container whose namespaces are joined has ended"));
@@ -145,7 +145,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| refuse(format!("make the container's process: {error}")))?;
-    drop(kept);
+    binds.kept.clear();
     if let Some(note) = options.note {
         // While the process prepares what it needs.
         let start_time = process::start_time(child.pid()).unwrap_or(0);
@@ -157,9 +157,13 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
             let resources = linux.resources.as_ref();
             cgroup.0.as_mut().map_or(Ok(()), |cgroup| cgroup.add_first(child.pid(), resources)).map_err(refuse)?;
             let mapped = if namespaces.joins_users() { Ok(()) } else { map_ids(linux, child.pid()) };
-            mapped.map(|()| Vec::new())
+            mapped.map(|()| Answer::Word(Vec::new()))
         }
-        _ => run_hooks(&hooks, &options.state, child.pid()),
+        MOUNTED => run_hooks(&hooks, &options.state, child.pid()).map(Answer::Word),
+        point => match binds.bring(point, child.pid()) {
+            Some(mount) => mount.map(Answer::Mount),
+            None => Err(refuse("the container's process waits for nothing that is known")),
+        },
     };
     let master = follow(&script, &channel, &child, process, answer)?;
     Ok(Launched {
@@ -246,7 +250,8 @@ pub(super) fn enter(
     };
     let (child, channel) =
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
-    let join = |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Vec::new()).map_err(refuse);
+    let join =
+        |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
     let master = follow(&script, &channel, &child, process, join)?;
     Ok(Launched {
         process: child,
@@ -297,6 +302,14 @@ fn filter(bundle: &NativeBundle, process: &Process) -> Result<Option<seccomp::Fi
     }
 }
 
+/// What a process that waits is told.
+enum Answer {
+    /// It goes on, with what its hooks read.
+    Word(Vec<u8>),
+    /// It gets the mount that it waits for.
+    Mount(OwnedFd),
+}
+
 /// Answers the process until its program runs or it waits for its start, and returns the master of its terminal. `answer` is
 /// asked at each point at which the process waits.
 fn follow(
@@ -304,7 +317,7 @@ fn follow(
     channel: &Channel,
     child: &Child,
     process: &Process,
-    mut answer: impl FnMut(u32) -> Result<Vec<u8>>,
+    mut answer: impl FnMut(u32) -> Result<Answer>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
     let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();
@@ -320,7 +333,11 @@ fn follow(
         match channel.next() {
             Ok(Event::Reached(point)) => {
                 let gone = |error| refuse(format!("let the container's process go on: {error}"));
-                if let Err(error) = answer(point).and_then(|word| channel.go_on(&word).map_err(gone)) {
+                let answered = answer(point).and_then(|answer| match answer {
+                    Answer::Word(word) => channel.go_on(&word).map_err(gone),
+                    Answer::Mount(mount) => channel.hand(&mount).map_err(gone),
+                });
+                if let Err(error) = answered {
                     break Err(error);
                 }
                 syncs -= 1;

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
+use super::binds::Binds;
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
 use super::module;
@@ -54,11 +55,11 @@ pub(super) fn text(text: &str) -> Result<CString> {
     c_string(text).map_err(|error| refuse(format!("{text:?}: {error}")))
 }
 
-/// A script, with the descriptors that it names.
+/// A script, with what belongs to it.
 pub(super) struct Plan {
     pub(super) script: Script,
-    /// They are open until the process is there.
-    pub(super) kept: Vec<OwnedFd>,
+    /// Its bind mounts; what they keep is open until the process is there.
+    pub(super) binds: Binds,
 }
 
 /// The script of a container's first process.
@@ -82,7 +83,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     push_host(&mut script, spec, linux, with.namespaces)?;
     push_labels(&mut script, process)?;
     let has_mounts = with.namespaces.has_mounts();
-    let mut kept = match has_mounts {
+    let mut binds = match has_mounts {
         true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
         false => {
             if process.terminal {
@@ -91,7 +92,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
                 script.push(terminal(process, with.window, false, with.plain_lines), "open a terminal");
             }
             push_foreign_root(&mut script, spec, folder, root)?;
-            Vec::new()
+            Binds::default()
         }
     };
     push_directory(&mut script, &process.cwd)?;
@@ -113,8 +114,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         if has_mounts && spec.root.as_ref().is_some_and(|root| root.readonly) {
             mounts::push_read_only(&mut script, "/")?;
         }
-        kept.push(module::push(&mut script, process, runner, with)?);
-        return Ok(Plan { script, kept });
+        binds.kept.push(module::push(&mut script, process, runner, with)?);
+        return Ok(Plan { script, binds });
     }
     match has_mounts {
         true => {
@@ -137,7 +138,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     push_hooks(&mut script, "startContainer", hooks, &process.env)?;
     let run = Step::Execute(program(process)?);
     push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
-    Ok(Plan { script, kept })
+    Ok(Plan { script, binds })
 }
 
 /// What is hidden in the root.
@@ -241,7 +242,7 @@ fn push_mount_tree(
     folder: &Path,
     root: &NativeRoot,
     with: &Surroundings<'_>,
-) -> Result<Vec<OwnedFd>> {
+) -> Result<Binds> {
     // Unless mounts of the container are to be seen by the host: those of the host always spread to the container.
     let is_shared = propagation(linux)? & flags::MS_SHARED != 0;
     let spread = if is_shared { flags::MS_SHARED } else { flags::MS_SLAVE };
@@ -260,9 +261,9 @@ fn push_mount_tree(
         true => Shown::Namespace,
         false => Shown::Own(with.cgroup),
     };
-    let kept = mounts::push_mounts(script, spec, linux, folder, &cgroups)?;
+    let binds = mounts::push_mounts(script, spec, linux, folder, &cgroups, with.namespaces.has_users())?;
     mounts::push_devices(script, spec)?;
-    Ok(kept)
+    Ok(binds)
 }
 
 fn propagation(linux: &Linux) -> Result<u64> {
