@@ -219,7 +219,7 @@ impl Walk {
                     syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
                 }
                 Step::FindProgram => {
-                    self.found = Some(find::find(script_program(script)?)?);
+                    self.found = Some(self.find(script_program(script)?)?);
                     Ok(())
                 }
                 Step::ChangeRoot => {
@@ -496,15 +496,33 @@ impl Walk {
         unsafe {
             let found = match self.found.take() {
                 Some(found) => found,
-                None => find::find(program)?,
+                None => self.find(program)?,
             };
             let errno = find::execute(&found, program);
-            if errno == libc::ENOEXEC {
-                let len = libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
-                self.detail_len = len.max(0) as usize;
+            if matches!(errno, libc::ENOEXEC | libc::ENOENT) {
+                self.tell_beginning(&found);
             }
             Err(errno)
         }
+    }
+
+    fn find(&mut self, program: &Program) -> Result<find::Found, i32> {
+        let mut found = find::find(program)?;
+        match found.check_interpreter(program) {
+            Ok(()) => Ok(found),
+            Err(errno) => {
+                self.tell_beginning(&found);
+                Err(errno)
+            }
+        }
+    }
+
+    /// What is wrong with a program that is there is seen from how it begins.
+    #[allow(unsafe_code)]
+    fn tell_beginning(&mut self, found: &find::Found) {
+        // SAFETY: a buffer as long as it is said to be.
+        let len = unsafe { libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0) };
+        self.detail_len = len.max(0) as usize;
     }
 }
 

@@ -388,12 +388,16 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
     }
     let name = process.args.first().map(String::as_str).unwrap_or_default();
     match failure.errno {
+        flags::ENOENT | flags::ENOTDIR if !failure.detail.is_empty() => {
+            Error::new(ErrorKind::NotFound, format!("exec {name}: no such file or directory"))
+                .hint(format!("the interpreter{} is not in the image", interpreter(&failure.detail)))
+        }
         flags::ENOENT | flags::ENOTDIR if !name.contains('/') => {
             Error::new(ErrorKind::NotFound, format!("exec: {name:?}: executable file not found in $PATH"))
         }
         flags::ENOENT | flags::ENOTDIR => {
             Error::new(ErrorKind::NotFound, format!("exec: {name:?}: no such file or directory"))
-                .hint("the program, or the interpreter that it names, is not in the image")
+                .hint("the program is not in the image")
         }
         flags::ENOEXEC => {
             let error = Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: exec format error"));
@@ -411,6 +415,13 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
         flags::EACCES => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: permission denied")),
         _ => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: {error}")),
     }
+}
+
+/// The name of a script's interpreter, behind a space; nothing where it is not seen.
+fn interpreter(head: &[u8]) -> String {
+    let line = head.strip_prefix(b"#!").unwrap_or_default();
+    let name = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+    name.map_or_else(String::new, |name| format!(" {}", String::from_utf8_lossy(name)))
 }
 
 /// The machine that an ELF file is for.

@@ -354,6 +354,8 @@ fn hand_over_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: Sta
 fn in_runcs_words(mut error: Error, process: &Process) -> Error {
     let program = process.args.first().map_or("", String::as_str);
     let why = match error.kind {
+        // It is there, and its interpreter is not.
+        ErrorKind::NotFound if error.message.starts_with("exec ") => error.message,
         ErrorKind::NotFound if program.contains('/') => {
             format!("exec: {program:?}: stat {program}: no such file or directory")
         }
@@ -433,6 +435,7 @@ mod tests {
         let process = |program: &str| Process { args: vec![program.into()], ..Process::default() };
         let table = [
             (ErrorKind::NotFound, "x", "a", "exec: \"a\": executable file not found in $PATH"),
+            (ErrorKind::NotFound, "exec /a: no such file or directory", "/a", "exec /a: no such file or directory"),
             (ErrorKind::NotFound, "x", "/a", "exec: \"/a\": stat /a: no such file or directory"),
             (ErrorKind::NotExecutable, "execute /a: Permission denied", "/a", "exec: \"/a\": permission denied"),
             (ErrorKind::NotExecutable, "exec format error", "/a", "exec format error"),
