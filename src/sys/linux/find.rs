@@ -45,9 +45,9 @@ pub(super) fn open_plain(path: &CStr, flags: i32) -> Result<RawFd, i32> {
     openat2(libc::AT_FDCWD, path, flags, libc::RESOLVE_NO_MAGICLINKS)
 }
 
-/// The first candidate that can be run; its interpreter is another matter. Where none can, a file that may not be run is worse news (`EACCES`) than none
-/// (`ENOENT`). The binary of the host's own that runs here is `EPERM`: a container that ran it could write to it through
-/// `/proc/self/exe`.
+/// The first candidate that can be run; its interpreter is another matter. Where none can, a file that may not be run is worse
+/// news (`EACCES`) than none (`ENOENT`). The binary of the host's own that runs here is `EPERM`: a container that ran it could
+/// write to it through `/proc/self/exe`.
 pub(super) fn find(program: &Program) -> Result<Found, i32> {
     let mut failure = libc::ENOENT;
     for (index, path) in program.candidates.iter().enumerate() {

@@ -208,6 +208,9 @@ impl Walk {
                 }
                 Step::NoNewPrivileges => prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop),
                 Step::Filter { program, flags, notify } => {
+                    if *notify {
+                        hide()?;
+                    }
                     let listener = seccomp::load(program.as_ptr(), program.len() as u16, *flags)?;
                     match *notify {
                         true => self.tell(LISTENER, 0, Place::of(listener).fd()),
@@ -465,8 +468,8 @@ impl Walk {
     unsafe fn wait_for_start(&mut self, socket: RawFd, first: u32, file: Option<RawFd>) -> Outcome {
         // SAFETY: descriptors that are open, and others that nothing needs any more.
         unsafe {
-            self.found = None;
             self.root = -1;
+            let file = file.or(self.found.as_ref().map(find::Found::fd));
             close_but(first, [self.channel, socket, file.unwrap_or(socket)])?;
             for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
                 libc::signal(signal, ended_by as extern "C" fn(c_int) as libc::sighandler_t);

@@ -25,6 +25,9 @@ use crate::sys::linux::users;
 /// Makes the state document that hooks read, for a status and the number of the process.
 pub(super) type StateOf = Box<dyn Fn(Status, u32) -> Vec<u8> + Send>;
 
+/// Hands the listener of a filter to who decides on calls, for the process of this number.
+pub(super) type HandOver = Box<dyn Fn(OwnedFd, u32) -> Result<()> + Send>;
+
 /// What a process is started with, beside its bundle.
 pub(super) struct LaunchOptions {
     /// Descriptors 0, 1 and 2 of a process without a terminal.
@@ -49,6 +52,8 @@ pub(super) struct LaunchOptions {
     pub(super) note: Option<NoteInit>,
     /// The state for hooks; empty where there are none.
     pub(super) state: StateOf,
+    /// Takes the listener of its filter; without it there can be none.
+    pub(super) listener: Option<HandOver>,
 }
 
 impl LaunchOptions {
@@ -66,6 +71,7 @@ impl LaunchOptions {
             wait_for_start: None,
             note: None,
             state: Box::new(|_, _| Vec::new()),
+            listener: None,
         }
     }
 }
@@ -165,7 +171,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
             None => Err(refuse("the container's process waits for nothing that is known")),
         },
     };
-    let master = follow(&script, &channel, &child, process, answer)?;
+    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer)?;
     Ok(Launched {
         process: child,
         master,
@@ -239,7 +245,7 @@ pub(super) fn enter(
         plan::push_personality(&mut script, personality)?;
     }
     let run = Step::Execute(super::process::program(process)?);
-    push_process(&mut script, process, filter, false, options.preserve_fds, run)?;
+    push_process(&mut script, process, filter, options.preserve_fds, Script::default(), run)?;
     let spawn = Spawn {
         script: &script,
         namespaces: 0,
@@ -252,7 +258,7 @@ pub(super) fn enter(
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
-    let master = follow(&script, &channel, &child, process, join)?;
+    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join)?;
     Ok(Launched {
         process: child,
         master,
@@ -317,6 +323,7 @@ fn follow(
     channel: &Channel,
     child: &Child,
     process: &Process,
+    hand_over: Option<&HandOver>,
     mut answer: impl FnMut(u32) -> Result<Answer>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
@@ -346,10 +353,12 @@ fn follow(
             Ok(Event::Master(fd)) => master = Some(fd),
             Ok(Event::Closed | Event::Ready) => break Ok(()),
             Ok(Event::Failed(failure)) => break Err(explain(script.words(failure.step), &failure, process)),
-            Ok(Event::Listener(_)) => {
-                break Err(refuse(
-                    "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime",
-                ));
+            Ok(Event::Listener(listener)) => {
+                let none = "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime";
+                let handed = hand_over.map_or_else(|| Err(refuse(none)), |hand| hand(listener, child.pid()));
+                if handed.is_err() {
+                    break handed;
+                }
             }
             Err(error) => break Err(refuse(format!("hear of the container's process: {error}"))),
         }

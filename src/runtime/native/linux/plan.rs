@@ -47,6 +47,19 @@ pub(super) struct Surroundings<'a> {
     pub(super) module: Option<&'a ModuleRunner>,
 }
 
+impl Surroundings<'_> {
+    /// The step that waits for the start, if it waits. `file` stays open.
+    pub(super) fn wait_for_start(&self, file: Option<RawFd>) -> Option<Step> {
+        self.start.map(|socket| Step::WaitForStart { socket, first: 3 + self.preserve_fds, file })
+    }
+
+    /// Whether somebody outside decides on calls. They get the listener before the start, as with other runtimes, so that the
+    /// process waits for its start with its filter. Any other is loaded as late as possible, to see no calls but the program's.
+    pub(super) fn has_listener(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.listener.is_some())
+    }
+}
+
 pub(super) fn refuse(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Runtime, message)
 }
@@ -126,18 +139,28 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         }
         false => script.push(Step::ChangeRoot, "enter the root"),
     }
-    if let Some(socket) = with.start {
-        script.push(Step::FindProgram, "exec");
-        let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: None };
-        script.push(step, "wait for the start");
+    let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
+    let mut last = Script::default();
+    match with.wait_for_start(None) {
+        Some(wait) if with.has_listener() => {
+            last.push(wait, "wait for the start");
+            push_hooks(&mut last, "startContainer", hooks, &process.env)?;
+        }
+        Some(wait) => {
+            script.push(Step::FindProgram, "exec");
+            script.push(wait, "wait for the start");
+            push_hooks(&mut script, "startContainer", hooks, &process.env)?;
+        }
+        None => push_hooks(&mut script, "startContainer", hooks, &process.env)?,
     }
     if with.is_noted {
         script.push(Step::Hear, "wait for the parent");
     }
-    let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
-    push_hooks(&mut script, "startContainer", hooks, &process.env)?;
+    if with.init {
+        last.push(Step::Init, "start an init");
+    }
     let run = Step::Execute(program(process)?);
-    push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
+    push_process(&mut script, process, with.filter, with.preserve_fds, last, run)?;
     Ok(Plan { script, binds })
 }
 
