@@ -31,7 +31,11 @@ mod command {
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime;
     #[cfg(all(feature = "native", target_os = "linux"))]
+    mod runtime_binds;
+    #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime_cgroups;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod runtime_programs;
     #[cfg(all(feature = "native", feature = "wasm", target_os = "linux"))]
     mod runtime_wasm;
     #[cfg(all(feature = "wasm", feature = "base"))]

@@ -120,8 +120,17 @@ impl Channel {
     }
 
     /// Lets the child go on, with a word that its hooks read.
-    #[allow(unsafe_code)]
     pub fn go_on(&self, word: &[u8]) -> io::Result<()> {
+        self.say(word, -1)
+    }
+
+    /// Lets the child go on, with a mount that it waits for.
+    pub fn hand(&self, mount: &OwnedFd) -> io::Result<()> {
+        self.say(b"", mount.as_raw_fd())
+    }
+
+    #[allow(unsafe_code)]
+    fn say(&self, word: &[u8], fd: RawFd) -> io::Result<()> {
         if word.len() > WORD_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -130,8 +139,8 @@ impl Channel {
         }
         // A packet without bytes would look like the end.
         let packet = if word.is_empty() { &b" "[..] } else { word };
-        // SAFETY: sends no descriptor.
-        unsafe { send_bytes(self.socket.as_raw_fd(), packet, -1) }.map_err(io::Error::from_raw_os_error)
+        // SAFETY: a descriptor that is open, or none.
+        unsafe { send_bytes(self.socket.as_raw_fd(), packet, fd) }.map_err(io::Error::from_raw_os_error)
     }
 }
 
@@ -153,7 +162,29 @@ pub(super) fn hear(socket: RawFd) -> bool {
 #[allow(unsafe_code)]
 fn receive(socket: RawFd) -> io::Result<(Option<Message>, Option<OwnedFd>)> {
     let mut message = MaybeUninit::<Message>::zeroed();
-    let mut part = libc::iovec { iov_base: message.as_mut_ptr().cast(), iov_len: size_of::<Message>() };
+    // SAFETY: the bytes of the message, all of them zero so far.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(message.as_mut_ptr().cast::<u8>(), size_of::<Message>()) };
+    let (len, fd) = match receive_bytes(socket, bytes) {
+        // A child that was killed leaves a connection that is reset.
+        Err(libc::ECONNRESET) => return Ok((None, None)),
+        received => received.map_err(io::Error::from_raw_os_error)?,
+    };
+    // SAFETY: it is new, and nobody else has it.
+    let fd = fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    if len == 0 {
+        return Ok((None, fd));
+    }
+    if len != size_of::<Message>() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message of another size"));
+    }
+    // SAFETY: all its bytes were written, and any bytes are a message.
+    Ok((Some(unsafe { message.assume_init() }), fd))
+}
+
+/// Receives a packet: how long it is, and a new descriptor where one came with it. Allocates nothing.
+#[allow(unsafe_code)]
+pub(super) fn receive_bytes(socket: RawFd, bytes: &mut [u8]) -> Result<(usize, Option<RawFd>), i32> {
+    let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     let mut control = Control::default();
     // SAFETY: all zeros is a message header without anything.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -166,24 +197,13 @@ fn receive(socket: RawFd) -> io::Result<(Option<Message>, Option<OwnedFd>)> {
         let len = unsafe { libc::recvmsg(socket, &raw mut header, libc::MSG_CMSG_CLOEXEC) };
         match len {
             0.. => break len as usize,
-            _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-            // A child that was killed leaves a connection that is reset.
-            _ if io::Error::last_os_error().raw_os_error() == Some(libc::ECONNRESET) => return Ok((None, None)),
-            _ => return Err(io::Error::last_os_error()),
+            _ if errno() == libc::EINTR => {}
+            _ => return Err(errno()),
         }
     };
     let has_fd = header.msg_controllen as usize >= size_of::<libc::cmsghdr>()
         && (control.level, control.kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS);
-    // SAFETY: the kernel has put a new descriptor there, which nobody else has.
-    let fd = has_fd.then(|| unsafe { OwnedFd::from_raw_fd(control.fd) });
-    if len == 0 {
-        return Ok((None, fd));
-    }
-    if len != size_of::<Message>() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message of another size"));
-    }
-    // SAFETY: all its bytes were written, and any bytes are a message.
-    Ok((Some(unsafe { message.assume_init() }), fd))
+    Ok((len, has_fd.then_some(control.fd)))
 }
 
 /// A control message with one descriptor: `CMSG_SPACE(4)` bytes, laid out as `struct cmsghdr` and its data.

@@ -35,22 +35,23 @@ pub fn has_file_system(kind: &str) -> bool {
     !matches!(fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC), Err(rustix::io::Errno::NODEV))
 }
 
-/// A copy of the mount at `path`, with the mounts below where it is `recursive`, that shows owners as the user namespace
-/// `users` maps them, those of the mounts below only with `maps_below`: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
-pub fn mapped(path: &Path, recursive: bool, maps_below: bool, users: &OwnedFd) -> io::Result<OwnedFd> {
+/// A copy of the mount at `path`, with the mounts below where it is `recursive`.
+pub fn copy(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
     let recursion = if recursive { mounts_raw::AT_RECURSIVE } else { 0 };
     let flags = mounts_raw::OPEN_TREE_CLONE | mounts_raw::OPEN_TREE_CLOEXEC | recursion;
-    let failed = io::Error::from_raw_os_error;
-    let tree = mounts_raw::open_tree(libc::AT_FDCWD, &path, flags).map_err(failed)?;
+    let tree = mounts_raw::open_tree(libc::AT_FDCWD, &path, flags).map_err(io::Error::from_raw_os_error)?;
     // SAFETY: it is new, and nobody else has it.
     #[allow(unsafe_code)]
-    let tree = unsafe { OwnedFd::from_raw_fd(tree) };
-    let recursive = recursive && maps_below;
+    Ok(unsafe { OwnedFd::from_raw_fd(tree) })
+}
+
+/// Lets a copy of a mount show owners as the user namespace `users` maps them; those of the mounts below, too, where it is
+/// `recursive`: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
+pub fn map_owners(tree: &OwnedFd, recursive: bool, users: &OwnedFd) -> io::Result<()> {
     let attributes = MountAttributes { id_map: Some(users.as_raw_fd()), recursive, ..MountAttributes::default() };
-    mounts_raw::set_attributes(tree.as_raw_fd(), &attributes).map_err(failed)?;
-    Ok(tree)
+    mounts_raw::set_attributes(tree.as_raw_fd(), &attributes).map_err(io::Error::from_raw_os_error)
 }
 
 /// A copy of what is mounted at `path` in the root of another process, which has mounts of its own, with the mounts below where

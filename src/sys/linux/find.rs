@@ -23,6 +23,17 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Its descriptor.
+    pub(super) fn fd(&self) -> RawFd {
+        self.place.fd()
+    }
+
+    /// Looks for the interpreter of a script, and for that one's. `ENOENT`: it is not there.
+    pub(super) fn check_interpreter(&mut self, program: &Program) -> Result<(), i32> {
+        self.is_script = self.is_readable && check_interpreter(&self.place, program)?;
+        Ok(())
+    }
+
     /// The descriptor that its bytes can be read by, where they can be read at all; else -1.
     pub(super) fn fd_for_reading(&self) -> RawFd {
         if self.is_readable { self.place.fd() } else { -1 }
@@ -34,16 +45,15 @@ pub(super) fn open_plain(path: &CStr, flags: i32) -> Result<RawFd, i32> {
     openat2(libc::AT_FDCWD, path, flags, libc::RESOLVE_NO_MAGICLINKS)
 }
 
-/// The first candidate that can be run. Where none can, a file that may not be run is worse news (`EACCES`) than none
-/// (`ENOENT`). The binary of the host's own that runs here is `EPERM`: a container that ran it could write to it through
-/// `/proc/self/exe`.
+/// The first candidate that can be run; its interpreter is another matter. Where none can, a file that may not be run is worse
+/// news (`EACCES`) than none (`ENOENT`). The binary of the host's own that runs here is `EPERM`: a container that ran it could
+/// write to it through `/proc/self/exe`.
 pub(super) fn find(program: &Program) -> Result<Found, i32> {
     let mut failure = libc::ENOENT;
     for (index, path) in program.candidates.iter().enumerate() {
         match look_at(path, program) {
             Ok((place, is_readable)) => {
-                let is_script = is_readable && check_interpreter(&place, program)?;
-                return Ok(Found { place, index, is_readable, is_script });
+                return Ok(Found { place, index, is_readable, is_script: false });
             }
             Err(libc::ENOENT | libc::ENOTDIR) => {}
             Err(libc::EACCES) => failure = libc::EACCES,
@@ -159,7 +169,9 @@ mod tests {
 
     fn outcome(candidates: &[&Path]) -> Result<usize, i32> {
         let paths = candidates.iter().map(|path| CString::new(path.as_os_str().as_bytes()).unwrap()).collect();
-        find(&Program::new(paths, vec![c"x".to_owned()], Vec::new())).map(|found| found.index)
+        let program = Program::new(paths, vec![c"x".to_owned()], Vec::new());
+        let mut found = find(&program)?;
+        found.check_interpreter(&program).map(|()| found.index)
     }
 
     fn write(path: &Path, text: &str, mode: u32) {

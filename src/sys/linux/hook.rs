@@ -12,7 +12,8 @@ use super::script::Program;
 /// ran for longer than so many seconds, and was killed. Anything else is why it could not run.
 #[allow(unsafe_code)]
 pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outcome {
-    let found = find::find(program)?;
+    let mut found = find::find(program)?;
+    found.check_interpreter(program)?;
     let stdin = file_of(input)?;
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: an array of two; then a process of its own, which makes system calls until its exec.

@@ -65,6 +65,8 @@ pub enum BindSource {
     Path(CString),
     /// A mount that has no place yet.
     Detached(RawFd),
+    /// The mount that came with the parent's last word.
+    Received,
 }
 
 /// A program to run, with all that execve(2) takes.
@@ -214,7 +216,8 @@ pub enum Step {
     Capabilities { effective: u64, permitted: u64, inheritable: u64, ambient: u64 },
     /// `PR_SET_NO_NEW_PRIVS`.
     NoNewPrivileges,
-    /// Loads a filter; `notify` sends its listener to the parent.
+    /// Loads a filter; `notify` sends its listener to the parent, and keeps others in the container from looking into the process,
+    /// which may wait with no other rights than theirs.
     Filter { program: Vec<super::seccomp::SockFilter>, flags: u32, notify: bool },
     /// chdir(2), within the root.
     WorkingDirectory { path: CString, must: bool },
@@ -224,7 +227,7 @@ pub enum Step {
     FindProgram,
     /// Tells the parent that all is prepared, waits for its word (and ends where the parent is gone instead), closes the way to
     /// it, and waits until somebody connects to `socket`; from now on whoever that is hears of failures. Meanwhile it holds
-    /// none of the descriptors from `first` on open, but for `file`: nobody who reads a pipe of the caller's waits for it.
+    /// none of the descriptors from `first` on open, but for `file` and a program that was found: nobody who reads a pipe of the caller's waits for it.
     WaitForStart { socket: RawFd, first: u32, file: Option<RawFd> },
     /// Stays as the first process and runs what follows in a child.
     Init,
@@ -248,6 +251,13 @@ impl Script {
     pub fn push(&mut self, step: Step, words: impl Into<String>) {
         self.steps.push(step);
         self.words.push(words.into());
+    }
+
+    /// Adds all steps of another script.
+    pub fn append(&mut self, other: Script) {
+        self.optional.extend(other.optional.iter().map(|step| step + self.steps.len()));
+        self.steps.extend(other.steps);
+        self.words.extend(other.words);
     }
 
     /// Adds a step that is passed over where it fails.

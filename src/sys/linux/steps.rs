@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::os::fd::RawFd;
 
-use super::calls::{Outcome, check, errno, hide, prctl, syscall};
+use super::calls::{Outcome, check, hide, prctl, syscall};
 use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHED, READY, WORD_MAX};
 use super::copy_up::copy_entries;
 use super::find;
@@ -27,6 +27,8 @@ pub(super) struct Walk {
     /// What the parent said last.
     word: [u8; WORD_MAX],
     word_len: usize,
+    /// The mount that came with it.
+    received: Option<Place>,
     /// What is told beside an errno.
     detail: [u8; DETAIL_MAX],
     detail_len: usize,
@@ -83,6 +85,7 @@ impl Walk {
             root: -1,
             word: [0; WORD_MAX],
             word_len: 0,
+            received: None,
             detail: [0; DETAIL_MAX],
             detail_len: 0,
             dies_with_parent: false,
@@ -205,6 +208,9 @@ impl Walk {
                 }
                 Step::NoNewPrivileges => prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop),
                 Step::Filter { program, flags, notify } => {
+                    if *notify {
+                        hide()?;
+                    }
                     let listener = seccomp::load(program.as_ptr(), program.len() as u16, *flags)?;
                     match *notify {
                         true => self.tell(LISTENER, 0, Place::of(listener).fd()),
@@ -216,7 +222,7 @@ impl Walk {
                     syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
                 }
                 Step::FindProgram => {
-                    self.found = Some(find::find(script_program(script)?)?);
+                    self.found = Some(self.find(script_program(script)?)?);
                     Ok(())
                 }
                 Step::ChangeRoot => {
@@ -290,30 +296,26 @@ impl Walk {
     /// Waits for a word of the parent, and ends where it is gone.
     #[allow(unsafe_code)]
     unsafe fn hear(&mut self) {
-        loop {
-            // SAFETY: called between clone and exec; the buffer is this walk's own.
-            match unsafe { libc::recv(self.channel, self.word.as_mut_ptr().cast(), WORD_MAX, 0) } {
-                len if len > 0 => {
-                    self.word_len = len as usize;
-                    return;
-                }
-                len if len < 0 && errno() == libc::EINTR => {}
-                // SAFETY: ends the process without running anything of its memory's owner.
-                _ => unsafe { libc::_exit(255) },
+        match channel::receive_bytes(self.channel, &mut self.word) {
+            Ok((len, fd)) if len > 0 => {
+                self.word_len = len;
+                self.received = fd.map(Place::of);
             }
+            // SAFETY: ends the process without running anything of its memory's owner.
+            _ => unsafe { libc::_exit(255) },
         }
     }
 
     #[allow(unsafe_code)]
-    fn bind(&self, source: &BindSource, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
+    fn bind(&mut self, source: &BindSource, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
         let recursion = if recursive { AT_RECURSIVE } else { 0 };
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursion;
         let tree = match source {
-            BindSource::Path(path) => open_tree(libc::AT_FDCWD, path, flags)?,
+            BindSource::Path(path) => Place::of(open_tree(libc::AT_FDCWD, path, flags)?),
             // SAFETY: an open descriptor; the copy is this value's own.
-            BindSource::Detached(mount) => check(unsafe { libc::fcntl(*mount, libc::F_DUPFD_CLOEXEC, 3) })?,
+            BindSource::Detached(mount) => Place::of(check(unsafe { libc::fcntl(*mount, libc::F_DUPFD_CLOEXEC, 3) })?),
+            BindSource::Received => self.received.take().ok_or(libc::EBADF)?,
         };
-        let tree = Place::of(tree);
         set_attributes(tree.fd(), attributes)?;
         let place = match target.make {
             Make::AsSource if tree.is_directory()? => place::make_directories(self.root, &target.path, 0o755).map(Some),
@@ -466,8 +468,8 @@ impl Walk {
     unsafe fn wait_for_start(&mut self, socket: RawFd, first: u32, file: Option<RawFd>) -> Outcome {
         // SAFETY: descriptors that are open, and others that nothing needs any more.
         unsafe {
-            self.found = None;
             self.root = -1;
+            let file = file.or(self.found.as_ref().map(find::Found::fd));
             close_but(first, [self.channel, socket, file.unwrap_or(socket)])?;
             for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
                 libc::signal(signal, ended_by as extern "C" fn(c_int) as libc::sighandler_t);
@@ -497,15 +499,33 @@ impl Walk {
         unsafe {
             let found = match self.found.take() {
                 Some(found) => found,
-                None => find::find(program)?,
+                None => self.find(program)?,
             };
             let errno = find::execute(&found, program);
-            if errno == libc::ENOEXEC {
-                let len = libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0);
-                self.detail_len = len.max(0) as usize;
+            if matches!(errno, libc::ENOEXEC | libc::ENOENT) {
+                self.tell_beginning(&found);
             }
             Err(errno)
         }
+    }
+
+    fn find(&mut self, program: &Program) -> Result<find::Found, i32> {
+        let mut found = find::find(program)?;
+        match found.check_interpreter(program) {
+            Ok(()) => Ok(found),
+            Err(errno) => {
+                self.tell_beginning(&found);
+                Err(errno)
+            }
+        }
+    }
+
+    /// What is wrong with a program that is there is seen from how it begins.
+    #[allow(unsafe_code)]
+    fn tell_beginning(&mut self, found: &find::Found) {
+        // SAFETY: a buffer as long as it is said to be.
+        let len = unsafe { libc::pread(found.fd_for_reading(), self.detail.as_mut_ptr().cast(), DETAIL_MAX, 0) };
+        self.detail_len = len.max(0) as usize;
     }
 }
 

@@ -8,7 +8,7 @@ use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
-use super::plan::{self, PREPARED, Plan, Surroundings, refuse};
+use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
 use super::process::{push_labels, push_process};
 use super::rootless;
 use super::seccomp;
@@ -24,6 +24,9 @@ use crate::sys::linux::users;
 
 /// Makes the state document that hooks read, for a status and the number of the process.
 pub(super) type StateOf = Box<dyn Fn(Status, u32) -> Vec<u8> + Send>;
+
+/// Hands the listener of a filter to who decides on calls, for the process of this number.
+pub(super) type HandOver = Box<dyn Fn(OwnedFd, u32) -> Result<()> + Send>;
 
 /// What a process is started with, beside its bundle.
 pub(super) struct LaunchOptions {
@@ -49,6 +52,8 @@ pub(super) struct LaunchOptions {
     pub(super) note: Option<NoteInit>,
     /// The state for hooks; empty where there are none.
     pub(super) state: StateOf,
+    /// Takes the listener of its filter; without it there can be none.
+    pub(super) listener: Option<HandOver>,
 }
 
 impl LaunchOptions {
@@ -66,6 +71,7 @@ impl LaunchOptions {
             wait_for_start: None,
             note: None,
             state: Box::new(|_, _| Vec::new()),
+            listener: None,
         }
     }
 }
@@ -137,7 +143,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
     };
-    let Plan { script, kept } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
+    let Plan { script, mut binds } = plan::plan(spec, &bundle.folder, &bundle.root, with)?;
     // Now that all of them is open: nothing can be another's that has their number.
     if !bundle.joined.iter().all(|init| is_alive(*init)) {
         return Err(refuse("a container whose namespaces are joined has ended"));
@@ -145,7 +151,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| refuse(format!("make the container's process: {error}")))?;
-    drop(kept);
+    binds.kept.clear();
     if let Some(note) = options.note {
         // While the process prepares what it needs.
         let start_time = process::start_time(child.pid()).unwrap_or(0);
@@ -157,11 +163,15 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
             let resources = linux.resources.as_ref();
             cgroup.0.as_mut().map_or(Ok(()), |cgroup| cgroup.add_first(child.pid(), resources)).map_err(refuse)?;
             let mapped = if namespaces.joins_users() { Ok(()) } else { map_ids(linux, child.pid()) };
-            mapped.map(|()| Vec::new())
+            mapped.map(|()| Answer::Word(Vec::new()))
         }
-        _ => run_hooks(&hooks, &options.state, child.pid()),
+        MOUNTED => run_hooks(&hooks, &options.state, child.pid()).map(Answer::Word),
+        point => match binds.bring(point, child.pid()) {
+            Some(mount) => mount.map(Answer::Mount),
+            None => Err(refuse("the container's process waits for nothing that is known")),
+        },
     };
-    let master = follow(&script, &channel, &child, process, answer)?;
+    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer)?;
     Ok(Launched {
         process: child,
         master,
@@ -235,7 +245,7 @@ pub(super) fn enter(
         plan::push_personality(&mut script, personality)?;
     }
     let run = Step::Execute(super::process::program(process)?);
-    push_process(&mut script, process, filter, false, options.preserve_fds, run)?;
+    push_process(&mut script, process, filter, options.preserve_fds, Script::default(), run)?;
     let spawn = Spawn {
         script: &script,
         namespaces: 0,
@@ -246,8 +256,9 @@ pub(super) fn enter(
     };
     let (child, channel) =
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
-    let join = |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Vec::new()).map_err(refuse);
-    let master = follow(&script, &channel, &child, process, join)?;
+    let join =
+        |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
+    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join)?;
     Ok(Launched {
         process: child,
         master,
@@ -297,6 +308,14 @@ fn filter(bundle: &NativeBundle, process: &Process) -> Result<Option<seccomp::Fi
     }
 }
 
+/// What a process that waits is told.
+enum Answer {
+    /// It goes on, with what its hooks read.
+    Word(Vec<u8>),
+    /// It gets the mount that it waits for.
+    Mount(OwnedFd),
+}
+
 /// Answers the process until its program runs or it waits for its start, and returns the master of its terminal. `answer` is
 /// asked at each point at which the process waits.
 fn follow(
@@ -304,7 +323,8 @@ fn follow(
     channel: &Channel,
     child: &Child,
     process: &Process,
-    mut answer: impl FnMut(u32) -> Result<Vec<u8>>,
+    hand_over: Option<&HandOver>,
+    mut answer: impl FnMut(u32) -> Result<Answer>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
     let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();
@@ -320,7 +340,11 @@ fn follow(
         match channel.next() {
             Ok(Event::Reached(point)) => {
                 let gone = |error| refuse(format!("let the container's process go on: {error}"));
-                if let Err(error) = answer(point).and_then(|word| channel.go_on(&word).map_err(gone)) {
+                let answered = answer(point).and_then(|answer| match answer {
+                    Answer::Word(word) => channel.go_on(&word).map_err(gone),
+                    Answer::Mount(mount) => channel.hand(&mount).map_err(gone),
+                });
+                if let Err(error) = answered {
                     break Err(error);
                 }
                 syncs -= 1;
@@ -329,10 +353,12 @@ fn follow(
             Ok(Event::Master(fd)) => master = Some(fd),
             Ok(Event::Closed | Event::Ready) => break Ok(()),
             Ok(Event::Failed(failure)) => break Err(explain(script.words(failure.step), &failure, process)),
-            Ok(Event::Listener(_)) => {
-                break Err(refuse(
-                    "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime",
-                ));
+            Ok(Event::Listener(listener)) => {
+                let none = "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime";
+                let handed = hand_over.map_or_else(|| Err(refuse(none)), |hand| hand(listener, child.pid()));
+                if handed.is_err() {
+                    break handed;
+                }
             }
             Err(error) => break Err(refuse(format!("hear of the container's process: {error}"))),
         }
@@ -371,12 +397,16 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
     }
     let name = process.args.first().map(String::as_str).unwrap_or_default();
     match failure.errno {
+        flags::ENOENT | flags::ENOTDIR if !failure.detail.is_empty() => {
+            Error::new(ErrorKind::NotFound, format!("exec {name}: no such file or directory"))
+                .hint(format!("the interpreter{} is not in the image", interpreter(&failure.detail)))
+        }
         flags::ENOENT | flags::ENOTDIR if !name.contains('/') => {
             Error::new(ErrorKind::NotFound, format!("exec: {name:?}: executable file not found in $PATH"))
         }
         flags::ENOENT | flags::ENOTDIR => {
             Error::new(ErrorKind::NotFound, format!("exec: {name:?}: no such file or directory"))
-                .hint("the program, or the interpreter that it names, is not in the image")
+                .hint("the program is not in the image")
         }
         flags::ENOEXEC => {
             let error = Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: exec format error"));
@@ -394,6 +424,13 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
         flags::EACCES => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: permission denied")),
         _ => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: {error}")),
     }
+}
+
+/// The name of a script's interpreter, behind a space; nothing where it is not seen.
+fn interpreter(head: &[u8]) -> String {
+    let line = head.strip_prefix(b"#!").unwrap_or_default();
+    let name = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+    name.map_or_else(String::new, |name| format!(" {}", String::from_utf8_lossy(name)))
 }
 
 /// The machine that an ELF file is for.

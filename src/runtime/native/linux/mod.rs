@@ -1,5 +1,6 @@
 //! Native containers on Linux.
 
+mod binds;
 mod cgroup;
 mod cgroup_mounts;
 mod container;

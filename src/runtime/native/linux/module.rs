@@ -23,15 +23,16 @@ pub(super) fn push(
     let own: OwnedFd =
         File::open("/proc/self/exe").map_err(|error| refuse(format!("open this program: {error}")))?.into();
     script.push(Step::WorkInRoot, "enter the root");
-    if let Some(socket) = with.start {
-        let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: Some(own.as_raw_fd()) };
-        script.push(step, "wait for the start");
+    let mut last = Script::default();
+    if let Some(wait) = with.wait_for_start(Some(own.as_raw_fd())) {
+        let waits = if with.has_listener() { &mut last } else { &mut *script };
+        waits.push(wait, "wait for the start");
     }
     let program = Program::new(Vec::new(), texts(&arguments(process, runner))?, texts(&environment(process))?);
     let run = Step::ExecuteOpen { file: own.as_raw_fd(), program };
     // The runner needs no rights, whoever it is.
     let process = Process { capabilities: None, no_new_privileges: true, cwd: ".".into(), ..process.clone() };
-    push_process(script, &process, with.filter, false, with.preserve_fds, run)?;
+    push_process(script, &process, with.filter, with.preserve_fds, last, run)?;
     Ok(own)
 }
 

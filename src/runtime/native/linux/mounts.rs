@@ -1,18 +1,15 @@
 //! The mounts and devices of a spec, as steps.
 
-use std::io::ErrorKind;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
+use super::binds::{Binds, From};
 use super::cgroup_mounts::{Shown, push_cgroup};
 use super::id_maps;
 use super::options::Options;
 use super::plan::{refuse, target, text};
 use crate::oci::runtime::{Linux, LinuxDevice, Mount, Spec};
 use crate::runtime::Result;
-use crate::sys::linux::detached;
 use crate::sys::linux::flags;
-use crate::sys::linux::process;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
 use crate::sys::linux::users;
 
@@ -29,15 +26,16 @@ const LINKS: &[(&str, &str)] = &[
     ("dev/ptmx", "pts/ptmx"),
 ];
 
-/// The mounts of a spec; the descriptors that the steps name.
+/// The mounts of a spec. `is_foreign`: they are made by root of another user namespace.
 pub(super) fn push_mounts(
     script: &mut Script,
     spec: &Spec,
     linux: &Linux,
     folder: &Path,
     cgroups: &Shown<'_>,
-) -> Result<Vec<OwnedFd>> {
-    let mut kept = Vec::new();
+    is_foreign: bool,
+) -> Result<Binds> {
+    let mut binds = Binds::default();
     let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
     for mount in &spec.mounts {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
@@ -50,7 +48,8 @@ pub(super) fn push_mounts(
         match mount.kind.as_str() {
             _ if is_bind => {
                 let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
-                kept.extend(push_bind(script, mount, &options, (folder, &root), map.as_ref())?);
+                let from = From { folder, root: &root, is_foreign };
+                binds.push(script, mount, &options, &from, map)?;
             }
             "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
             "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,
@@ -71,7 +70,7 @@ pub(super) fn push_mounts(
             script.push(step, format!("set the propagation of {}", mount.destination));
         }
     }
-    Ok(kept)
+    Ok(binds)
 }
 
 fn is_dev(mount: &Mount) -> bool {
@@ -133,71 +132,6 @@ pub(super) fn push_read_only(script: &mut Script, destination: &str) -> Result<(
     let step = Step::SetMount { target: target(destination, Make::Nothing)?, attributes };
     script.push(step, format!("make {destination} read-only"));
     Ok(())
-}
-
-fn push_bind(
-    script: &mut Script,
-    mount: &Mount,
-    options: &Options,
-    (folder, root): (&Path, &Path),
-    users: Option<&OwnedFd>,
-) -> Result<Option<OwnedFd>> {
-    let path = folder.join(&mount.source);
-    let make = match std::fs::metadata(&path) {
-        Ok(meta) if meta.is_dir() => Make::Directory,
-        Ok(_) => Make::File,
-        // A mount before this one may bring it.
-        Err(error) if error.kind() == ErrorKind::NotFound && path.starts_with(root) => Make::AsSource,
-        Err(error) => {
-            return Err(refuse(format!("mount {}: bind source {}: {error}", mount.destination, path.display())));
-        }
-    };
-    let source = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?;
-    // config.md "mounts": ridmap is for the mounts below, too.
-    let maps_below = options.id_map == Some(true);
-    // Who has users of its own may not map those of the host's file systems: it is done here.
-    let mapped = users.map(|users| detached::mapped(&path, options.recursive, maps_below, users)).transpose();
-    let mapped = mapped.map_err(|error| {
-        refuse(format!("mount {}: map the owners of {source}: {error}", mount.destination))
-            .hint("the file system must support mapped owners, and the caller be root of it")
-    })?;
-    let detached = match (mapped, of_other_process(&path)) {
-        (None, Some((pid, inside))) => Some(
-            detached::of_process(pid, inside, options.recursive)
-                .map_err(|error| refuse(format!("mount {}: take {source} over: {error}", mount.destination)))?,
-        ),
-        (mapped, _) => mapped,
-    };
-    let step = Step::Bind {
-        source: match &detached {
-            Some(mapped) => BindSource::Detached(mapped.as_raw_fd()),
-            None => BindSource::Path(text(source)?),
-        },
-        target: target(&mount.destination, make)?,
-        recursive: options.recursive,
-        attributes: options.attributes(),
-    };
-    script.push(step, format!("mount {source} on {}", mount.destination));
-    let attributes = options.attributes_below();
-    if !attributes.is_empty() {
-        let step = Step::SetMount { target: target(&mount.destination, Make::Nothing)?, attributes };
-        script.push(step, format!("set attributes of {} and below", mount.destination));
-    }
-    Ok(detached)
-}
-
-/// The process and the path in its root of a source such as `/proc/7/root/dev/shm`, where its mounts are not those of this
-/// process.
-fn of_other_process(source: &Path) -> Option<(u32, &Path)> {
-    let own = process::namespace(std::process::id(), "mnt").ok()?;
-    in_root_of_process(source).filter(|(pid, _)| process::namespace(*pid, "mnt").is_ok_and(|other| other != own))
-}
-
-fn in_root_of_process(source: &Path) -> Option<(u32, &Path)> {
-    let rest = source.strip_prefix("/proc").ok()?;
-    let mut parts = rest.components();
-    let pid = parts.next()?.as_os_str().to_str()?.parse().ok()?;
-    (parts.next()?.as_os_str() == "root").then_some((pid, parts.as_path()))
 }
 
 /// The mount of the host that a path without symbolic links lies on.
@@ -311,15 +245,6 @@ fn push_device(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_in_the_root_of_a_process_is_told_from_others() {
-        let of = |path: &'static str| in_root_of_process(Path::new(path));
-        assert_eq!(of("/proc/7/root/dev/shm"), Some((7, Path::new("dev/shm"))));
-        for other in ["/proc/7/cwd", "/proc/self/root/a", "/7/root/a", "/proc"] {
-            assert_eq!(of(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn the_kernels_files_outside_a_root_are_found_wherever_they_are() {

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
+use super::binds::Binds;
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
 use super::module;
@@ -46,6 +47,19 @@ pub(super) struct Surroundings<'a> {
     pub(super) module: Option<&'a ModuleRunner>,
 }
 
+impl Surroundings<'_> {
+    /// The step that waits for the start, if it waits. `file` stays open.
+    pub(super) fn wait_for_start(&self, file: Option<RawFd>) -> Option<Step> {
+        self.start.map(|socket| Step::WaitForStart { socket, first: 3 + self.preserve_fds, file })
+    }
+
+    /// Whether somebody outside decides on calls. They get the listener before the start, as with other runtimes, so that the
+    /// process waits for its start with its filter. Any other is loaded as late as possible, to see no calls but the program's.
+    pub(super) fn has_listener(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.listener.is_some())
+    }
+}
+
 pub(super) fn refuse(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Runtime, message)
 }
@@ -54,11 +68,11 @@ pub(super) fn text(text: &str) -> Result<CString> {
     c_string(text).map_err(|error| refuse(format!("{text:?}: {error}")))
 }
 
-/// A script, with the descriptors that it names.
+/// A script, with what belongs to it.
 pub(super) struct Plan {
     pub(super) script: Script,
-    /// They are open until the process is there.
-    pub(super) kept: Vec<OwnedFd>,
+    /// Its bind mounts; what they keep is open until the process is there.
+    pub(super) binds: Binds,
 }
 
 /// The script of a container's first process.
@@ -82,7 +96,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     push_host(&mut script, spec, linux, with.namespaces)?;
     push_labels(&mut script, process)?;
     let has_mounts = with.namespaces.has_mounts();
-    let mut kept = match has_mounts {
+    let mut binds = match has_mounts {
         true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
         false => {
             if process.terminal {
@@ -91,7 +105,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
                 script.push(terminal(process, with.window, false, with.plain_lines), "open a terminal");
             }
             push_foreign_root(&mut script, spec, folder, root)?;
-            Vec::new()
+            Binds::default()
         }
     };
     push_directory(&mut script, &process.cwd)?;
@@ -113,8 +127,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         if has_mounts && spec.root.as_ref().is_some_and(|root| root.readonly) {
             mounts::push_read_only(&mut script, "/")?;
         }
-        kept.push(module::push(&mut script, process, runner, with)?);
-        return Ok(Plan { script, kept });
+        binds.kept.push(module::push(&mut script, process, runner, with)?);
+        return Ok(Plan { script, binds });
     }
     match has_mounts {
         true => {
@@ -125,19 +139,29 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         }
         false => script.push(Step::ChangeRoot, "enter the root"),
     }
-    if let Some(socket) = with.start {
-        script.push(Step::FindProgram, "exec");
-        let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: None };
-        script.push(step, "wait for the start");
+    let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
+    let mut last = Script::default();
+    match with.wait_for_start(None) {
+        Some(wait) if with.has_listener() => {
+            last.push(wait, "wait for the start");
+            push_hooks(&mut last, "startContainer", hooks, &process.env)?;
+        }
+        Some(wait) => {
+            script.push(Step::FindProgram, "exec");
+            script.push(wait, "wait for the start");
+            push_hooks(&mut script, "startContainer", hooks, &process.env)?;
+        }
+        None => push_hooks(&mut script, "startContainer", hooks, &process.env)?,
     }
     if with.is_noted {
         script.push(Step::Hear, "wait for the parent");
     }
-    let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
-    push_hooks(&mut script, "startContainer", hooks, &process.env)?;
+    if with.init {
+        last.push(Step::Init, "start an init");
+    }
     let run = Step::Execute(program(process)?);
-    push_process(&mut script, process, with.filter, with.init, with.preserve_fds, run)?;
-    Ok(Plan { script, kept })
+    push_process(&mut script, process, with.filter, with.preserve_fds, last, run)?;
+    Ok(Plan { script, binds })
 }
 
 /// What is hidden in the root.
@@ -241,7 +265,7 @@ fn push_mount_tree(
     folder: &Path,
     root: &NativeRoot,
     with: &Surroundings<'_>,
-) -> Result<Vec<OwnedFd>> {
+) -> Result<Binds> {
     // Unless mounts of the container are to be seen by the host: those of the host always spread to the container.
     let is_shared = propagation(linux)? & flags::MS_SHARED != 0;
     let spread = if is_shared { flags::MS_SHARED } else { flags::MS_SLAVE };
@@ -260,9 +284,9 @@ fn push_mount_tree(
         true => Shown::Namespace,
         false => Shown::Own(with.cgroup),
     };
-    let kept = mounts::push_mounts(script, spec, linux, folder, &cgroups)?;
+    let binds = mounts::push_mounts(script, spec, linux, folder, &cgroups, with.namespaces.has_users())?;
     mounts::push_devices(script, spec)?;
-    Ok(kept)
+    Ok(binds)
 }
 
 fn propagation(linux: &Linux) -> Result<u64> {

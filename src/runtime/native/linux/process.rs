@@ -50,13 +50,13 @@ pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> 
     Ok(())
 }
 
-/// Limits, rights and the program, which `run` runs.
+/// Limits, rights and the program, which `run` runs after what is done `last`.
 pub(super) fn push_process(
     script: &mut Script,
     process: &Process,
     filter: Option<Filter>,
-    init: bool,
     preserve_fds: u32,
+    last: Script,
     run: Step,
 ) -> Result<()> {
     push_limits(script, process)?;
@@ -93,9 +93,7 @@ pub(super) fn push_process(
         script.push(Step::NoNewPrivileges, "give up gaining privileges");
     }
     push_filter(script, late);
-    if init {
-        script.push(Step::Init, "start an init");
-    }
+    script.append(last);
     script.push(run, "exec");
     Ok(())
 }

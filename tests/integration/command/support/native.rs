@@ -56,12 +56,21 @@ pub fn with_box() -> Option<Cowbox> {
 
 /// The descriptor that is sent over a socket.
 pub fn received_descriptor(socket: &UnixStream) -> OwnedFd {
-    let mut bytes = [0; 64];
+    received(socket).1
+}
+
+/// The text that came through a socket, and the descriptor that came with it.
+pub fn received(socket: &UnixStream) -> (String, OwnedFd) {
+    let mut bytes = [0; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::empty()).unwrap();
+    let len = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::empty())
+        .unwrap()
+        .bytes;
     match control.drain().next() {
-        Some(RecvAncillaryMessage::ScmRights(mut fds)) => fds.next().unwrap(),
+        Some(RecvAncillaryMessage::ScmRights(mut fds)) => {
+            (String::from_utf8_lossy(&bytes[..len]).into_owned(), fds.next().unwrap())
+        }
         _ => panic!("no descriptor came"),
     }
 }

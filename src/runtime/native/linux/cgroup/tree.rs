@@ -114,16 +114,26 @@ fn make(
         tries += 1;
         let mut dir = hierarchy.point.clone();
         for part in below {
-            parent(&dir).map_err(|message| MakeError { message, is_not_writable: false })?;
+            // Another container may have been the last in a folder, and have just removed it.
+            let is_again = |dir: &Path| tries < 10 && !dir.exists();
+            match parent(&dir) {
+                Err(_) if is_again(&dir) => continue 'again,
+                result => result?,
+            }
             dir.push(part);
             match std::fs::create_dir(&dir) {
-                Ok(()) => made(&dir).inspect_err(|_| {
-                    // Nothing is in it; what could not be set is the error to tell.
-                    let _ = std::fs::remove_dir(&dir);
-                })?,
+                Ok(()) => match made(&dir) {
+                    Err(_) if is_again(&dir) => continue 'again,
+                    result => result.inspect_err(|_| {
+                        // Nothing is in it; what could not be set is the error to tell.
+                        let _ = std::fs::remove_dir(&dir);
+                    })?,
+                },
                 // Whoever made it may have left to us what no process can be in it without.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => made(&dir)?,
-                // Another container was the last in the parent, and has just removed it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => match made(&dir) {
+                    Err(_) if is_again(&dir) => continue 'again,
+                    result => result?,
+                },
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < 10 => continue 'again,
                 Err(error) => return Err(not_made(&dir, error)),
             }
@@ -307,5 +317,34 @@ fn remove_one(dir: &Path) -> io::Result<()> {
     match std::fs::remove_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound || system::is_no_device(&error) => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FOLDER;
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn folders_that_go_while_a_cgroup_is_made_in_them_are_made_again() {
+        let point = tempfile::tempdir().unwrap();
+        let point = point.path().to_owned();
+        let hierarchy = Hierarchy { controllers: Vec::new(), own: point.clone(), point: point.clone() };
+        let (of_made, of_parent) = (Cell::new(3), Cell::new(3));
+        // As who ends the last other container in it does.
+        let vanishes = |left: &Cell<u32>, dir: &Path| match dir.ends_with(FOLDER) && left.get() > 0 {
+            true => {
+                left.set(left.get() - 1);
+                std::fs::remove_dir(dir).unwrap();
+                Err("it is gone".to_owned())
+            }
+            false => Ok(()),
+        };
+        let path = point.join(FOLDER).join("id");
+        make(&hierarchy, &path, |dir| vanishes(&of_made, dir), |dir| vanishes(&of_parent, dir)).unwrap();
+        assert!(path.is_dir());
+        let fails = |_: &Path| Err("it stays".to_owned());
+        assert_eq!(make(&hierarchy, &path, fails, |_| Ok(())).unwrap_err().message, "it stays");
     }
 }

@@ -12,7 +12,7 @@ use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, S
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
 use crate::runtime::native::system::cgroup::{Begun, Cgroup, Scope, check_systemd};
 use crate::runtime::native::system::hooks;
-use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
+use crate::runtime::native::system::launch::{self, HandOver, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::runtime::native::{NativeBundle, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, TerminalSize};
@@ -78,11 +78,7 @@ impl Lifecycle {
                     let process = record.more()?.process;
                     return Err(in_runcs_words(launch::explain(words, &failure, &process), &process));
                 }
-                Event::Listener(listener) => {
-                    let profile = record.more()?.seccomp.unwrap_or_default();
-                    hand_over_listener(&profile, listener, record.pid, record.state(Status::Created))?;
-                }
-                Event::Reached(_) | Event::Master(_) | Event::Ready => {}
+                Event::Reached(_) | Event::Master(_) | Event::Listener(_) | Event::Ready => {}
             }
         }
         folder.note_start()?;
@@ -124,10 +120,12 @@ impl Lifecycle {
                 Some(own.below(below).map_err(failed)?)
             }
         };
+        let listener = more.seccomp.clone().map(|profile| hand_over(profile, record.state(Status::Running)));
         let seccomp =
             more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
         let options = LaunchOptions {
             personality: more.personality,
+            listener,
             ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
         };
         let launched = launch::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
@@ -191,7 +189,13 @@ impl Lifecycle {
         };
         let listener = folder.listen()?;
         let cgroup = begin_cgroup(folder, &bundle, scope)?;
-        let launched = launch::launch(&bundle, cgroup, self.options(options, Some(listener), Box::new(document))?);
+        let profile = bundle.spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
+        let creating = State { status: Status::Creating, ..state.clone() };
+        let options_of_it = LaunchOptions {
+            listener: profile.map(|profile| hand_over(profile, creating)),
+            ..self.options(options, Some(listener), Box::new(document))?
+        };
+        let launched = launch::launch(&bundle, cgroup, options_of_it);
         let process = bundle.spec.process.clone().unwrap_or_default();
         let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
         let recorded = hand_out_created(folder, id, &bundle, &mut launched, options);
@@ -336,8 +340,19 @@ pub(super) fn state_document(state: &State) -> Vec<u8> {
     serde_json::to_vec(state).unwrap_or_default()
 }
 
-/// Sends the listener of a filter to who decides: config-linux.md "Seccomp" `listenerPath`.
-fn hand_over_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: State) -> Result<(), Error> {
+/// Hands the listeners of processes to who decides: config-linux.md "Seccomp" `listenerPath`. The first process of a container
+/// is the one of its state.
+fn hand_over(profile: Seccomp, state: State) -> HandOver {
+    Box::new(move |listener, pid| {
+        let mut state = state.clone();
+        if state.status == Status::Creating {
+            state.pid = i32::try_from(pid).unwrap_or_default();
+        }
+        send_listener(&profile, listener, pid, state)
+    })
+}
+
+fn send_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: State) -> Result<(), Error> {
     let told = ContainerProcessState {
         oci_version: state.oci_version.clone(),
         fds: vec![SECCOMP_FD.into()],
@@ -354,6 +369,8 @@ fn hand_over_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: Sta
 fn in_runcs_words(mut error: Error, process: &Process) -> Error {
     let program = process.args.first().map_or("", String::as_str);
     let why = match error.kind {
+        // It is there, and its interpreter is not.
+        ErrorKind::NotFound if error.message.starts_with("exec ") => error.message,
         ErrorKind::NotFound if program.contains('/') => {
             format!("exec: {program:?}: stat {program}: no such file or directory")
         }
@@ -433,6 +450,7 @@ mod tests {
         let process = |program: &str| Process { args: vec![program.into()], ..Process::default() };
         let table = [
             (ErrorKind::NotFound, "x", "a", "exec: \"a\": executable file not found in $PATH"),
+            (ErrorKind::NotFound, "exec /a: no such file or directory", "/a", "exec /a: no such file or directory"),
             (ErrorKind::NotFound, "x", "/a", "exec: \"/a\": stat /a: no such file or directory"),
             (ErrorKind::NotExecutable, "execute /a: Permission denied", "/a", "exec: \"/a\": permission denied"),
             (ErrorKind::NotExecutable, "exec format error", "/a", "exec format error"),

@@ -1,0 +1,71 @@
+//! How `cowbox runtime` runs programs: who decides on their calls, and what is said of those that cannot run; as root on Linux.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use serde_json::{Value, json};
+
+use super::support::bundle::Bundle;
+use super::support::native::received;
+
+#[test]
+fn who_decides_on_calls_has_the_listener_of_each_process_when_it_is_created() {
+    for no_new_privileges in [true, false] {
+        let Some(bundle) = Bundle::new() else { return };
+        let path = bundle.path("agent");
+        let agent = UnixListener::bind(&path).unwrap();
+        agent.set_nonblocking(true).unwrap();
+        // It is there once the runtime has ended.
+        let told = || -> Value { serde_json::from_str(&received(&agent.accept().unwrap().0).0).unwrap() };
+        bundle.change(|config| {
+            config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+            config["linux"]["seccomp"] = json!({
+                "defaultAction": "SCMP_ACT_ALLOW",
+                "listenerPath": path,
+                "listenerMetadata": "mine",
+                "syscalls": [{"names": ["swapoff"], "action": "SCMP_ACT_NOTIFY"}],
+            });
+            config["hooks"] = json!({"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "echo hook >&2"]}]});
+        });
+        bundle.script("echo up; exec sleep 1000");
+        let folder = bundle.path("");
+        bundle.runtime(["create", "--bundle", folder.to_str().unwrap(), "one"]).ok();
+        let pid = bundle.pid("one");
+        let first = told();
+        assert_eq!((&first["pid"], &first["state"]["pid"]), (&json!(pid), &json!(pid)), "{first}");
+        assert_eq!((&first["state"]["id"], &first["state"]["status"]), (&json!("one"), &json!("creating")), "{first}");
+        assert_eq!((&first["metadata"], &first["fds"]), (&json!("mine"), &json!(["seccompFd"])), "{first}");
+        bundle.runtime(["start", "one"]).ok();
+        assert_eq!(bundle.runtime(["exec", "one", "echo", "in"]).ok(), "in\n");
+        let further = told();
+        assert_ne!(further["pid"], json!(pid), "{further}");
+        assert_eq!(
+            (&further["state"]["pid"], &further["state"]["status"]),
+            (&json!(pid), &json!("running")),
+            "{further}"
+        );
+        drop(agent);
+        assert_eq!(bundle.runtime(["exec", "one", "true"]).code, 255, "nobody listens");
+        bundle.runtime(["delete", "--force", "one"]).ok();
+        assert!(bundle.run("two").err.contains("send the listener to"));
+        bundle.is_gone();
+    }
+}
+
+#[test]
+fn a_script_without_its_interpreter_is_told_from_one_that_is_not_there() {
+    let Some(bundle) = Bundle::new() else { return };
+    let script = bundle.root().join("run.sh");
+    fs::write(&script, "#!/nowhere -x\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    for (program, words) in [
+        ("/run.sh", "exec /run.sh: no such file or directory (the interpreter /nowhere is not in the image)"),
+        ("/run", "stat /run: no such file or directory"),
+    ] {
+        bundle.args(&[program]);
+        let ended = bundle.run("one");
+        assert!(ended.code == 1 && ended.err.contains(words), "{ended:?}");
+    }
+    bundle.is_gone();
+}
