@@ -9,7 +9,7 @@ use super::image::MountedImage;
 use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{program, push_labels, push_process};
+use super::process::{enter_directory, program, push_labels, push_process};
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
 use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
@@ -126,6 +126,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         false => script.push(Step::ChangeRoot, "enter the root"),
     }
     if let Some(socket) = with.start {
+        // A program by a relative path begins there.
+        script.push(enter_directory(process, false)?, "");
         script.push(Step::FindProgram, "exec");
         let step = Step::WaitForStart { socket, first: 3 + with.preserve_fds, file: None };
         script.push(step, "wait for the start");
