@@ -67,6 +67,22 @@ fn a_process_that_ends_has_its_code_and_one_that_cannot_start_says_why() {
 }
 
 #[test]
+fn a_program_by_a_relative_path_begins_at_the_working_directory() {
+    let Some(bundle) = Bundle::new() else { return };
+    let folder = bundle.path("rootfs/work");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("program"), "#!/bin/sh\nexit 6\n").unwrap();
+    fs::set_permissions(folder.join("program"), fs::Permissions::from_mode(0o755)).unwrap();
+    bundle.change(|config| config["process"]["cwd"] = json!("/work"));
+    bundle.args(&["./program"]);
+    assert_eq!(bundle.run("a").code, 6);
+    bundle.change(|config| config["process"]["env"] = json!(["PATH="]));
+    bundle.args(&["program"]);
+    assert_eq!(bundle.run("b").code, 6);
+    bundle.is_gone();
+}
+
+#[test]
 fn hooks_run_in_their_order_and_read_the_state() {
     let Some(bundle) = Bundle::new() else { return };
     let log = bundle.path("hooks.log");

@@ -10,7 +10,7 @@ use super::image::MountedImage;
 use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{program, push_labels, push_process};
+use super::process::{enter_directory, program, push_labels, push_process};
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
 use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
@@ -147,6 +147,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
             push_hooks(&mut last, "startContainer", hooks, &process.env)?;
         }
         Some(wait) => {
+            // A program by a relative path begins there.
+            script.push(enter_directory(process, false)?, "");
             script.push(Step::FindProgram, "exec");
             script.push(wait, "wait for the start");
             push_hooks(&mut script, "startContainer", hooks, &process.env)?;

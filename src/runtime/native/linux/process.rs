@@ -64,16 +64,14 @@ pub(super) fn push_process(
     let set = |names: &[String]| CapSet::from_names(names).map(CapSet::bits).map_err(refuse);
     let (bounding, effective) = (set(&sets.bounding)?, set(&sets.effective)?);
     script.push(Step::Bounding(bounding), "drop capabilities");
-    let cwd = text(&process.cwd)?;
-    let enter = |must| Step::WorkingDirectory { path: cwd.clone(), must };
-    script.push(enter(false), "");
+    script.push(enter_directory(process, false)?, "");
     let user = &process.user;
     // Where groups may not be chosen, nobody has to who asks for none.
     let asks_for_groups = user.additional_gids.iter().any(|gid| *gid != user.gid);
     let groups = (asks_for_groups || users::may_set_groups()).then(|| user.additional_gids.clone());
     let identity = Step::Identity { uid: user.uid, gid: user.gid, groups };
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
-    script.push(enter(true), format!("enter the working directory {}", process.cwd));
+    script.push(enter_directory(process, true)?, format!("enter the working directory {}", process.cwd));
     // What takes calls that a profile may not know, as many are newer than it, comes before the filter.
     if let Step::Execute(_) = run {
         script.push(Step::FindProgram, "exec");
@@ -96,6 +94,11 @@ pub(super) fn push_process(
     script.append(last);
     script.push(run, "exec");
     Ok(())
+}
+
+/// Enters the working directory, where the process is not there already.
+pub(super) fn enter_directory(process: &Process, must: bool) -> Result<Step> {
+    Ok(Step::WorkingDirectory { path: text(&process.cwd)?, must })
 }
 
 fn push_limits(script: &mut Script, process: &Process) -> Result<()> {
