@@ -9,6 +9,7 @@ mod copy_up;
 pub mod detached;
 mod find;
 pub mod flags;
+mod home;
 mod hook;
 mod ids;
 mod init;

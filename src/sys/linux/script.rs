@@ -4,6 +4,7 @@
 //! lock anything. Whatever it needs is therefore part of a [`Script`], and a step that fails is told to the parent by its
 //! number: the parent has the words for it.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char};
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
@@ -95,11 +96,17 @@ impl Program {
     }
 
     pub(super) fn argv(&self) -> *const *const c_char {
-        self.arguments.pointers.as_ptr()
+        self.arguments.pointers.as_ptr().cast()
     }
 
     pub(super) fn envp(&self) -> *const *const c_char {
-        self.environment.pointers.as_ptr()
+        self.environment.pointers.as_ptr().cast()
+    }
+
+    /// Adds a variable to the environment, in the place of one that was added so before. It has to outlive the program's start.
+    pub(super) fn add_variable(&self, variable: *const c_char) {
+        let spare = self.environment.pointers.len() - 2;
+        self.environment.pointers[spare].set(variable);
     }
 }
 
@@ -108,17 +115,17 @@ fn own_binary() -> Option<(u64, u64)> {
     *OWN.get_or_init(|| std::fs::metadata("/proc/self/exe").ok().map(|own| (own.dev(), own.ino())))
 }
 
-/// A list of texts as C takes them: pointers, and a null at the end.
+/// A list of texts as C takes them: pointers, a null that may become a pointer, and a null at the end.
 #[derive(Debug)]
 struct Strings {
-    pointers: Vec<*const c_char>,
+    pointers: Vec<Cell<*const c_char>>,
     _texts: Vec<CString>,
 }
 
 impl Strings {
     fn new(texts: Vec<CString>) -> Strings {
-        let end = std::iter::once(std::ptr::null());
-        Strings { pointers: texts.iter().map(|text| text.as_ptr()).chain(end).collect(), _texts: texts }
+        let pointers = texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null(); 2]);
+        Strings { pointers: pointers.map(Cell::new).collect(), _texts: texts }
     }
 }
 
@@ -223,6 +230,8 @@ pub enum Step {
     WorkingDirectory { path: CString, must: bool },
     /// Descriptors from this one on are closed when the program starts.
     CloseFrom(u32),
+    /// Looks for the home of this user, which the program's environment gets as `HOME`.
+    FindHome(u32),
     /// Looks for the program of the last step, which runs what was found last.
     FindProgram,
     /// Tells the parent that all is prepared, waits for its word (and ends where the parent is gone instead), closes the way to

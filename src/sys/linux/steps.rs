@@ -7,6 +7,7 @@ use super::calls::{Outcome, check, hide, prctl, syscall};
 use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, MASTER, Message, REACHED, READY, WORD_MAX};
 use super::copy_up::copy_entries;
 use super::find;
+use super::home::Home;
 use super::hook;
 use super::ids::{become_root, bounding, capabilities, close_but, identity, limit, loopback_up, streams, write_file};
 use super::init;
@@ -36,6 +37,8 @@ pub(super) struct Walk {
     dies_with_parent: bool,
     /// Whether the working directory is the one that was asked for.
     in_directory: bool,
+    /// A variable that the program gets, too.
+    home: Option<Home>,
     /// The program that was found.
     found: Option<find::Found>,
 }
@@ -90,6 +93,7 @@ impl Walk {
             detail_len: 0,
             dies_with_parent: false,
             in_directory: false,
+            home: None,
             found: None,
         })
     }
@@ -220,6 +224,10 @@ impl Walk {
                 Step::WorkingDirectory { path, must } => self.working_directory(path, *must),
                 Step::CloseFrom(first) => {
                     syscall(libc::syscall(libc::SYS_close_range, *first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
+                }
+                Step::FindHome(uid) => {
+                    self.home = Some(Home::of(c"/etc/passwd", *uid));
+                    Ok(())
                 }
                 Step::FindProgram => {
                     self.found = Some(self.find(script_program(script)?)?);
@@ -501,6 +509,9 @@ impl Walk {
                 Some(found) => found,
                 None => self.find(program)?,
             };
+            if let Some(home) = &self.home {
+                program.add_variable(home.as_ptr());
+            }
             let errno = find::execute(&found, program);
             if matches!(errno, libc::ENOEXEC | libc::ENOENT) {
                 self.tell_beginning(&found);

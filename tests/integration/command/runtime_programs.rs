@@ -69,3 +69,23 @@ fn a_script_without_its_interpreter_is_told_from_one_that_is_not_there() {
     }
     bundle.is_gone();
 }
+
+#[test]
+fn a_process_has_the_home_that_the_containers_users_have() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.args(&["sleep", "1000"]);
+    bundle.runtime(["run", "--detach", "one"]).ok();
+    let home = |options: &[&str]| {
+        let command = ["one", "sh", "-c", "echo $HOME"];
+        bundle.runtime([&["exec"], options, &command].concat()).ok()
+    };
+    assert_eq!(home(&[]), "/root\n");
+    assert_eq!(home(&["--user", "1000"]), "/home/ann\n");
+    assert_eq!(home(&["--user", "77"]), "/\n");
+    assert_eq!(home(&["--env", "HOME="]), "/root\n");
+    assert_eq!(home(&["--env", "HOME=/own"]), "/own\n");
+    bundle.runtime(["delete", "--force", "one"]).ok();
+    bundle.change(|config| config["process"]["user"]["uid"] = json!(1000));
+    bundle.script("echo $HOME");
+    assert_eq!(bundle.run("two").ok(), "/home/ann\n");
+}

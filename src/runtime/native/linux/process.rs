@@ -66,6 +66,9 @@ pub(super) fn push_process(
     script.push(Step::Bounding(bounding), "drop capabilities");
     script.push(enter_directory(process, false)?, "");
     let user = &process.user;
+    if matches!(run, Step::Execute(_)) && !has_home(&process.env) {
+        script.push(Step::FindHome(user.uid), "");
+    }
     // Where groups may not be chosen, nobody has to who asks for none.
     let asks_for_groups = user.additional_gids.iter().any(|gid| *gid != user.gid);
     let groups = (asks_for_groups || users::may_set_groups()).then(|| user.additional_gids.clone());
@@ -167,7 +170,19 @@ fn push_filter(script: &mut Script, filter: Option<Filter>) {
 
 /// The program with all places where it may be.
 pub(super) fn program(process: &Process) -> Result<Program> {
-    Ok(Program::new(texts(&candidates(process)?)?, texts(&process.args)?, texts(&last_of_each(&process.env))?))
+    Ok(Program::new(texts(&candidates(process)?)?, texts(&process.args)?, texts(&environment(&process.env))?))
+}
+
+/// The environment as it was asked for. A home that is empty is one that is looked for.
+fn environment(env: &[String]) -> Vec<String> {
+    let mut all = last_of_each(env);
+    all.retain(|line| line != "HOME=");
+    all
+}
+
+/// Whether there is a home, by the last variable of that name.
+fn has_home(env: &[String]) -> bool {
+    env.iter().rev().find_map(|line| line.strip_prefix("HOME=")).is_some_and(|home| !home.is_empty())
 }
 
 /// Variables of which the last of each name is the one that counts, in the places of the first.
