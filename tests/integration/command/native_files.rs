@@ -12,23 +12,29 @@ fn job(cowbox: &Cowbox, name: &str, image: &str, script: &str) -> String {
     cowbox.run(["run", "--name", name, image, "busybox", "sh", "-ec", script]).ok()
 }
 
-/// A container that runs until it is dropped.
-struct Long(Child);
+/// A container that runs until it is dropped, and is removed then.
+struct Long<'a> {
+    cowbox: &'a Cowbox,
+    process: Child,
+}
 
-impl Drop for Long {
+impl Drop for Long<'_> {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        let removed = self.cowbox.run(["rm", "-f", "long"]);
+        self.process.wait().unwrap();
+        if !std::thread::panicking() {
+            removed.ok();
+        }
     }
 }
 
 /// The container `long`, once its script was run.
-fn long(cowbox: &Cowbox, options: &[&str], script: &str) -> Long {
+fn long<'a>(cowbox: &'a Cowbox, options: &[&str], script: &str) -> Long<'a> {
     let script = format!("{script}\necho up; exec sleep 1000");
     let mut command =
         cowbox.command([&["run", "--name", "long"], options, &["box", "busybox", "sh", "-ec", &script]].concat());
-    let mut long = Long(command.stdout(Stdio::piped()).spawn().unwrap());
-    wait_for_output(&mut long.0, "up\n");
+    let mut long = Long { cowbox, process: command.stdout(Stdio::piped()).spawn().unwrap() };
+    wait_for_output(&mut long.process, "up\n");
     long
 }
 
