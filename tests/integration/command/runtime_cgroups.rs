@@ -52,8 +52,10 @@ fn further_processes_enter_cgroups_below_the_containers() {
         fs::create_dir(dir.join("sub")).unwrap();
         // One of v1 has none at first, and takes no process without.
         for name in ["cpuset.cpus", "cpuset.mems"] {
-            let Ok(places) = fs::read_to_string(dir.join(name)) else { continue };
-            fs::write(dir.join("sub").join(name), places).unwrap();
+            let (places, file) = (fs::read_to_string(dir.join(name)), dir.join("sub").join(name));
+            if let (Ok(places), true) = (places, file.exists()) {
+                fs::write(file, places).unwrap();
+            }
         }
     }
     assert_eq!(exec(&["sub"]), (0, String::new()));
