@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use rustix::fs::Mode;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketType;
+
+use super::linux::socket;
 
 /// How many may wait to be taken.
 const WAITING: i32 = 8;
@@ -28,10 +30,10 @@ pub fn listen(folder: &Path, name: &str) -> io::Result<Listener> {
         _ => {}
     }
     let folder = File::open(folder)?;
-    let socket = socket()?;
+    let socket = socket::new(SocketType::STREAM)?;
     // The name is made with the mode of the socket.
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-    rustix::net::bind(&socket, &address_in(&folder, name)?)?;
+    rustix::net::bind(&socket, &socket::address_in(folder.as_fd(), name)?)?;
     rustix::net::listen(&socket, WAITING)?;
     Ok(Listener(socket.into()))
 }
@@ -39,18 +41,9 @@ pub fn listen(folder: &Path, name: &str) -> io::Result<Listener> {
 /// Connects to who listens at the name `name` in `folder`.
 pub fn connect(folder: &Path, name: &str) -> io::Result<Connection> {
     let folder = File::open(folder)?;
-    let socket = socket()?;
-    rustix::net::connect(&socket, &address_in(&folder, name)?)?;
+    let socket = socket::new(SocketType::STREAM)?;
+    rustix::net::connect(&socket, &socket::address_in(folder.as_fd(), name)?)?;
     Ok(Connection(socket.into()))
-}
-
-fn socket() -> io::Result<OwnedFd> {
-    Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
-}
-
-/// The address of a name in a folder, however long the folder's path is: addresses hold 107 bytes.
-fn address_in(folder: &File, name: &str) -> io::Result<SocketAddrUnix> {
-    Ok(SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?)
 }
 
 impl Listener {

@@ -39,12 +39,13 @@ pub fn send_descriptor(path: &Path, fd: BorrowedFd<'_>, name: &str) -> io::Resul
     Ok(())
 }
 
-fn new(kind: SocketType) -> io::Result<OwnedFd> {
+/// A Unix socket that is closed by exec.
+pub(in crate::sys) fn new(kind: SocketType) -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
 }
 
 /// The address of a name in a folder, however long the folder's path is: addresses hold 107 bytes.
-fn address_in(folder: BorrowedFd<'_>, name: &str) -> io::Result<SocketAddrUnix> {
+pub(in crate::sys) fn address_in(folder: BorrowedFd<'_>, name: &str) -> io::Result<SocketAddrUnix> {
     Ok(SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?)
 }
 

@@ -121,21 +121,23 @@ fn make(
                 result => result?,
             }
             dir.push(part);
-            match std::fs::create_dir(&dir) {
-                Ok(()) => match made(&dir) {
-                    Err(_) if is_again(&dir) => continue 'again,
-                    result => result.inspect_err(|_| {
-                        // Nothing is in it; what could not be set is the error to tell.
-                        let _ = std::fs::remove_dir(&dir);
-                    })?,
-                },
-                // Whoever made it may have left to us what no process can be in it without.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => match made(&dir) {
-                    Err(_) if is_again(&dir) => continue 'again,
-                    result => result?,
-                },
+            let is_new = match std::fs::create_dir(&dir) {
+                Ok(()) => true,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < 10 => continue 'again,
                 Err(error) => return Err(not_made(&dir, error)),
+            };
+            // Whoever made one that was there may have left to us what no process can be in it without.
+            match made(&dir) {
+                Err(_) if is_again(&dir) => continue 'again,
+                Err(error) => {
+                    if is_new {
+                        // Nothing is in it; what could not be set is the error to tell.
+                        let _ = std::fs::remove_dir(&dir);
+                    }
+                    return Err(error.into());
+                }
+                Ok(()) => {}
             }
         }
         return Ok(());
