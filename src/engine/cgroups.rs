@@ -93,7 +93,7 @@ impl Engine {
     pub(super) fn remove_cgroup(&self, record: &ContainerRecord) -> Result<()> {
         self.remove_known_cgroup(&record.id)?;
         // It may have been killed after it made them and before it wrote down where. No process was in them yet.
-        match record.runtime == "native" && self.store.etc_folder(&record.id).exists() {
+        match record.runtime == "native" && self.store.has_native_folders(&record.id) {
             true => Ok(native::clean_up_at(&cgroups_path(record))?),
             false => Ok(()),
         }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::error::{About, Error, Result};
 use super::native_etc::write_etc;
-use super::native_files::ETC_FILES;
 use super::native_options::has_apparmor;
 use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
@@ -19,7 +18,7 @@ use crate::runtime::native::{
     CapSet, EndsWith, Entry, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace, kept_ids,
     last_group, may_set_groups,
 };
-use crate::store::{ContainerRecord, IsolationRecord, MountSource, NativeFolders, Status};
+use crate::store::{ContainerRecord, ETC_FILES, IsolationRecord, MountSource, NativeFolders, Status};
 use crate::vfs;
 
 /// Docker's masked paths.

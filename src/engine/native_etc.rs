@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::error::{About, Result};
-use super::native_files::ETC_FILES;
-use crate::store::{ContainerRecord, NamespaceMode, ResolverRecord};
+use crate::store::{ContainerRecord, ETC_FILES, NamespaceMode, ResolverRecord};
 use crate::vfs::{etc_hostname, etc_hosts, etc_resolv_conf};
 
 /// Writes the files of a container that has its network to itself or from the host.

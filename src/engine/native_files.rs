@@ -6,15 +6,12 @@ use super::volumes;
 use crate::archive::ApplyOptions;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
-use crate::store::{self, ContainerRecord, MountRecord, MountSource, NativeFolders, NativeImage};
+use crate::store::{self, ContainerRecord, ETC_FILES, MountRecord, MountSource, NativeFolders, NativeImage};
 use crate::vfs::{
     Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
 };
 
-/// Files that are made for each container and mounted below `/etc`.
-pub(super) const ETC_FILES: [&str; 3] = ["resolv.conf", "hostname", "hosts"];
-
-/// Where every container has something mounted. What is missing is made in its upper, as the kernel needs it there.
+/// Where every container has something mounted. Whose owners stand on disk as other ids has what is missing made in its upper.
 const MOUNT_POINTS: [&str; 6] = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev", "/proc", "/sys"];
 
 impl Engine {
@@ -43,6 +40,8 @@ impl Engine {
         };
         Ok(OverlayRoot {
             lower,
+            // What it holds is root's of the host.
+            below: self.owners(record).is_none().then(|| self.store.mount_points()).transpose()?,
             volatile: record.auto_remove,
             upper: folders.upper.clone(),
             work: folders.work.clone(),

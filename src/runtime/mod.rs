@@ -12,6 +12,7 @@ pub use check::{Check, Health};
 pub use error::{Error, ErrorKind, Result};
 pub use spec::{Bundle, ExitReason, ExitStatus, InitProcess, Limits, Process, Rootfs, User, Workload};
 
+use crate::sys::signals::Caught;
 pub use crate::sys::terminal::Size as TerminalSize;
 
 /// A way to run programs. There is one per kind of image: WASI modules, and native programs of the host's system.
@@ -46,6 +47,12 @@ pub trait Container: Send {
 pub trait Running: Send + Sync {
     /// Waits for the end of the process. May be called again, and from several threads.
     fn wait(&self) -> ExitStatus;
+
+    /// Sees to it that signals to this process are attended to while the process runs: by the calling thread until it ends, where
+    /// that is possible, or by another one.
+    fn attend(&self, signals: Caught) {
+        signals.detach();
+    }
 
     /// The exit status if the process has ended.
     fn try_wait(&self) -> Option<ExitStatus>;

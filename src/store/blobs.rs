@@ -80,7 +80,7 @@ impl Store {
 
     /// A small blob whole. [`Error::Damaged`] beyond [`DOCUMENT_MAX`].
     pub fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(8 << 10);
         let file = self.open_blob(digest)?;
         file.take(DOCUMENT_MAX + 1).read_to_end(&mut bytes).context("read", &self.blob_path(digest)?)?;
         if bytes.len() as u64 > DOCUMENT_MAX {

@@ -466,17 +466,27 @@ impl Store {
 
     /// Removes a container with all it wrote. Its volumes stay. That another process removes it too is no error.
     pub fn remove_container(&self, id: &ContainerId) -> Result<()> {
-        let name = self.container(id).map(|container| container.name);
+        let name = self.name_of(id);
         let folder = self.container_folder(id);
         // Without its record it is no container any more, whatever becomes of the rest.
         ignore_missing(fs::remove_file(folder.join("config.json"))).context("remove", &folder)?;
-        if let Ok(name) = name {
+        if let Some(name) = name {
             let path = self.name_path(&name);
             if fs::read_to_string(&path).is_ok_and(|holder| holder == id.as_str()) {
                 ignore_missing(fs::remove_file(&path)).context("remove", &path)?;
             }
         }
         ignore_missing(fs::remove_dir_all(&folder)).context("remove", &folder)
+    }
+
+    /// The name of a container, as far as it can be read.
+    fn name_of(&self, id: &ContainerId) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let config = fs::read(self.container_folder(id).join("config.json")).ok()?;
+        serde_json::from_slice::<Named>(&config).ok().map(|named| named.name)
     }
 
     /// Names of containers that stand for nothing any more.

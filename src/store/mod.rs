@@ -34,7 +34,7 @@ pub use gc::Reclaimed;
 pub use images::{ImageEntry, StoredImage};
 pub use layers::LayerInfo;
 pub use lock::Lock;
-pub use native::{ImageFiles, IsolationRecord, NativeFolders, NativeImage, RateRecord, ResourcesRecord};
+pub use native::{ETC_FILES, ImageFiles, IsolationRecord, NativeFolders, NativeImage, RateRecord, ResourcesRecord};
 pub use sharing::{
     BindRecord, DeviceRecord, IdMapRecord, NamespaceMode, Propagation, Recursion, ResolverRecord, SecurityRecord,
     SharingRecord,

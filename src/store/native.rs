@@ -17,7 +17,10 @@ use crate::archive;
 use crate::oci::DiffId;
 use crate::sys::durable;
 use crate::sys::raw_files::{Owners, sync_all};
-use crate::vfs::{InodeRef, KernelOptions, OwnerMap, SetAttr, kernel_dir};
+use crate::vfs::{InodeRef, KernelOptions, Name, NewInode, NewKind, OwnerMap, SetAttr, kernel_dir};
+
+/// Files that are made for each container and mounted below `/etc`.
+pub const ETC_FILES: [&str; 3] = ["resolv.conf", "hostname", "hosts"];
 
 /// The file of a container's folder that says where its cgroups are.
 const CGROUP_FILE: &str = "cgroup.json";
@@ -169,6 +172,11 @@ impl Store {
         Ok(folders)
     }
 
+    /// Whether a native container was ever about to start.
+    pub fn has_native_folders(&self, id: &ContainerId) -> bool {
+        self.container_folder(id).join("work").exists()
+    }
+
     /// What a native container changed.
     pub(super) fn native_changes(&self, id: &ContainerId) -> PathBuf {
         self.container_folder(id).join("diff")
@@ -253,6 +261,28 @@ impl Store {
         Ok(path)
     }
 
+    /// A directory with what every native container has something mounted on, and nothing else. As overlayfs's lowest layer it
+    /// spares containers to make these in their own. It is made where it is missing.
+    pub fn mount_points(&self) -> Result<PathBuf> {
+        let path = self.layout.mount_points();
+        if path.exists() {
+            return Ok(path);
+        }
+        let staged = self.layout.tmp().join("mount-points");
+        let _lock = lock::exclusive(&self.layout.tmp().join("mount-points.lock"))?;
+        if path.exists() {
+            return Ok(path);
+        }
+        if staged.exists() {
+            // Whoever began it was killed.
+            fs::remove_dir_all(&staged).context("remove", &staged)?;
+        }
+        fs::create_dir(&staged).context("create", &staged)?;
+        fill_mount_points(&staged).context("make the mount points in", &staged)?;
+        fs::rename(&staged, &path).context("rename", &staged)?;
+        Ok(path)
+    }
+
     /// Whether there are or were images as real files, and so perhaps files of other ids than the user's.
     pub fn has_checkouts(&self) -> bool {
         self.layout.checkouts().exists()
@@ -289,6 +319,25 @@ fn make_directory(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
     }
+}
+
+fn fill_mount_points(folder: &Path) -> io::Result<()> {
+    let root = kernel_dir(folder, &KernelOptions::default())?;
+    let make = |dir: &InodeRef, name: &str, kind, mode| {
+        let name = Name::new(name.as_bytes())?;
+        let made = dir.create(name, &NewInode::new(kind, mode))?;
+        // Whatever the mask of new files' modes is.
+        made.set_attr(&SetAttr { mode: Some(mode), ..SetAttr::default() })?;
+        Ok::<_, io::Error>(made)
+    };
+    for name in ["dev", "proc", "sys"] {
+        make(&root, name, NewKind::Directory, 0o755)?;
+    }
+    let etc = make(&root, "etc", NewKind::Directory, 0o755)?;
+    for name in ETC_FILES {
+        make(&etc, name, NewKind::Regular, 0o644)?;
+    }
+    Ok(())
 }
 
 /// Gives a directory the attributes of another.

@@ -2,8 +2,11 @@
 //!
 //! Guests know signals by Linux's numbers, and so do the functions here; other systems have some under other numbers.
 
-use std::os::fd::IntoRawFd;
+use std::io::PipeReader;
+use std::os::fd::{AsFd, IntoRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 /// SIGKILL by its number.
 const KILL: u8 = 9;
@@ -55,15 +58,63 @@ const REST: [(u8, libc::c_int); 10] = [
 /// The pipe into which the handler writes the number of the signal.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
-/// Calls `handler` on a thread of its own with Linux's number of every SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 from now
-/// on, and with that of SIGKILL where another process of ours asks for it.
+/// Signals that are caught, and what is done about them as soon as somebody attends to them.
+pub struct Caught {
+    reader: PipeReader,
+    known: Vec<(u8, libc::c_int)>,
+    handler: Box<dyn FnMut(u8) + Send>,
+}
+
+/// Catches every SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 from now on, and what another process of ours asks with for
+/// SIGKILL. `handler` gets Linux's number of each. None where the system has no descriptors left.
+pub fn catch_termination(handler: impl FnMut(u8) + Send + 'static) -> Option<Caught> {
+    catch(TERMINATION.to_vec(), Box::new(handler))
+}
+
+/// As [`catch_termination`], on a thread of its own.
 pub fn on_termination(handler: impl FnMut(u8) + Send + 'static) {
-    listen(&TERMINATION, handler);
+    if let Some(caught) = catch_termination(handler) {
+        caught.detach();
+    }
 }
 
 /// As [`on_termination`], and with those of all other signals that can be caught and do not tell of a fault.
 pub fn on_any(handler: impl FnMut(u8) + Send + 'static) {
-    listen(&[TERMINATION.as_slice(), &OTHERS].concat(), handler);
+    if let Some(caught) = catch([TERMINATION.as_slice(), &OTHERS].concat(), Box::new(handler)) {
+        caught.detach();
+    }
+}
+
+impl Caught {
+    /// Attends to them on a thread of its own.
+    pub fn detach(mut self) {
+        std::thread::spawn(move || while self.handle_next() {});
+    }
+
+    /// Attends to them until `over` can be read from. Those that come later have no effect.
+    pub fn attend_until(mut self, over: impl AsFd) {
+        loop {
+            let mut awaited = [PollFd::new(&over, PollFlags::IN), PollFd::new(&self.reader, PollFlags::IN)];
+            let polled = poll(&mut awaited, None);
+            let [is_over, has_signal] = awaited.map(|awaited| !awaited.revents().is_empty());
+            match polled {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) if has_signal && self.handle_next() => {}
+                Ok(_) if !is_over && !has_signal => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Waits for the next one. False where there can be none.
+    fn handle_next(&mut self) -> bool {
+        let mut number = [0];
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(&self.reader, &mut number));
+        if let Some((guest, _)) = self.known.iter().find(|(_, host)| *host == libc::c_int::from(number[0])) {
+            (self.handler)(*guest);
+        }
+        read == Ok(1)
+    }
 }
 
 /// This system's number of a signal.
@@ -72,21 +123,13 @@ pub(super) fn host_number(number: u8) -> Option<libc::c_int> {
     known.find(|(guest, _)| *guest == number).map(|(_, host)| *host)
 }
 
-fn listen(signals: &[(u8, libc::c_int)], mut handler: impl FnMut(u8) + Send + 'static) {
-    let Ok((reader, writer)) = std::io::pipe() else { return };
+fn catch(known: Vec<(u8, libc::c_int)>, handler: Box<dyn FnMut(u8) + Send>) -> Option<Caught> {
+    let (reader, writer) = std::io::pipe().ok()?;
     PIPE.store(writer.into_raw_fd(), Ordering::SeqCst);
-    for (_, signal) in signals {
+    for (_, signal) in &known {
         install(*signal);
     }
-    let known = signals.to_vec();
-    std::thread::spawn(move || {
-        let mut number = [0];
-        while let Ok(1) = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut number)) {
-            if let Some((guest, _)) = known.iter().find(|(_, host)| *host == libc::c_int::from(number[0])) {
-                handler(*guest);
-            }
-        }
-    });
+    Some(Caught { reader, known, handler })
 }
 
 #[allow(unsafe_code)]

@@ -8,6 +8,20 @@ type Handler = Box<dyn FnMut(u8) + Send>;
 
 static HANDLER: Mutex<Option<Handler>> = Mutex::new(None);
 
+/// Signals that are caught.
+pub struct Caught(());
+
+impl Caught {
+    /// A thread of the system attends to them already.
+    pub fn detach(self) {}
+}
+
+/// As [`on_termination`].
+pub fn catch_termination(handler: impl FnMut(u8) + Send + 'static) -> Option<Caught> {
+    on_termination(handler);
+    Some(Caught(()))
+}
+
 /// Calls `handler` on a thread of the system with 2 (interrupt) for ctrl-C and 15 (terminate) for ctrl-break, a closed
 /// console and the end of the session.
 #[allow(unsafe_code)]

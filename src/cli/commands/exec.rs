@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::create::environment;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::detach_keys::DetachKeys;
-use crate::cli::signals::{self, Foreground};
+use crate::cli::signals::Forwarding;
 use crate::engine::{ExecOptions, RunStdio};
 use crate::runtime::{Input, Running, Stdio};
 use crate::sys::terminal::{self, RawMode};
@@ -64,12 +64,12 @@ impl Args {
         env.retain(|line| line.contains('='));
         let engine = context.engine()?;
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
-        let process = Foreground::default();
-        let (tty, entered, follows) = (self.tty, raw.clone(), process.clone());
+        let signals = Forwarding::default();
+        let (tty, entered, forwarding) = (self.tty, raw.clone(), signals.clone());
         let before_start = move || {
-            signals::forward(follows.clone(), tty);
+            forwarding.catch(tty);
             if tty {
-                super::start::follow_size(follows);
+                super::start::follow_size(forwarding.process());
             }
             entered.map_or(Ok(()), |raw| raw.enter())
         };
@@ -95,8 +95,7 @@ impl Args {
             return Ok(0);
         }
         let running: Arc<dyn Running> = engine.exec(&self.container, &options, stdio).map_err(exec_failure)?.into();
-        // There was none before.
-        let _ = process.set(running.clone());
+        signals.follow(running.clone());
         let status = running.wait();
         drop(raw);
         Ok(status.code)

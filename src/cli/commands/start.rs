@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{attach, monitor};
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::DetachKeys;
-use crate::cli::signals::{self, Foreground};
+use crate::cli::signals::{Foreground, Forwarding};
 use crate::engine::{Engine, RunStdio};
 use crate::runtime::{Input, Stdio};
 use crate::store::{ContainerId, Status};
@@ -80,13 +80,13 @@ impl Attached {
         let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
-        let process = Foreground::default();
-        let (tty, terminal, follows) = (self.tty, raw.clone(), process.clone());
+        let signals = Forwarding::default();
+        let (tty, terminal, forwarding) = (self.tty, raw.clone(), signals.clone());
         // Until then an interrupt ends this process, and keys are edited and shown as they were before.
         let before_start = move || {
-            signals::forward(follows.clone(), tty);
+            forwarding.catch(tty);
             if tty {
-                follow_size(follows);
+                follow_size(forwarding.process());
             }
             terminal.map_or(Ok(()), |raw| raw.enter())
         };
@@ -97,8 +97,7 @@ impl Attached {
             ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() })
         };
         let running = engine.start(id, stdio).map_err(Failure::of_run)?;
-        // There was none before.
-        let _ = process.set(running.process());
+        signals.follow(running.process());
         let status = running.wait().map_err(Failure::of_run)?;
         drop(raw);
         if let Some(message) = status.message {

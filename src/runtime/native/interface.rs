@@ -57,6 +57,8 @@ pub enum NativeRoot {
 pub struct OverlayRoot {
     /// The image.
     pub lower: Lower,
+    /// What is below the image: what it has not is seen there.
+    pub below: Option<PathBuf>,
     /// What the container changed: overlayfs's upper directory.
     pub upper: PathBuf,
     /// Overlayfs's work directory, beside `upper`.

@@ -452,6 +452,7 @@ mod tests {
             target: at(c"x", Make::File),
             recursive: false,
             attributes: MountAttributes::default(),
+            spread: MountAttributes::default(),
         }];
         assert_eq!(run(0, steps), (Some((0, libc::ENOENT)), WaitStatus::Exited(255)));
     }

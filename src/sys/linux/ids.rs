@@ -89,11 +89,13 @@ fn capset(sets: &[Sets; 2]) -> Outcome {
 /// Drops all capabilities but these from the bounding set.
 pub(super) fn bounding(kept: u64) -> Outcome {
     for capability in (0..64).filter(|capability| kept >> capability & 1 == 0) {
-        match prctl(libc::PR_CAPBSET_READ, capability) {
-            Ok(0) => {}
+        match prctl(libc::PR_CAPBSET_DROP, capability) {
+            Ok(_) => {}
             // The kernel knows no more.
             Err(libc::EINVAL) => break,
-            _ => prctl(libc::PR_CAPBSET_DROP, capability).map(drop)?,
+            // Who may not drop any may not have it.
+            Err(_) if matches!(prctl(libc::PR_CAPBSET_READ, capability), Ok(0)) => {}
+            Err(errno) => return Err(errno),
         }
     }
     Ok(())

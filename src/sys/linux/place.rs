@@ -10,7 +10,7 @@ use super::script::{Make, Target};
 const TRIES: usize = 128;
 
 /// How many symbolic links that lead to nothing are followed to make a file where they lead.
-const LINKS_MAX: usize = 8;
+pub(super) const LINKS_MAX: usize = 8;
 
 const PATH_MAX: usize = libc::PATH_MAX as usize;
 const NAME_MAX: usize = 255;
@@ -56,7 +56,7 @@ impl Drop for Place {
 pub(super) struct Name([u8; NAME_MAX + 1]);
 
 impl Name {
-    fn of(name: &[u8]) -> Result<Name, i32> {
+    pub(super) fn of(name: &[u8]) -> Result<Name, i32> {
         match name {
             b"" | b"." | b".." => Err(libc::EINVAL),
             _ if name.len() > NAME_MAX => Err(libc::ENAMETOOLONG),
@@ -74,13 +74,13 @@ impl Name {
 }
 
 /// A path that is put together on the stack.
-struct Path {
+pub(super) struct Path {
     text: [u8; PATH_MAX],
     len: usize,
 }
 
 impl Path {
-    fn new() -> Path {
+    pub(super) fn new() -> Path {
         Path { text: [0; PATH_MAX], len: 0 }
     }
 
@@ -102,7 +102,12 @@ impl Path {
         Ok(())
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn set(&mut self, path: &[u8]) -> Result<(), i32> {
+        self.len = 0;
+        self.push(path)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.text[..self.len]
     }
 
@@ -161,13 +166,13 @@ pub(super) fn open(root: RawFd, target: &Target) -> Result<Place, i32> {
 }
 
 /// The directory that a path's last part is in, made where it is missing, and that part.
-pub(super) fn parent(root: RawFd, path: &CStr) -> Result<(Place, Name), i32> {
+fn parent(root: RawFd, path: &CStr) -> Result<(Place, Name), i32> {
     let (above, name) = split(path.to_bytes());
     Ok((make_all(root, above, 0o755, LINKS_MAX)?, Name::of(name)?))
 }
 
 /// A path without its last part, and that part.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     let path = &path[..end];
     let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -180,13 +185,12 @@ pub(super) fn make_directories(root: RawFd, path: &CStr, mode: u32) -> Result<Pl
 }
 
 /// The directory of a path below the root.
-fn open_below(root: RawFd, path: &[u8]) -> Result<Place, i32> {
+pub(super) fn open_below(root: RawFd, path: &[u8]) -> Result<Place, i32> {
     let path = if path.is_empty() { b"." } else { path };
     open_file(root, Path::of(path)?.c_str()?, libc::O_PATH | libc::O_DIRECTORY).map(Place::of)
 }
 
-#[allow(unsafe_code)]
-fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, i32> {
+pub(super) fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, i32> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
     let mut prefix = Path::new();
     let mut rest = path;
@@ -196,9 +200,13 @@ fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, 
         Err(libc::ENOENT) => match open_below(root, above) {
             Err(libc::ENOENT) => open_below(root, b"")?,
             above_it => {
+                let above_it = above_it?;
+                if let Some(made) = make_in(&above_it, &Name::of(name)?, mode)? {
+                    return Ok(made);
+                }
                 prefix.push(above)?;
                 rest = name;
-                above_it?
+                above_it
             }
         },
         whole => return whole,
@@ -213,30 +221,49 @@ fn make_all(root: RawFd, path: &[u8], mode: u32, links: usize) -> Result<Place, 
             Err(libc::ENOENT) => {
                 let name = Name::of(part)?;
                 let mode = if parts.peek().is_none() { mode } else { 0o755 };
-                // SAFETY: an open directory and a name that ends in NUL.
-                match check(unsafe { libc::mkdirat(reached.fd(), name.as_ptr(), mode) }) {
-                    // The mask of new files' modes has taken its part. A group is passed on as the kernel does.
-                    Ok(_) => {
-                        let mode = mode | reached.stat()?.st_mode & libc::S_ISGID;
-                        // SAFETY: as above.
-                        check(unsafe { libc::fchmodat(reached.fd(), name.as_ptr(), mode, 0) }).map(drop)?;
-                    }
+                match make_in(&reached, &name, mode)? {
+                    Some(made) => made,
                     // A link that leads to nothing: directories are made where it leads.
-                    Err(libc::EEXIST) if links > 0 => {
+                    None if links > 0 => {
                         let target = led_on(&prefix, &reached, &name)?;
                         if target.bytes() != prefix.bytes() {
                             make_all(root, target.bytes(), mode, links - 1)?;
                         }
+                        Place::of(open_file(root, prefix.c_str()?, flags)?)
                     }
-                    Err(libc::EEXIST) => return Err(libc::ELOOP),
-                    Err(errno) => return Err(errno),
+                    None => return Err(libc::ELOOP),
                 }
-                Place::of(open_file(root, prefix.c_str()?, flags)?)
             }
             opened => Place::of(opened?),
         };
     }
     Ok(reached)
+}
+
+/// A new directory with exactly this mode; none where something has its name.
+#[allow(unsafe_code)]
+pub(super) fn make_in(parent: &Place, name: &Name, mode: u32) -> Result<Option<Place>, i32> {
+    // SAFETY: an open directory and a name that ends in NUL.
+    match with_exact_modes(|| check(unsafe { libc::mkdirat(parent.fd(), name.as_ptr(), mode) })) {
+        Ok(_) => {}
+        Err(libc::EEXIST) => return Ok(None),
+        Err(errno) => return Err(errno),
+    }
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    // SAFETY: as above.
+    let made = check(unsafe { libc::openat(parent.fd(), name.as_ptr(), flags) })?;
+    Ok(Some(Place::of(made)))
+}
+
+/// Makes something while the mask of new files' modes takes no part.
+#[allow(unsafe_code)]
+pub(super) fn with_exact_modes<T>(make: impl FnOnce() -> T) -> T {
+    // SAFETY: a number.
+    let mask = unsafe { libc::umask(0) };
+    let made = make();
+    // SAFETY: as above.
+    unsafe { libc::umask(mask) };
+    made
 }
 
 /// The file of a path below the root; it and the directories above it are made where they are missing. Where the path is a
@@ -253,7 +280,7 @@ pub(super) fn make_file(root: RawFd, path: &CStr) -> Result<Place, i32> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
         // SAFETY: an open directory and a name that ends in NUL.
         match check(unsafe { libc::openat(parent.fd(), name.as_ptr(), flags, 0o644 as libc::mode_t) }) {
-            Ok(fd) => drop(Place::of(fd)),
+            Ok(fd) => return Ok(Place::of(fd)),
             Err(libc::EEXIST) => path = led_on(&path, &parent, &name)?,
             Err(errno) => return Err(errno),
         }

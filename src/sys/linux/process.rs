@@ -1,7 +1,7 @@
 //! Processes by descriptor, which never leads to another: pidfd_open(2), waiting, signals, and what `/proc` tells of them.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -161,11 +161,19 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
 
 /// As [`start_time`]; none where there is no such process, or one that has ended.
 pub fn start_of(pid: u32) -> io::Result<Option<u64>> {
-    match fs::read(format!("/proc/{pid}/stat")) {
+    match read_proc(&format!("/proc/{pid}/stat")) {
         Ok(line) => start_in(&line).ok_or_else(|| io::ErrorKind::InvalidData.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A short file of `/proc`, which tells no size, in one go.
+pub(super) fn read_proc(path: &str) -> io::Result<Vec<u8>> {
+    const BYTES: usize = 4 << 10;
+    let mut bytes = Vec::with_capacity(BYTES);
+    File::open(path)?.take(BYTES as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The start in a line of proc_pid_stat(5), whose second field is a name that may hold anything.
@@ -238,8 +246,7 @@ static USERS: AtomicU8 = AtomicU8::new(0);
 pub fn is_in_user_namespace() -> bool {
     match USERS.load(Ordering::Relaxed) {
         0 => {
-            let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-            let is_in = map.split_whitespace().ne(["0", "0", "4294967295"]);
+            let is_in = super::users::own_map("uid_map") != [(0, 0, u32::MAX)];
             USERS.store(if is_in { 2 } else { 1 }, Ordering::Relaxed);
             is_in
         }

@@ -168,8 +168,9 @@ pub enum Step {
         copy_up: bool,
         keep_mode: bool,
     },
-    /// Shows a file or directory at a target, as a mount of its own.
-    Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes },
+    /// Shows a file or directory at a target, as a mount of its own. It gets `attributes` before and `spread` after it is attached:
+    /// what it is attached to takes part in how changes spread.
+    Bind { source: BindSource, target: Target, recursive: bool, attributes: MountAttributes, spread: MountAttributes },
     /// Changes the mount at a target.
     SetMount { target: Target, attributes: MountAttributes },
     /// A target that can be read and not written to: a mount of itself.

@@ -15,6 +15,7 @@ use super::mounts_raw::{
     AT_RECURSIVE, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, OPEN_TREE_CLOEXEC,
     OPEN_TREE_CLONE, mount, move_mount, open_tree, set_attributes, set_attributes_of,
 };
+use super::near::Near;
 use super::place::{self, Place};
 use super::script::{BindSource, Make, MountAttributes, Program, Script, Step, Target, or_null};
 use super::seccomp;
@@ -25,6 +26,8 @@ pub(super) struct Walk {
     channel: RawFd,
     /// The container's root.
     root: RawFd,
+    /// What was reached in it last.
+    near: Near,
     /// What the parent said last.
     word: [u8; WORD_MAX],
     word_len: usize,
@@ -86,6 +89,7 @@ impl Walk {
         Box::new(Walk {
             channel: -1,
             root: -1,
+            near: Near::new(),
             word: [0; WORD_MAX],
             word_len: 0,
             received: None,
@@ -100,6 +104,14 @@ impl Walk {
 
     #[allow(unsafe_code)]
     unsafe fn step(&mut self, script: &Script, step: &Step) -> Outcome {
+        let is_beside_others = match step {
+            Step::MakeNode { .. } | Step::MakeLink { .. } => true,
+            Step::MountAt { target, .. } => target.make == Make::Directory,
+            _ => false,
+        };
+        if !is_beside_others {
+            self.near.forget();
+        }
         // SAFETY: every call is a system call on texts and structures that the script owns or that live on this stack.
         unsafe {
             match step {
@@ -142,7 +154,11 @@ impl Walk {
                 }
                 Step::MountAt { source, target, kind, flags, data, copy_up, keep_mode } => {
                     let was_there = *keep_mode && place::open_at(self.root, &target.path).is_ok();
-                    let Some(place) = self.place(target)? else { return Ok(()) };
+                    let place = match target.make {
+                        Make::Directory => self.near.directory(self.root, &target.path).map(Some),
+                        _ => self.place(target),
+                    };
+                    let Some(place) = place? else { return Ok(()) };
                     check(libc::fchdir(place.fd()))?;
                     let (source, kind, data) = (or_null(source), kind.as_ptr(), or_null(data).cast());
                     check(libc::mount(source, c".".as_ptr(), kind, *flags as _, data))?;
@@ -158,8 +174,8 @@ impl Walk {
                     }
                     if *copy_up { copy_entries(place.fd(), new.fd()) } else { Ok(()) }
                 }
-                Step::Bind { source, target, recursive, attributes } => {
-                    self.bind(source, target, *recursive, attributes)
+                Step::Bind { source, target, recursive, attributes, spread } => {
+                    self.bind(source, target, *recursive, [attributes, spread])
                 }
                 Step::SetMount { target, attributes } => {
                     let Some(place) = self.place(target)? else { return Ok(()) };
@@ -315,7 +331,13 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    fn bind(&mut self, source: &BindSource, target: &Target, recursive: bool, attributes: &MountAttributes) -> Outcome {
+    fn bind(
+        &mut self,
+        source: &BindSource,
+        target: &Target,
+        recursive: bool,
+        [attributes, spread]: [&MountAttributes; 2],
+    ) -> Outcome {
         let recursion = if recursive { AT_RECURSIVE } else { 0 };
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursion;
         let tree = match source {
@@ -331,7 +353,8 @@ impl Walk {
             _ => self.place(target),
         };
         let Some(place) = place? else { return Ok(()) };
-        move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+        move_mount(tree.fd(), c"", place.fd(), c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)?;
+        set_attributes(tree.fd(), spread)
     }
 
     fn read_only(&self, target: &Target) -> Outcome {
@@ -361,11 +384,11 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn make_node(&self, target: &CStr, mode: u32, device: u64, owner: (u32, u32)) -> Outcome {
-        let (parent, name) = place::parent(self.root, target)?;
+    unsafe fn make_node(&mut self, target: &CStr, mode: u32, device: u64, owner: (u32, u32)) -> Outcome {
+        let (parent, name) = self.near.parent(self.root, target)?;
         // SAFETY: an open directory and a name that ends in NUL.
         unsafe {
-            match check(libc::mknodat(parent.fd(), name.as_ptr(), mode, device)) {
+            match place::with_exact_modes(|| check(libc::mknodat(parent.fd(), name.as_ptr(), mode, device))) {
                 Err(libc::EEXIST) => {
                     // What the image has there stays if it is the device.
                     let mut stat: libc::stat = std::mem::zeroed();
@@ -375,8 +398,6 @@ impl Walk {
                 }
                 made => made?,
             };
-            // The mask of new files' modes has taken its part.
-            check(libc::fchmodat(parent.fd(), name.as_ptr(), mode & 0o7777, 0))?;
             if owner == (0, 0) {
                 return Ok(());
             }
@@ -386,8 +407,8 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn make_link(&self, target: &CStr, link: &CStr) -> Outcome {
-        let (parent, name) = place::parent(self.root, target)?;
+    unsafe fn make_link(&mut self, target: &CStr, link: &CStr) -> Outcome {
+        let (parent, name) = self.near.parent(self.root, target)?;
         // SAFETY: an open directory and texts that end in NUL.
         match check(unsafe { libc::symlinkat(link.as_ptr(), parent.fd(), name.as_ptr()) }) {
             Err(libc::EEXIST) => Ok(()),

@@ -89,7 +89,13 @@ impl Binds {
             (None, None) => BindSource::Path(text(&name)?),
         };
         let (target_of_it, attributes) = (target(&mount.destination, make)?, options.attributes());
-        let step = Step::Bind { source, target: target_of_it, recursive: options.recursive, attributes };
+        let step = Step::Bind {
+            source,
+            target: target_of_it,
+            recursive: options.recursive,
+            attributes,
+            spread: options.spread(),
+        };
         script.push(step, format!("mount {name} on {}", mount.destination));
         let attributes = options.attributes_below();
         if !attributes.is_empty() {
@@ -131,8 +137,9 @@ fn real(root: &Path, path: &Path) -> std::io::Result<PathBuf> {
 /// The process and the path in its root of a source such as `/proc/7/root/dev/shm`, where its mounts are not those of this
 /// process.
 fn of_other_process(source: &Path) -> Option<(u32, &Path)> {
+    let (pid, inside) = in_root_of_process(source)?;
     let own = process::namespace(std::process::id(), "mnt").ok()?;
-    in_root_of_process(source).filter(|(pid, _)| process::namespace(*pid, "mnt").is_ok_and(|other| other != own))
+    process::namespace(pid, "mnt").is_ok_and(|other| other != own).then_some((pid, inside))
 }
 
 fn in_root_of_process(source: &Path) -> Option<(u32, &Path)> {

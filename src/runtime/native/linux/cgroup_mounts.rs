@@ -10,8 +10,9 @@ use crate::oci::runtime::Mount;
 use crate::runtime::Result;
 use crate::runtime::native::CgroupRecord;
 use crate::sys::linux::flags;
+use crate::sys::linux::mount_table;
 use crate::sys::linux::process::is_in_user_namespace;
-use crate::sys::linux::script::{BindSource, Make, Script, Step};
+use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
 
 /// What a container sees of the host's cgroups.
 pub(super) enum Shown<'a> {
@@ -22,7 +23,7 @@ pub(super) enum Shown<'a> {
 }
 
 pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options, shown: &Shown<'_>) -> Result<()> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let table = mount_table::read().map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
     let hierarchies = hierarchies(&table);
     if let [(name, kind, _)] = &hierarchies[..]
         && kind == "cgroup2"
@@ -118,6 +119,7 @@ fn push_own(
         target: target(place, Make::Directory)?,
         recursive: false,
         attributes: options.attributes(),
+        spread: MountAttributes::default(),
     };
     script.push(step, format!("mount {source} on {place}"));
     Ok(())
@@ -125,18 +127,17 @@ fn push_own(
 
 /// Mounted hierarchies: name below `/sys/fs/cgroup`, type, controllers.
 fn hierarchies(mountinfo: &str) -> Vec<(String, String, String)> {
-    let mut found = Vec::new();
-    for line in mountinfo.lines() {
-        let Some((front, back)) = line.split_once(" - ") else { continue };
-        let Some(point) = front.split(' ').nth(4) else { continue };
-        let fields = back.split(' ').collect::<Vec<_>>();
-        let [kind @ ("cgroup" | "cgroup2"), _, options] = fields[..] else { continue };
-        let Some(name) = point.strip_prefix("/sys/fs/cgroup") else { continue };
+    let of_cgroups = |mount: mount_table::Mount<'_>| {
+        let name = mount.point.strip_prefix("/sys/fs/cgroup")?.trim_matches('/').to_owned();
         let plain = |option: &&str| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children");
-        let data = if kind == "cgroup" { options.split(',').filter(plain).collect::<Vec<_>>() } else { Vec::new() };
-        found.push((name.trim_matches('/').to_owned(), kind.to_owned(), data.join(",")));
-    }
-    found
+        let controllers = match mount.kind {
+            "cgroup" => mount.options.split(',').filter(plain).collect::<Vec<_>>().join(","),
+            "cgroup2" => String::new(),
+            _ => return None,
+        };
+        Some((name, mount.kind.to_owned(), controllers))
+    };
+    mount_table::mounts(mountinfo).filter_map(of_cgroups).collect()
 }
 
 #[cfg(test)]

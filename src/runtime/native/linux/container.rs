@@ -18,6 +18,7 @@ use crate::runtime::{
     Running, Runtime, Signal, Stdio, TerminalSize, Workload,
 };
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
+use crate::sys::signals::Caught;
 
 /// The runtime for programs of the host's own kernel.
 pub struct Native;
@@ -150,13 +151,12 @@ fn run(
         ..LaunchOptions::new(streams)
     };
     let launched = on_lasting_thread(options, apart, launch)?;
-    let start_time = process::start_time(launched.process.pid()).unwrap_or(0);
     if let (Some(master), Some(stdio)) = (&launched.master, pending) {
         connect(master, stdio, &mut copiers).map_err(broken)?;
     }
     Ok(NativeRunning {
         process: Arc::new(launched.process),
-        start_time,
+        start_time: launched.start_time,
         master: launched.master,
         timed_out: Arc::default(),
         end: Mutex::new(End { status: None, copiers }),
@@ -312,6 +312,10 @@ impl Running for NativeRunning {
             let _ = copier.join();
         }
         end.status.insert(status).clone()
+    }
+
+    fn attend(&self, signals: Caught) {
+        signals.attend_until(self.process.pidfd());
     }
 
     fn try_wait(&self) -> Option<ExitStatus> {

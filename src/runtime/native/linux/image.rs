@@ -188,7 +188,14 @@ mod tests {
             path
         };
         let lower = Lower::Image(files.clone());
-        OverlayRoot { lower, upper: made("upper"), work: made("work"), stage: made("stage"), volatile: false }
+        OverlayRoot {
+            lower,
+            below: None,
+            upper: made("upper"),
+            work: made("work"),
+            stage: made("stage"),
+            volatile: false,
+        }
     }
 
     #[test]
@@ -222,6 +229,7 @@ mod tests {
             target: Target { path: c"new".to_owned(), make: Make::File },
             recursive: false,
             attributes: MountAttributes::default(),
+            spread: MountAttributes::default(),
         };
         script.push(bind, "show the file");
         script.push(Step::PivotRoot { read_only: false, propagation: 0 }, "enter the root");

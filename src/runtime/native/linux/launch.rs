@@ -79,6 +79,8 @@ impl LaunchOptions {
 /// A process whose program runs, or that waits for its start.
 pub(super) struct Launched {
     pub(super) process: Child,
+    /// When it started, in ticks since boot.
+    pub(super) start_time: u64,
     /// The master of its terminal.
     pub(super) master: Option<OwnedFd>,
     /// Its cgroup. Who ends the container's bookkeeping removes it.
@@ -139,7 +141,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         keyring: options.keyring,
         pivot: options.pivot,
         preserve_fds: options.preserve_fds,
-        is_noted: options.note.is_some(),
+        is_let_on: options.note.is_some() || cgroup.0.is_some(),
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
     };
@@ -152,10 +154,13 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| refuse(format!("make the container's process: {error}")))?;
     binds.kept.clear();
+    // From here on while the process prepares what it needs.
+    let start_time = process::start_time(child.pid()).unwrap_or(0);
     if let Some(note) = options.note {
-        // While the process prepares what it needs.
-        let start_time = process::start_time(child.pid()).unwrap_or(0);
         note(Some(InitProcess { pid: child.pid(), start_time })).inspect_err(|_| end(&child))?;
+    }
+    if let Some(cgroup) = &cgroup.0 {
+        cgroup.limit_devices(linux.resources.as_ref()).map_err(refuse).inspect_err(|_| end(&child))?;
     }
     let hooks = spec.hooks.clone().unwrap_or_default();
     let answer = |point| match point {
@@ -174,6 +179,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer)?;
     Ok(Launched {
         process: child,
+        start_time,
         master,
         cgroup: cgroup.keep(),
         is_first: namespaces.has_processes(),
@@ -256,11 +262,13 @@ pub(super) fn enter(
     };
     let (child, channel) =
         clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
+    let start_time = process::start_time(child.pid()).unwrap_or(0);
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
     let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join)?;
     Ok(Launched {
         process: child,
+        start_time,
         master,
         cgroup: None,
         is_first: false,

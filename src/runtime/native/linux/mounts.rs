@@ -10,6 +10,7 @@ use super::plan::{refuse, target, text};
 use crate::oci::runtime::{Linux, LinuxDevice, Mount, Spec};
 use crate::runtime::Result;
 use crate::sys::linux::flags;
+use crate::sys::linux::mount_table;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
 use crate::sys::linux::users;
 
@@ -60,13 +61,9 @@ pub(super) fn push_mounts(
             }
             _ => push_new(script, mount, &options)?,
         }
-        if options.propagation != 0 {
-            let attributes = MountAttributes {
-                propagation: options.propagation & !flags::MS_REC,
-                recursive: options.propagation & flags::MS_REC != 0,
-                ..MountAttributes::default()
-            };
-            let step = Step::SetMount { target: target(&mount.destination, Make::Nothing)?, attributes };
+        if options.propagation != 0 && !is_bind {
+            let step =
+                Step::SetMount { target: target(&mount.destination, Make::Nothing)?, attributes: options.spread() };
             script.push(step, format!("set the propagation of {}", mount.destination));
         }
     }
@@ -136,13 +133,12 @@ pub(super) fn push_read_only(script: &mut Script, destination: &str) -> Result<(
 
 /// The mount of the host that a path without symbolic links lies on.
 pub(super) fn mount_point_of(path: &str) -> Result<String> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo")
-        .map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
+    let table = mount_table::read().map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
     Ok(longest_above(&table, path))
 }
 
 fn longest_above(mountinfo: &str, path: &str) -> String {
-    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    let points = mount_table::mounts(mountinfo).map(|mount| mount.point.into_owned());
     let is_above = |point: &String| Path::new(path).starts_with(point);
     points.filter(is_above).max_by_key(String::len).unwrap_or_else(|| "/".into())
 }
@@ -150,8 +146,7 @@ fn longest_above(mountinfo: &str, path: &str) -> String {
 /// Takes the host's `/proc` and `/sys` out of the container's tree, for a root that lies over the host's: as long as they are
 /// whole in it, a user namespace within the container may mount them once more.
 pub(super) fn push_no_kernel(script: &mut Script, root: &str) -> Result<()> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo")
-        .map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
+    let table = mount_table::read().map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
     for point in of_kernel(&table, root) {
         script.push(Step::Unmount(text(&point)?), format!("unmount {point} of the host"));
     }
@@ -160,19 +155,10 @@ pub(super) fn push_no_kernel(script: &mut Script, root: &str) -> Result<()> {
 
 /// Where the host's proc and sysfs are mounted outside the root, what lies on others first.
 fn of_kernel(mountinfo: &str, root: &str) -> Vec<String> {
-    let point = |line: &str| {
-        let (mount, file_system) = line.split_once(" - ")?;
-        let is_kernel = matches!(file_system.split(' ').next()?, "proc" | "sysfs");
-        mount.split(' ').nth(4).map(unescape).filter(|point| is_kernel && !Path::new(point).starts_with(root))
+    let is_such = |mount: &mount_table::Mount<'_>| {
+        matches!(mount.kind, "proc" | "sysfs") && !Path::new(&*mount.point).starts_with(root)
     };
-    mountinfo.lines().rev().filter_map(point).collect()
-}
-
-/// A path in the table of mounts, where `\\040` stands for a space: proc_pid_mountinfo(5).
-fn unescape(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(text.to_owned(), |text, (code, letter)| text.replace(code, letter))
+    mount_table::mounts(mountinfo).rev().filter(is_such).map(|mount| mount.point.into_owned()).collect()
 }
 
 pub(super) fn push_devices(script: &mut Script, spec: &Spec) -> Result<()> {
@@ -235,6 +221,7 @@ fn push_device(
             target: target(path, Make::File)?,
             recursive: false,
             attributes: MountAttributes::default(),
+            spread: MountAttributes::default(),
         },
         false => Step::MakeNode { target: text(relative)?, mode, device: flags::device_number(major, minor), owner },
     };

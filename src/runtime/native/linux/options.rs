@@ -141,6 +141,15 @@ impl Options {
         MountAttributes { set: self.set, clear: self.clear, ..MountAttributes::default() }
     }
 
+    /// How changes spread between it and others; nothing where it is not said.
+    pub(super) fn spread(&self) -> MountAttributes {
+        MountAttributes {
+            propagation: self.propagation & !flags::MS_REC,
+            recursive: self.propagation & flags::MS_REC != 0,
+            ..MountAttributes::default()
+        }
+    }
+
     /// What it and all mounts below have.
     pub(super) fn attributes_below(&self) -> MountAttributes {
         MountAttributes { set: self.set_below, clear: self.clear_below, recursive: true, ..MountAttributes::default() }

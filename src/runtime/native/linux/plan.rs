@@ -39,8 +39,8 @@ pub(super) struct Surroundings<'a> {
     /// Whether the root is entered by pivot_root(2).
     pub(super) pivot: bool,
     pub(super) preserve_fds: u32,
-    /// Whether it waits, before its program, until it is written down that it runs.
-    pub(super) is_noted: bool,
+    /// Whether it waits, before its program, for the word that all is written down and limited.
+    pub(super) is_let_on: bool,
     /// The socket that it waits at for its start.
     pub(super) start: Option<RawFd>,
     /// How its program is run if that is a wasm module.
@@ -123,6 +123,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         push_hidden(&mut script, linux)?;
         mounts::push_read_only_dev(&mut script, spec)?;
     }
+    if with.is_let_on {
+        script.push(Step::Hear, "wait for the parent");
+    }
     if let Some(runner) = with.module {
         if has_mounts && spec.root.as_ref().is_some_and(|root| root.readonly) {
             mounts::push_read_only(&mut script, "/")?;
@@ -154,9 +157,6 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
             push_hooks(&mut script, "startContainer", hooks, &process.env)?;
         }
         None => push_hooks(&mut script, "startContainer", hooks, &process.env)?,
-    }
-    if with.is_noted {
-        script.push(Step::Hear, "wait for the parent");
     }
     if with.init {
         last.push(Step::Init, "start an init");
@@ -404,8 +404,9 @@ fn push_lower(script: &mut Script, place: &str, overlay: &OverlayRoot, image: Op
 }
 
 fn overlay_options(overlay: &OverlayRoot, lower: &str) -> Result<String> {
-    let mut options =
-        format!("lowerdir={lower},upperdir={},workdir={}", escape(&overlay.upper)?, escape(&overlay.work)?);
+    let below = overlay.below.as_deref().map(escape).transpose()?.map_or(String::new(), |below| format!(":{below}"));
+    let (upper, work) = (escape(&overlay.upper)?, escape(&overlay.work)?);
+    let mut options = format!("lowerdir={lower}{below},upperdir={upper},workdir={work}");
     for (key, value) in overlay_flags() {
         options.push_str(&value.map_or(format!(",{key}"), |value| format!(",{key}={value}")));
     }

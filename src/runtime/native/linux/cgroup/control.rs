@@ -118,12 +118,28 @@ impl Cgroup {
         };
         for dir in self.directories() {
             result = result.and(tree::remove(dir));
-            if let Some(parent) = dir.parent().filter(|parent| parent.ends_with(FOLDER)) {
-                // Others are in it, unless this was the last.
-                let _ = std::fs::remove_dir(parent);
-            }
+            remove_folder_of(dir);
         }
         result
+    }
+
+    /// Removes those of the cgroups that nothing is in; whether all are gone then.
+    pub fn remove_empty(&self) -> bool {
+        let is_plain = self.unmade.is_none() && self.record.scope.is_none();
+        is_plain
+            && self.directories().all(|dir| {
+                let is_gone = tree::remove_one(dir).is_ok();
+                remove_folder_of(dir);
+                is_gone
+            })
+    }
+}
+
+/// Removes the folder of cgroups that nobody chose a place for, with its last one.
+fn remove_folder_of(dir: &Path) {
+    if let Some(parent) = dir.parent().filter(|parent| parent.ends_with(FOLDER)) {
+        // Others are in it, unless this was the last.
+        let _ = std::fs::remove_dir(parent);
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use crate::sys::linux::mount_table::{self, Mount};
 use crate::sys::linux::{cgroup as system, cgroup_device};
 
 /// What is read of a file of /proc at most.
@@ -37,7 +38,7 @@ pub(super) struct Hierarchy {
 impl Hierarchies {
     /// Those that this process sees.
     pub(super) fn read() -> Result<Hierarchies, String> {
-        let mounts = read_bounded(Path::new("/proc/self/mountinfo"), PROC_BYTES)?;
+        let mounts = mount_table::read().map_err(|error| format!("cannot read the table of mounts: {error}"))?;
         let own = read_bounded(Path::new("/proc/self/cgroup"), PROC_BYTES)?;
         let mut found = Hierarchies::parse(&mounts, &own);
         found.has_device_programs = found.unified.as_ref().is_some_and(|unified| {
@@ -51,7 +52,7 @@ impl Hierarchies {
     /// Those of a text of /proc/PID/mountinfo and one of /proc/PID/cgroup: proc_pid_mountinfo(5), cgroups(7). Lines that are
     /// not understood are passed over.
     pub(super) fn parse(mounts: &str, own: &str) -> Hierarchies {
-        let mounts: Vec<CgroupMount> = mounts.lines().filter_map(CgroupMount::parse).collect();
+        let mounts: Vec<CgroupMount> = mount_table::mounts(mounts).filter_map(CgroupMount::of).collect();
         let mut found = Hierarchies::default();
         for line in own.lines() {
             let mut fields = line.splitn(3, ':');
@@ -89,7 +90,7 @@ impl Hierarchy {
     }
 }
 
-/// One line of mountinfo about cgroups.
+/// One mount of cgroups.
 struct CgroupMount {
     root: String,
     point: PathBuf,
@@ -98,22 +99,17 @@ struct CgroupMount {
 }
 
 impl CgroupMount {
-    fn parse(line: &str) -> Option<CgroupMount> {
-        let (place, what) = line.split_once(" - ")?;
-        let mut place = place.split(' ').skip(3);
-        let (root, point) = (unescape(place.next()?), unescape(place.next()?));
-        let mut what = what.split(' ');
-        let (kind, options) = (what.next()?, what.nth(1)?);
-        let is_v2 = match kind {
+    fn of(mount: Mount<'_>) -> Option<CgroupMount> {
+        let is_v2 = match mount.kind {
             "cgroup" => false,
             "cgroup2" => true,
             _ => return None,
         };
         Some(CgroupMount {
-            root: String::from_utf8(root).ok()?,
-            point: PathBuf::from(String::from_utf8(point).ok()?),
+            root: mount.root.into_owned(),
+            point: PathBuf::from(&*mount.point),
             is_v2,
-            options: options.split(',').map(str::to_owned).collect(),
+            options: mount.options.split(',').map(str::to_owned).collect(),
         })
     }
 
@@ -132,23 +128,6 @@ fn best(mounts: &[CgroupMount], fits: impl Fn(&CgroupMount) -> bool) -> Option<&
         .iter()
         .filter(|mount| fits(mount))
         .min_by_key(|mount| (mount.root != "/", !mount.point.starts_with("/sys/fs/cgroup")))
-}
-
-/// Undoes the escapes of mountinfo: `\040` is a space.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = match (first, tail) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..]) => {
-                Some(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'))
-            }
-            _ => None,
-        };
-        bytes.push(code.unwrap_or(first));
-        rest = if code.is_some() { &tail[3..] } else { tail };
-    }
-    bytes
 }
 
 /// The directory of `path` below `base`, which cannot be left: `..` is refused, and so is the base itself.
@@ -172,7 +151,7 @@ pub(super) fn below(base: &Path, path: &str) -> Result<PathBuf, String> {
 /// The text of a file that is not large.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<String, String> {
     let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(4 << 10);
         std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)
     };

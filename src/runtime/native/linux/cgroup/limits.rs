@@ -98,6 +98,12 @@ pub(super) fn missing(controller: &str, place: &Path) -> String {
 impl Cgroup {
     /// Writes limits to the files of their controllers.
     pub(super) fn write_limits(&self, resources: &Resources) -> Result<(), String> {
+        self.write_amounts(resources)?;
+        self.write_devices(resources)
+    }
+
+    /// All limits but the rules of devices.
+    pub(super) fn write_amounts(&self, resources: &Resources) -> Result<(), String> {
         let is_v1_hugetlb = |place: &Place<'_>| if matches!(place, Place::V1(_)) { "limit_in_bytes" } else { "max" };
         if let Some(memory) = resources.memory.as_ref().filter(|memory| **memory != Memory::default()) {
             match self.place_or_default("memory", limits_memory(memory))? {
@@ -137,9 +143,6 @@ impl Cgroup {
             let dir = self.place("rdma")?.path();
             v2::set_rdma(dir, &resources.rdma)?;
         }
-        if !resources.devices.is_empty() {
-            self.write_devices(resources)?;
-        }
         if !resources.unified.is_empty() {
             let Some(dir) = &self.record.unified else { return Err(missing("unified", Path::new(MOUNTED))) };
             v2::set_unified(dir, &resources.unified)?;
@@ -163,7 +166,10 @@ impl Cgroup {
         v1::set_cpuset(dir, cpu)
     }
 
-    fn write_devices(&self, resources: &Resources) -> Result<(), String> {
+    pub(super) fn write_devices(&self, resources: &Resources) -> Result<(), String> {
+        if resources.devices.is_empty() {
+            return Ok(());
+        }
         match (&self.directory, self.find("devices")) {
             (Some(directory), of_v1) if self.has_device_programs || of_v1.is_none() => {
                 devices::set_v2(directory.as_fd(), &resources.devices)

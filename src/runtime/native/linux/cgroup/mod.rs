@@ -73,7 +73,7 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes the cgroups that `request` needs and writes all limits to them. None where nothing asks for one: with v1 neither a
+    /// Makes the cgroups that `request` needs and writes all limits to them but those of [`Cgroup::limit_devices`]. None where nothing asks for one: with v1 neither a
     /// limit nor `always`; with v2 alone there is one unless it may not be made.
     pub(super) fn create(request: &CgroupRequest<'_>) -> Result<Option<Cgroup>, String> {
         // What cannot be kept is told before anything is made.
@@ -103,7 +103,7 @@ impl Cgroup {
     ) -> Result<Option<Cgroup>, String> {
         let mut cgroup = Cgroup::new(found, CgroupRecord::default());
         let result = cgroup.make_all(found, wanted, directory).and_then(|()| match resources {
-            Some(resources) => cgroup.write_limits(resources),
+            Some(resources) => cgroup.write_amounts(resources),
             None => Ok(()),
         });
         if let Err(error) = result {
@@ -181,6 +181,15 @@ impl Cgroup {
         }
         record.unified = found.unified.as_ref().map(place).transpose()?;
         Ok(Cgroup { unmade: Some(scope.clone()), ..Cgroup::new(&found, record) })
+    }
+
+    /// Limits which devices may be used. It is the limit that takes longest, and that a process which is not the container's yet does
+    /// not need.
+    pub(super) fn limit_devices(&self, resources: Option<&Resources>) -> Result<(), String> {
+        match resources.filter(|_| self.unmade.is_none()) {
+            Some(resources) => self.write_devices(resources),
+            None => Ok(()),
+        }
     }
 
     /// Puts the container's first process into those cgroups that it was not cloned into. A scope of systemd is made now, and

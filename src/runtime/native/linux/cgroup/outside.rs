@@ -53,7 +53,12 @@ pub fn update(record: &CgroupRecord, resources: &Resources) -> Result<()> {
 /// Removes the cgroups of a container that has ended. Processes that are still in them are ended; that they are gone is no
 /// error.
 pub fn clean_up(record: &CgroupRecord) -> Result<()> {
-    Cgroup::from_record(record).and_then(|cgroup| cgroup.kill().and_then(|()| cgroup.remove())).map_err(refuse)
+    let cgroup = Cgroup::from_record(record).map_err(refuse)?;
+    // Mostly nobody is left in it.
+    match cgroup.remove_empty() {
+        true => Ok(()),
+        false => cgroup.kill().and_then(|()| cgroup.remove()).map_err(refuse),
+    }
 }
 
 /// As [`clean_up`], for the cgroups that are at `path`, as `linux.cgroupsPath` of a spec, if there are any.

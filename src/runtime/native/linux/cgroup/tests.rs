@@ -230,6 +230,7 @@ fn rules_of_devices_are_written_to_v1() {
         let made = Cgroup::make(found, &wanted, Some(&resources), |hierarchy| directory_of(hierarchy, &path));
         let cgroup = made.unwrap().unwrap();
         let removed = Removed(&cgroup);
+        cgroup.limit_devices(Some(&resources)).unwrap();
         let list = text(path_in(&cgroup, "devices"), "devices.list");
         assert!(list.contains("c 1:3 rwm") && list.contains("c 136:* rwm") && !list.contains("a *:*"), "{list}");
         if let Some(directory) = cgroup.clone_fd() {
@@ -289,6 +290,7 @@ fn a_cgroup_of_v2_limits_stops_and_ends_its_processes() {
     let record = cgroup.to_record();
     let directory = record.unified.clone().unwrap();
     assert!(cgroup.clone_fd().is_some() && !cgroup.is_to_add() && record.v1.is_empty(), "{record:?}");
+    cgroup.limit_devices(Some(&resources)).unwrap();
     assert_eq!(cgroup_device::attached(cgroup.clone_fd().unwrap()).unwrap().len(), 1, "rules of devices");
     assert_eq!(text(&directory, "hugetlb.2MB.max"), (4 << 20).to_string());
     for (controller, file, value) in

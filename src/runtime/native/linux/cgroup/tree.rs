@@ -53,11 +53,12 @@ fn without_self(own: &Path) -> &Path {
 
 /// Makes `path`, and what is between it and the root of `hierarchy`.
 pub(super) fn make_v1(hierarchy: &Hierarchy, path: &Path) -> Result<(), MakeError> {
-    complete_v1(hierarchy, path)?;
-    refuse_used(path)
+    let is_new = complete_v1(hierarchy, path)?;
+    if is_new { Ok(()) } else { refuse_used(path) }
 }
 
-fn complete_v1(hierarchy: &Hierarchy, path: &Path) -> Result<(), MakeError> {
+/// Whether it was not there.
+fn complete_v1(hierarchy: &Hierarchy, path: &Path) -> Result<bool, MakeError> {
     make(hierarchy, path, |dir| if hierarchy.has("cpuset") { v1::inherit_cpuset(dir) } else { Ok(()) }, |_| Ok(()))
 }
 
@@ -68,7 +69,7 @@ pub(super) fn complete(found: &Hierarchies, record: &CgroupRecord, needed: &[&st
     }
     let of_v2: Vec<&str> = needed.iter().copied().filter(|name| found.v1_of(limits::v1_name(name)).is_none()).collect();
     match (&found.unified, &record.unified) {
-        (Some(hierarchy), Some(path)) => complete_v2(hierarchy, path, &of_v2, true),
+        (Some(hierarchy), Some(path)) => complete_v2(hierarchy, path, &of_v2, true).map(drop),
         _ => Ok(()),
     }
 }
@@ -76,17 +77,18 @@ pub(super) fn complete(found: &Hierarchies, record: &CgroupRecord, needed: &[&st
 /// Makes `path`, and what is between it and the root of v2, with the controllers `needed`, and with others where that is possible:
 /// all with `always`, else those that statistics come from.
 pub(super) fn make_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool) -> Result<(), MakeError> {
-    complete_v2(hierarchy, path, needed, always)?;
-    refuse_used(path)
+    let is_new = complete_v2(hierarchy, path, needed, always)?;
+    if is_new { Ok(()) } else { refuse_used(path) }
 }
 
-fn complete_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool) -> Result<(), MakeError> {
+/// Whether it was not there.
+fn complete_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool) -> Result<bool, MakeError> {
     let needed: Vec<&str> = needed
         .iter()
         .map(|name| name.strip_prefix("unified:").unwrap_or(name))
         .filter(|name| !matches!(*name, "devices" | "unified"))
         .collect();
-    make(hierarchy, path, |_| Ok(()), |dir| enable(dir, &needed, always, &hierarchy.own))?;
+    let is_new = make(hierarchy, path, |_| Ok(()), |dir| enable(dir, &needed, always, &hierarchy.own))?;
     if let Ok(kind) = read_file(&path.join("cgroup.type"))
         && kind != "domain"
     {
@@ -98,21 +100,23 @@ fn complete_v2(hierarchy: &Hierarchy, path: &Path, needed: &[&str], always: bool
         )
         .into());
     }
-    Ok(())
+    Ok(is_new)
 }
 
-/// Makes directories down to `path`; `made` is called for each, `parent` for each before one is made in it.
+/// Makes directories down to `path`, and tells whether that one is new; `made` is called for each, `parent` for each before one is
+/// made in it.
 fn make(
     hierarchy: &Hierarchy,
     path: &Path,
     made: impl Fn(&Path) -> Result<(), String>,
     parent: impl Fn(&Path) -> Result<(), String>,
-) -> Result<(), MakeError> {
+) -> Result<bool, MakeError> {
     let below = path.strip_prefix(&hierarchy.point).map_err(|error| error.to_string())?;
     let mut tries = 0;
     'again: loop {
         tries += 1;
         let mut dir = hierarchy.point.clone();
+        let mut is_last_new = false;
         for part in below {
             // Another container may have been the last in a folder, and have just removed it.
             let is_again = |dir: &Path| tries < 10 && !dir.exists();
@@ -137,10 +141,10 @@ fn make(
                     }
                     return Err(error.into());
                 }
-                Ok(()) => {}
+                Ok(()) => is_last_new = is_new,
             }
         }
-        return Ok(());
+        return Ok(is_last_new);
     }
 }
 
@@ -178,16 +182,19 @@ fn is_frozen(path: &Path) -> bool {
 
 /// Lets cgroups below `dir` have controllers.
 fn enable(dir: &Path, needed: &[&str], always: bool, own: &Path) -> Result<(), String> {
+    let available = read_words(&dir.join("cgroup.controllers"));
+    let is_wanted = |name: &String| always || matches!(name.as_str(), "cpu" | "io" | "memory" | "pids");
+    if needed.is_empty() && !available.iter().any(is_wanted) {
+        return Ok(());
+    }
     let control = dir.join("cgroup.subtree_control");
     let enabled = read_words(&control);
-    let available = read_words(&dir.join("cgroup.controllers"));
     for name in needed.iter().filter(|name| !enabled.iter().any(|enabled| enabled == *name)) {
         if !available.iter().any(|available| available == name) {
             return Err(missing(name, dir));
         }
         enable_needed(dir, name, own)?;
     }
-    let is_wanted = |name: &String| always || matches!(name.as_str(), "cpu" | "io" | "memory" | "pids");
     for name in available.iter().filter(|name| is_wanted(name) && !enabled.contains(name)) {
         if needed.contains(&name.as_str()) {
             continue;
@@ -315,7 +322,8 @@ pub(super) fn remove(dir: &Path) -> Result<(), String> {
     Err(format!("cannot remove the cgroup {}: {error}", dir.display()))
 }
 
-fn remove_one(dir: &Path) -> io::Result<()> {
+/// Removes a cgroup that nothing is in. One that is gone is no error.
+pub(super) fn remove_one(dir: &Path) -> io::Result<()> {
     match std::fs::remove_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound || system::is_no_device(&error) => Ok(()),
         result => result,

@@ -20,6 +20,7 @@ use crate::sys;
 use crate::sys::linux::channel::{Channel, Event};
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
 use crate::sys::linux::socket;
+use crate::sys::signals::Caught;
 
 /// SIGKILL.
 pub(super) const KILL: i32 = 9;
@@ -305,9 +306,15 @@ fn attend(mut launched: Launched) -> Result<i32, Error> {
         .pidfd()
         .try_clone()
         .map_err(|error| failed(format!("copy the descriptor of a process: {}", plain(&error))))?;
-    forward_signals(&launched.process);
-    if let Some(master) = launched.master.take() {
-        proxy::attend(master, &process)?;
+    match (catch_signals(&launched.process), launched.master.take()) {
+        (caught, Some(master)) => {
+            if let Some(caught) = caught {
+                caught.detach();
+            }
+            proxy::attend(master, &process)?;
+        }
+        (Some(caught), None) => caught.attend_until(&process),
+        (None, None) => {}
     }
     let ended = launched.process.wait().map_err(|error| failed(format!("wait for the process: {}", plain(&error))))?;
     Ok(match ended {
@@ -316,15 +323,14 @@ fn attend(mut launched: Launched) -> Result<i32, Error> {
     })
 }
 
-/// Hands the signals that ask this process to end to `process`.
-fn forward_signals(process: &Child) {
+/// Catches the signals that ask this process to end, for `process`.
+fn catch_signals(process: &Child) -> Option<Caught> {
     let pid = process.pid();
-    let Ok(Some(start)) = process::start_of(pid) else { return };
-    let Ok(Some(other)) = OtherProcess::open(pid, start) else { return };
-    sys::signals::on_termination(move |number| {
+    let other = OtherProcess::open(pid, process::start_of(pid).ok()??).ok()??;
+    sys::signals::catch_termination(move |number| {
         // A process that has ended needs no signal.
         let _ = other.signal(number.into());
-    });
+    })
 }
 
 /// Ends a process of which nothing was told to anybody.
