@@ -1,13 +1,15 @@
 //! The cgroups of native containers that are there: stopping their processes for a while, other limits, removing
 //! what is left.
 
+use serde::Deserialize;
+
 use super::error::{Error, Result};
 use super::resources::{cgroups_path, check, limited};
 use super::{Container, Engine};
 use crate::oci::runtime::Resources;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{self, CgroupRecord};
-use crate::store::{self, ContainerId, ContainerRecord, LimitsRecord, ResourcesRecord, Status};
+use crate::store::{self, ContainerId, ContainerRecord, ContainerState, LimitsRecord, ResourcesRecord, Status};
 
 impl Engine {
     /// Stops all processes of a native container that runs, until [`Engine::unpause`].
@@ -24,10 +26,10 @@ impl Engine {
         }
         self.become_root()?;
         let id = &container.record.id;
-        let known = self.cgroup(id)?;
+        let known = cgroup_of(id, &container.state)?;
         let cgroup = native::pausable(known.clone(), &cgroups_path(&container.record))?;
         if known.as_ref() != Some(&cgroup) {
-            self.store.set_cgroup(id, &cgroup)?;
+            self.store.set_container_state(id, &ContainerState { cgroup: to_value(&cgroup), ..container.state })?;
         }
         native::pause(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup)?;
         Ok(())
@@ -49,7 +51,7 @@ impl Engine {
             return Err(Error::conflict(format!("container {key} is no native container that runs")));
         }
         self.become_root()?;
-        Ok(native::update(&self.cgroup(&container.record.id)?.unwrap_or_default(), &asked)?)
+        Ok(native::update(&cgroup_of(&container.record.id, &container.state)?.unwrap_or_default(), &asked)?)
     }
 
     /// Lets the processes of a container go on.
@@ -63,7 +65,7 @@ impl Engine {
 
     /// Lets the processes of a container go on that was found to be paused.
     pub(super) fn unpause_stored(&self, container: &Container) -> Result<()> {
-        match self.cgroup(&container.record.id)? {
+        match cgroup_of(&container.record.id, &container.state)? {
             Some(cgroup) => Ok(native::unpause(&cgroup)?),
             None => Ok(()),
         }
@@ -72,37 +74,36 @@ impl Engine {
     /// The container with the word on whether it is paused, which the kernel has.
     pub(super) fn with_pause(&self, mut container: Container) -> Container {
         if container.state.status == Status::Running && container.record.runtime == "native" {
-            let cgroup = self.cgroup(&container.record.id).ok().flatten();
+            let cgroup = cgroup_of(&container.record.id, &container.state).ok().flatten();
             container.state.paused = cgroup.is_some_and(|cgroup| native::is_paused(&cgroup));
         }
         container
     }
 
-    /// Where the cgroups of a container are.
-    pub(super) fn cgroup(&self, id: &ContainerId) -> Result<Option<CgroupRecord>> {
-        let read = |value| {
-            serde_json::from_value(value).map_err(|error| {
-                store::Error::damaged(format!("the cgroups of container {}", id.short()), error).into()
-            })
-        };
-        self.store.cgroup(id)?.map(read).transpose()
-    }
-
     /// Removes the cgroups of a container that does not run, with what is still in them: also those that were left when the
     /// process that ran it was killed.
     pub(super) fn remove_cgroup(&self, record: &ContainerRecord) -> Result<()> {
-        self.remove_known_cgroup(&record.id)?;
+        let state = self.store.written_state(&record.id)?;
+        if let Some(cgroup) = cgroup_of(&record.id, &state)? {
+            native::clean_up(&cgroup)?;
+            self.store.set_container_state(&record.id, &ContainerState { cgroup: None, ..state })?;
+        }
         // It may have been killed after it made them and before it wrote down where. No process was in them yet.
         match record.runtime == "native" && self.store.has_native_folders(&record.id) {
             true => Ok(native::clean_up_at(&cgroups_path(record))?),
             false => Ok(()),
         }
     }
+}
 
-    /// As [`remove_cgroup`](Engine::remove_cgroup), where it is known that they were written down if they were made.
-    pub(super) fn remove_known_cgroup(&self, id: &ContainerId) -> Result<()> {
-        let Some(cgroup) = self.cgroup(id)? else { return Ok(()) };
-        native::clean_up(&cgroup)?;
-        Ok(self.store.forget_cgroup(id)?)
-    }
+/// Where the cgroups of a container are.
+pub(super) fn cgroup_of(id: &ContainerId, state: &ContainerState) -> Result<Option<CgroupRecord>> {
+    let damaged = |error| store::Error::damaged(format!("the cgroups of container {}", id.short()), error).into();
+    state.cgroup.as_ref().map(|cgroup| CgroupRecord::deserialize(cgroup).map_err(damaged)).transpose()
+}
+
+/// Cgroups as a state has them.
+pub(super) fn to_value(cgroup: &CgroupRecord) -> Option<serde_json::Value> {
+    // It is texts, of which JSON can be made.
+    serde_json::to_value(cgroup).ok()
 }

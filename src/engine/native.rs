@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::cgroups::cgroup_of;
 use super::error::{About, Error, Result};
-use super::native_etc::write_etc;
+use super::native_etc::etc_files;
 use super::native_options::has_apparmor;
 use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
@@ -15,10 +16,10 @@ use crate::oci::runtime::{
 };
 use crate::runtime::Running;
 use crate::runtime::native::{
-    CapSet, EndsWith, Entry, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace, kept_ids,
-    last_group, may_set_groups,
+    CapSet, EndsWith, Entry, MadeFiles, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace,
+    kept_ids, last_group, may_set_groups,
 };
-use crate::store::{ContainerRecord, ETC_FILES, IsolationRecord, MountSource, NativeFolders, Status};
+use crate::store::{ContainerRecord, IsolationRecord, MountSource, Status};
 use crate::vfs;
 
 /// Docker's masked paths.
@@ -70,11 +71,14 @@ impl Engine {
         let namespace = vfs::Namespace::new(self.overlay(record, &folders, image.tree)?.root());
         let sharing = self.sharing(record)?;
         let joined = sharing.joined.clone();
-        let spec = self.native_spec(record, &namespace, &folders, sharing)?;
+        let files = etc_files(sharing.owner.as_ref().unwrap_or(record));
+        let made = MadeFiles { place: self.store.mount_points()?.join("dev"), files };
+        let spec = self.native_spec(record, &namespace, &made, sharing)?;
         Ok(NativeBundle {
             spec,
             joined,
-            folder: folders.etc.clone(),
+            folder: folders.upper.clone(),
+            made: Some(made),
             root: NativeRoot::Overlay(self.overlay_root(record, &folders, image.files)?),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,
@@ -88,7 +92,7 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         namespace: &vfs::Namespace,
-        folders: &NativeFolders,
+        made: &MadeFiles,
         sharing: Sharing,
     ) -> Result<Spec> {
         let isolation = &record.isolation;
@@ -112,7 +116,7 @@ impl Engine {
             root: Some(Root { path: String::new(), readonly: record.read_only }),
             hostname: if has_names { hostname.clone() } else { String::new() },
             domainname: isolation.domainname.clone(),
-            mounts: self.native_mounts(record, namespace, folders, &sharing)?,
+            mounts: self.native_mounts(record, namespace, made, &sharing)?,
             linux: Some(Linux {
                 namespaces,
                 uid_mappings: mappings(&kept.users),
@@ -166,7 +170,7 @@ impl Engine {
         &self,
         record: &ContainerRecord,
         namespace: &vfs::Namespace,
-        folders: &NativeFolders,
+        made: &MadeFiles,
         sharing: &Sharing,
     ) -> Result<Vec<Mount>> {
         let isolation = &record.isolation;
@@ -193,11 +197,8 @@ impl Engine {
             mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", sys]),
         ];
         mounts.extend(sharing.ipc_mounts(isolation));
-        if sharing.etc.is_none() {
-            write_etc(record, &folders.etc)?;
-        }
-        for name in ETC_FILES {
-            let source = sharing.etc.as_ref().unwrap_or(&folders.etc).join(name);
+        for (name, _) in &made.files {
+            let source = sharing.etc_file(name).unwrap_or_else(|| made.place.join(name));
             mounts.push(mount(&format!("/etc/{name}"), "bind", &text(&source)?, &["rbind", "rprivate"]));
         }
         for asked in &record.mounts {
@@ -255,7 +256,7 @@ impl Engine {
             before_start().about(|| "the terminal".to_owned())?;
         }
         let terminal = options.tty.then_some(stdio.terminal);
-        let cgroup = self.cgroup(&record.id)?;
+        let cgroup = cgroup_of(&record.id, &container.state)?;
         let entry = Entry {
             process: &process,
             seccomp: &seccomp(&like.isolation)?,

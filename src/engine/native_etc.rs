@@ -1,14 +1,12 @@
-//! The files of `/etc` that belong to a native container: `resolv.conf`, `hosts` and `hostname`, kept in its folder.
+//! The files of `/etc` that belong to a native container: `resolv.conf`, `hosts` and `hostname`, made anew at each start.
 
 use std::fs;
-use std::path::Path;
 
-use super::error::{About, Result};
 use crate::store::{ContainerRecord, ETC_FILES, NamespaceMode, ResolverRecord};
 use crate::vfs::{etc_hostname, etc_hosts, etc_resolv_conf};
 
-/// Writes the files of a container that has its network to itself or from the host.
-pub(super) fn write_etc(record: &ContainerRecord, folder: &Path) -> Result<()> {
+/// The files of a container that has its network to itself or from the host: names and contents.
+pub(super) fn etc_files(record: &ContainerRecord) -> Vec<(&'static str, Vec<u8>)> {
     let (resolver, is_host) = (&record.isolation.resolver, record.isolation.sharing.network == NamespaceMode::Host);
     let of_host = |path: &str| fs::read(path).unwrap_or_default();
     let extra = resolver.hosts.iter().map(|(name, address)| (address.clone(), name.clone())).collect::<Vec<_>>();
@@ -23,17 +21,12 @@ pub(super) fn write_etc(record: &ContainerRecord, folder: &Path) -> Result<()> {
             etc_hosts(&own, None, &extra)
         }
     };
-    for name in ETC_FILES {
-        let content = match name {
-            "resolv.conf" => resolv_conf(resolver, of_host("/etc/resolv.conf")),
-            "hosts" => hosts.clone(),
-            _ => etc_hostname(&record.hostname),
-        };
-        let path = folder.join(name);
-        // In place: who has joined the network sees what changes.
-        fs::write(&path, content).about(|| format!("write {}", path.display()))?;
-    }
-    Ok(())
+    let content = |name| match name {
+        "resolv.conf" => resolv_conf(resolver, of_host("/etc/resolv.conf")),
+        "hosts" => hosts.clone(),
+        _ => etc_hostname(&record.hostname),
+    };
+    ETC_FILES.map(|name| (name, content(name))).into()
 }
 
 fn with_hosts(mut hosts: Vec<u8>, extra: &[(String, String)]) -> Vec<u8> {

@@ -2,13 +2,14 @@
 
 use super::Engine;
 use super::error::{About, Result};
+use super::native_etc::etc_files;
 use super::volumes;
 use crate::archive::ApplyOptions;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
-use crate::store::{self, ContainerRecord, ETC_FILES, MountRecord, MountSource, NativeFolders, NativeImage};
+use crate::store::{self, ContainerRecord, MountRecord, MountSource, NativeFolders, NativeImage};
 use crate::vfs::{
-    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
+    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, Namespace, Overlay, kernel_dir, memfile,
 };
 
 /// Where every container has something mounted. Whose owners stand on disk as other ids has what is missing made in its upper.
@@ -81,11 +82,10 @@ impl Engine {
         let folders = self.store.native_folders(&record.id, &image.tree, self.owners(record))?;
         let root = self.overlay_root(record, &folders, image.files)?;
         let mut namespace = Namespace::new(stopped_root(&root, record.read_only, &self.kernel_options(record, false))?);
-        for name in ETC_FILES {
-            // Before its first start it has none.
-            if let Ok(file) = kernel_dir(&folders.etc.join(name), &KernelOptions::default()) {
-                namespace.mount_hidden(&GuestPath::new(format!("/etc/{name}"))?, file)?;
-            }
+        // Those of who joins another's network are there while that one runs.
+        let own = if record.isolation.sharing.network.container().is_some() { Vec::new() } else { etc_files(record) };
+        for (name, content) in own {
+            namespace.mount_hidden(&GuestPath::new(format!("/etc/{name}"))?, memfile(&content)?)?;
         }
         for mount in &record.mounts {
             self.mount_native(record, &mut namespace, mount).about(|| format!("mount {}", mount.target))?;

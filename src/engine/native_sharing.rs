@@ -1,5 +1,6 @@
 //! Whose the namespaces of a native container are: its own, the host's, or those of other containers that run.
 
+use std::fs;
 use std::path::PathBuf;
 
 use super::Engine;
@@ -17,8 +18,10 @@ pub(super) struct Sharing {
     pub(super) joined: Vec<InitProcess>,
     /// The container whose network is joined.
     pub(super) network: Option<ContainerRecord>,
-    /// The folder of its files of `/etc`.
-    pub(super) etc: Option<PathBuf>,
+    /// Its `/etc`.
+    etc: Option<PathBuf>,
+    /// The container that the files there were made for.
+    pub(super) owner: Option<ContainerRecord>,
     /// The first process of the container whose IPC is joined.
     ipc: Option<InitProcess>,
 }
@@ -32,6 +35,7 @@ impl Engine {
             joined: Vec::new(),
             network: None,
             etc: None,
+            owner: None,
             ipc: None,
         };
         for (kind, file, flag, mode) in [
@@ -51,7 +55,8 @@ impl Engine {
                 self.joinable(record, name).map_err(|error| error.about(format!("{flag} container:{name}")))?;
             match kind {
                 NamespaceKind::Network => {
-                    sharing.etc = Some(self.store.etc_folder(&self.owner_of_network(&other)?.id));
+                    sharing.etc = Some(format!("/proc/{}/root/etc", init.pid).into());
+                    sharing.owner = Some(self.owner_of_network(&other)?);
                     sharing.network = Some(other);
                 }
                 NamespaceKind::Ipc if other.isolation.sharing.ipc.is_joinable() => sharing.ipc = Some(init),
@@ -96,6 +101,15 @@ impl Engine {
 }
 
 impl Sharing {
+    /// The file of `/etc` of the container whose network is shared. None by a symbolic link, which that one may have made: it leads
+    /// elsewhere from here.
+    pub(super) fn etc_file(&self, name: &str) -> Option<PathBuf> {
+        let etc = self.etc.as_ref()?;
+        let is_plain = fs::symlink_metadata(etc).is_ok_and(|meta| meta.is_dir());
+        let file = etc.join(name);
+        (is_plain && fs::symlink_metadata(&file).is_ok_and(|meta| meta.is_file())).then_some(file)
+    }
+
     /// `/dev/mqueue` and `/dev/shm`, which go with the IPC namespace.
     pub(super) fn ipc_mounts(&self, isolation: &IsolationRecord) -> Vec<Mount> {
         let safe = ["nosuid", "noexec", "nodev"];

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attach::Hub;
+use super::cgroups::{cgroup_of, to_value};
 use super::create::CreateOptions;
 use super::error::{About, Error, Result};
 use super::logs::{Log, LogTee};
 use super::rootfs;
 use super::{Engine, user};
+use crate::runtime::native;
 use crate::runtime::{
-    self, Bundle, ExitReason, ExitStatus, InitProcess, Limits, NoteInit, Output, Process, Rootfs, Running, Stdio,
-    TerminalSize, Workload,
+    self, Bundle, ExitReason, ExitStatus, InitProcess, Limits, Output, Process, Rootfs, Running, Stdio, TerminalSize,
+    Workload,
 };
 use crate::store::{ContainerId, ContainerRecord, ContainerState, InitRecord, LimitsRecord, Lock, Status};
 use crate::sys::stdio;
@@ -108,10 +110,16 @@ impl RunningContainer<'_> {
             exit_code: status.code,
             oom_killed: status.reason == ExitReason::OutOfMemory,
             error: status.message.clone().unwrap_or_default(),
-            ..self.state
+            cgroup: None,
+            ..self.state.clone()
         };
         drop(self.running);
-        let removed = self.engine.remove_known_cgroup(&self.record.id);
+        // Where it was paused it has other cgroups than it began with.
+        let written = self.engine.store.written_state(&self.record.id).map(|state| state.cgroup);
+        let cgroup = written.unwrap_or(self.state.cgroup);
+        let left = ContainerState { cgroup, ..ContainerState::default() };
+        let removed = cgroup_of(&self.record.id, &left)
+            .and_then(|cgroup| cgroup.map_or(Ok(()), |cgroup| Ok(native::clean_up(&cgroup)?)));
         if self.record.auto_remove {
             match self.files.upper.map(Arc::try_unwrap) {
                 Some(Ok(upper)) => upper.discard(),
@@ -129,7 +137,8 @@ impl RunningContainer<'_> {
             return Ok(status);
         }
         let flushed = self.files.flush();
-        self.engine.store.set_container_state(&self.record.id, &state)?;
+        let cgroup = left.cgroup.filter(|_| removed.is_err());
+        self.engine.store.set_container_state(&self.record.id, &ContainerState { cgroup, ..state })?;
         drop((self.files, self.lock));
         removed?;
         flushed.about(|| format!("save the files of container {}", self.record.id.short()))?;
@@ -221,18 +230,13 @@ impl Engine {
             ..ContainerState::default()
         };
         self.remove_cgroup(record)?;
-        let (state_file, begun) = (self.store.state_file(&record.id), state.clone());
-        let note: NoteInit = Box::new(move |init| {
-            let written = state_file.write(&ContainerState { init: init.map(init_record), ..begun });
-            written.map_err(|error| runtime::Error::new(runtime::ErrorKind::Runtime, error.to_string()))
-        });
         let (running, files) = if record.runtime == "native" {
             let bundle = self.native_bundle(record)?;
-            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio, Some(note))?, Files::default())
+            (self.start_workload(record, Workload::Native(Box::new(bundle)), stdio, Some(&state))?, Files::default())
         } else {
             let upper = self.open_upper(record)?;
             let (rootfs, volumes) = self.rootfs(record, &upper)?;
-            (self.start_process(record, rootfs, stdio, Some(note))?, Files { upper: Some(upper), volumes })
+            (self.start_process(record, rootfs, stdio, Some(&state))?, Files { upper: Some(upper), volumes })
         };
         let state = ContainerState { init: running.init().map(init_record), ..state };
         Ok((running, files, state))
@@ -272,7 +276,7 @@ impl Engine {
         record: &ContainerRecord,
         rootfs: Rootfs,
         stdio: RunStdio,
-        note: Option<NoteInit>,
+        begun: Option<&ContainerState>,
     ) -> Result<Arc<dyn Running>> {
         let user = user::resolve(&rootfs.namespace, &record.user)?;
         let mut env = record.env.clone();
@@ -281,7 +285,7 @@ impl Engine {
         }
         let cwd = GuestPath::new(&record.working_dir).about(|| record.working_dir.clone())?;
         let process = Process { args: record.args.clone(), env, cwd: Some(cwd), user };
-        self.start_workload(record, Workload::Guest { process, rootfs }, stdio, note)
+        self.start_workload(record, Workload::Guest { process, rootfs }, stdio, begun)
     }
 
     fn start_workload(
@@ -289,7 +293,7 @@ impl Engine {
         record: &ContainerRecord,
         workload: Workload,
         stdio: RunStdio,
-        note: Option<NoteInit>,
+        begun: Option<&ContainerState>,
     ) -> Result<Arc<dyn Running>> {
         let runtime = self.runtime(&record.runtime)?;
         let bundle = Bundle {
@@ -300,16 +304,18 @@ impl Engine {
             stdio: stdio.stdio,
         };
         let mut container = runtime.create(bundle)?;
-        // Before anything is in them: whatever becomes of this process, they are found again.
-        if let Some(cgroup) = container.cgroup() {
-            self.store.set_cgroup(&record.id, &cgroup)?;
-        }
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }
-        // Who hears of the container by what it says finds that it runs.
-        if let Some(note) = note {
-            container.before_first_instruction(note)?;
+        // Who hears of the container by what it says finds that it runs. Until then its cgroups are found by their names.
+        if let Some(begun) = begun {
+            let begun =
+                ContainerState { cgroup: container.cgroup().and_then(|cgroup| to_value(&cgroup)), ..begun.clone() };
+            let state_file = self.store.state_file(&record.id);
+            container.before_first_instruction(Box::new(move |init| {
+                let written = state_file.write(&ContainerState { init: init.map(init_record), ..begun });
+                written.map_err(|error| runtime::Error::new(runtime::ErrorKind::Runtime, error.to_string()))
+            }))?;
         }
         Ok(Arc::from(container.start()?))
     }

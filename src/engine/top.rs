@@ -5,6 +5,7 @@ use std::fs;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::cgroups::cgroup_of;
 use super::error::{Error, Result};
 use super::{Engine, stop};
 use crate::runtime::native::{self, HostProcess};
@@ -36,7 +37,7 @@ impl Engine {
         };
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let now = Timestamp::now();
-        let rows = native::processes(init, self.cgroup(&container.record.id)?.as_ref())?
+        let rows = native::processes(init, cgroup_of(&container.record.id, &container.state)?.as_ref())?
             .iter()
             .map(|process| row(process, &users, now).to_vec())
             .collect();

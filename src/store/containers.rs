@@ -232,6 +232,9 @@ pub struct ContainerState {
     /// The first process of a native container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<InitRecord>,
+    /// What finds the cgroups of a native container again, until they are removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<serde_json::Value>,
     /// When it was started last, RFC 3339; empty before.
     #[serde(default)]
     pub started: String,
@@ -401,17 +404,22 @@ impl Store {
         };
         let config: StoredConfig = serde_json::from_slice(&bytes)
             .map_err(|error| Error::damaged(format!("the record of container {}", id.short()), error))?;
-        let mut state: ContainerState = match fs::read(folder.join("state.json")) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| Error::damaged(format!("the state of container {}", id.short()), error))?,
-            Err(_) => ContainerState::default(),
-        };
+        let mut state = self.written_state(id)?;
         if state.status == Status::Running && !self.is_container_locked(id) {
             state.status = Status::Exited;
             state.exit_code = KILLED;
             state.error = "its process was killed together with the process that ran it".into();
         }
         Ok(StoredContainer { record: config.record, name: config.name, state })
+    }
+
+    /// How a container goes as it is written down: what was killed has not written down that it ended.
+    pub fn written_state(&self, id: &ContainerId) -> Result<ContainerState> {
+        match fs::read(self.container_folder(id).join("state.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| Error::damaged(format!("the state of container {}", id.short()), error)),
+            Err(_) => Ok(ContainerState::default()),
+        }
     }
 
     /// The container of a name, an id, or the beginning of an id.

@@ -19,8 +19,8 @@ pub struct Lock {
 impl Lock {
     /// Leaves a number in the file, for those who wait for this lock.
     pub fn leave(&self, number: i32) -> io::Result<()> {
-        self.file.set_len(0)?;
-        (&self.file).write_all(number.to_string().as_bytes())
+        // The last line counts. To cut the file off would have the disk written to before it can be closed.
+        (&self.file).write_all(format!("{number}\n").as_bytes())
     }
 }
 
@@ -98,7 +98,7 @@ fn read_when_free(mut file: File, path: &Path) -> Result<Option<i32>> {
     file.lock_shared().context("wait for", path)?;
     let mut text = String::new();
     file.read_to_string(&mut text).context("read", path)?;
-    Ok(text.parse().ok())
+    Ok(text.lines().last().and_then(|line| line.parse().ok()))
 }
 
 /// Opens the lock file, read-only where the store is: that is enough for a shared lock.

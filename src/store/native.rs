@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::containers::{ContainerId, write_json};
+use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
 use super::lock::{self, Lock};
@@ -21,9 +21,6 @@ use crate::vfs::{InodeRef, KernelOptions, Name, NewInode, NewKind, OwnerMap, Set
 
 /// Files that are made for each container and mounted below `/etc`.
 pub const ETC_FILES: [&str; 3] = ["resolv.conf", "hostname", "hosts"];
-
-/// The file of a container's folder that says where its cgroups are.
-const CGROUP_FILE: &str = "cgroup.json";
 
 /// How a native container is kept apart from the host, where it differs from what is usual.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -121,8 +118,6 @@ pub struct NativeFolders {
     pub work: PathBuf,
     /// Where the root is mounted, in the container's mount namespace: an empty directory, the same for all containers.
     pub stage: PathBuf,
-    /// Where the files of `/etc` are that are made for it.
-    pub etc: PathBuf,
 }
 
 /// The files that make an image for the kernel.
@@ -154,12 +149,8 @@ impl Store {
         owners: Option<Arc<OwnerMap>>,
     ) -> Result<NativeFolders> {
         let base = self.container_folder(id);
-        let folders = NativeFolders {
-            upper: self.native_changes(id),
-            work: base.join("work"),
-            stage: self.layout.stage(),
-            etc: self.etc_folder(id),
-        };
+        let folders =
+            NativeFolders { upper: self.native_changes(id), work: base.join("work"), stage: self.layout.stage() };
         for folder in [&folders.work, &folders.stage] {
             make_directory(folder).context("create", folder)?;
         }
@@ -180,40 +171,6 @@ impl Store {
     /// What a native container changed.
     pub(super) fn native_changes(&self, id: &ContainerId) -> PathBuf {
         self.container_folder(id).join("diff")
-    }
-
-    /// The folder of the files of `/etc` that are made for a container.
-    pub fn etc_folder(&self, id: &ContainerId) -> PathBuf {
-        self.container_folder(id)
-    }
-
-    /// What finds the cgroups of a native container again (see [`Store::set_cgroup`]); none where it has none. What cannot be
-    /// read is an error.
-    pub fn cgroup(&self, id: &ContainerId) -> Result<Option<serde_json::Value>> {
-        let path = self.cgroup_path(id);
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| Error::damaged(format!("the cgroups of container {}", id.short()), error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).context("read", &path),
-        }
-    }
-
-    /// Writes down what finds the cgroups of a native container again. It stays until they are removed, whatever becomes of
-    /// the container's process.
-    pub fn set_cgroup(&self, id: &ContainerId, cgroup: &impl Serialize) -> Result<()> {
-        write_json(&self.container_folder(id), CGROUP_FILE, cgroup)
-    }
-
-    /// Forgets the cgroups of a container, which were removed.
-    pub fn forget_cgroup(&self, id: &ContainerId) -> Result<()> {
-        let path = self.cgroup_path(id);
-        fs::remove_file(&path).context("remove", &path)
-    }
-
-    fn cgroup_path(&self, id: &ContainerId) -> PathBuf {
-        self.container_folder(id).join(CGROUP_FILE)
     }
 
     /// The image of these layers, for the kernel and for us. The tree is made where it is missing.

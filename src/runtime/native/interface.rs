@@ -21,6 +21,8 @@ pub struct NativeBundle {
     pub seccomp: SeccompChoice,
     /// Where compiled filters are kept; compiled anew each time where there is no such folder.
     pub filter_cache: Option<PathBuf>,
+    /// What is made for it in memory.
+    pub made: Option<MadeFiles>,
     /// Whether a small init of ours is its first process, which reaps and hands signals on.
     pub init: bool,
     /// The processes whose namespaces the spec names: they must still run when these are open.
@@ -67,6 +69,15 @@ pub struct OverlayRoot {
     pub stage: PathBuf,
     /// Whether nothing of it needs to outlive a crash of the host.
     pub volatile: bool,
+}
+
+/// Files that are made in memory for a container. Mounts of its spec bind them from where they are.
+#[derive(Clone, Debug)]
+pub struct MadeFiles {
+    /// An empty directory, in which they are in the container's own mount namespace alone.
+    pub place: PathBuf,
+    /// Their names and contents.
+    pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// The files of an image, as the kernel can mount them.

@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_int, c_short, c_ulong};
 use std::os::fd::RawFd;
 
 use super::calls::{Outcome, check, errno, hide, prctl, syscall};
-use super::place::Place;
+use super::place::{Place, with_exact_modes};
 
 /// Becomes root of its user namespace, in no other groups where it may say so.
 pub(super) fn become_root() -> Outcome {
@@ -226,9 +226,23 @@ pub(super) unsafe fn close_but(first: u32, mut kept: [RawFd; 3]) -> Outcome {
 /// Writes a text to a file that is there, in one go as files of `/proc` want it.
 #[allow(unsafe_code)]
 pub(super) fn write_file(path: &CStr, text: &[u8]) -> Outcome {
-    // SAFETY: texts that are alive.
+    // SAFETY: a text that is alive.
+    write_whole(text, || unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) })
+}
+
+/// A new file with exactly this mode.
+#[allow(unsafe_code)]
+pub(super) fn make_file(path: &CStr, text: &[u8], mode: u32) -> Outcome {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+    // SAFETY: as above.
+    with_exact_modes(|| write_whole(text, || unsafe { libc::open(path.as_ptr(), flags, mode) }))
+}
+
+#[allow(unsafe_code)]
+fn write_whole(text: &[u8], open: impl FnOnce() -> libc::c_int) -> Outcome {
+    // SAFETY: a text that is alive.
     unsafe {
-        let file = Place::of(check(libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC))?);
+        let file = Place::of(check(open())?);
         match libc::write(file.fd(), text.as_ptr().cast(), text.len()) {
             len if len < 0 => Err(errno()),
             len if len as usize == text.len() => Ok(()),

@@ -151,6 +151,8 @@ pub enum Step {
     NewKeyring,
     /// Writes a text to a file of the host.
     Write { path: CString, text: Vec<u8> },
+    /// Makes a file of the host's tree with this content and exactly this mode.
+    MakeFile { path: CString, text: Vec<u8>, mode: u32 },
     /// mount(2) on a path of the host.
     Mount { source: Option<CString>, target: CString, kind: Option<CString>, flags: u64, data: Option<CString> },
     /// Puts a mount that has no place yet on a directory of the host's tree.

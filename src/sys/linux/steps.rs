@@ -9,7 +9,9 @@ use super::copy_up::copy_entries;
 use super::find;
 use super::home::Home;
 use super::hook;
-use super::ids::{become_root, bounding, capabilities, close_but, identity, limit, loopback_up, streams, write_file};
+use super::ids::{
+    become_root, bounding, capabilities, close_but, identity, limit, loopback_up, make_file, streams, write_file,
+};
 use super::init;
 use super::mounts_raw::{
     AT_RECURSIVE, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, OPEN_TREE_CLOEXEC,
@@ -144,6 +146,7 @@ impl Walk {
                     }
                 }
                 Step::Write { path, text } => write_file(path, text),
+                Step::MakeFile { path, text, mode } => make_file(path, text, *mode),
                 Step::Mount { source, target, kind, flags, data } => mount(source, target, kind, *flags, data),
                 Step::Attach { mount, target } => {
                     move_mount(*mount, c"", libc::AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)

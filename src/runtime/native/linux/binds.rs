@@ -30,6 +30,8 @@ pub(super) struct From<'a> {
     pub(super) folder: &'a Path,
     /// What is below the root may be there only by a mount before.
     pub(super) root: &'a Path,
+    /// Where files are made for the container, in its own mount namespace.
+    pub(super) made: Option<&'a Path>,
     /// Whether the process is root of another user namespace, who may not go wherever this process may.
     pub(super) is_foreign: bool,
 }
@@ -55,7 +57,9 @@ impl Binds {
     ) -> Result<()> {
         let path = from.folder.join(&mount.source);
         let at = |what: String| refuse(format!("mount {}: {what}", mount.destination));
+        let is_made = from.made.is_some_and(|made| path.starts_with(made));
         let make = match std::fs::metadata(&path) {
+            _ if is_made => Make::File,
             // A mount before this one may bring it, or something else in its place.
             _ if path.starts_with(from.root) => Make::AsSource,
             Ok(meta) if meta.is_dir() => Make::Directory,
@@ -79,7 +83,7 @@ impl Binds {
             (None, Some((pid, inside))) => self
                 .keep(detached::of_process(pid, inside, options.recursive))
                 .map_err(|error| at(format!("take {name} over: {error}")))?,
-            (None, None) if from.is_foreign && make != Make::AsSource => {
+            (None, None) if from.is_foreign && make != Make::AsSource && !is_made => {
                 match self.keep(detached::copy(&path, options.recursive)) {
                     // Whose tree of mounts is another's, as that of others than root: the process sees what they see.
                     Err(error) if error.kind() == ErrorKind::PermissionDenied => BindSource::Path(text(&name)?),

@@ -132,6 +132,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         namespaces: &namespaces,
         cgroup: record.as_ref(),
         image: image.as_ref(),
+        made: bundle.made.as_ref(),
         streams: &options.streams,
         window: options.window,
         plain_lines: options.plain_lines,

@@ -27,17 +27,15 @@ const LINKS: &[(&str, &str)] = &[
     ("dev/ptmx", "pts/ptmx"),
 ];
 
-/// The mounts of a spec. `is_foreign`: they are made by root of another user namespace.
+/// The mounts of a spec.
 pub(super) fn push_mounts(
     script: &mut Script,
     spec: &Spec,
     linux: &Linux,
-    folder: &Path,
+    from: &From<'_>,
     cgroups: &Shown<'_>,
-    is_foreign: bool,
 ) -> Result<Binds> {
     let mut binds = Binds::default();
-    let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
     for mount in &spec.mounts {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
         let options = Options::parse(&mount.options).map_err(at)?;
@@ -49,8 +47,7 @@ pub(super) fn push_mounts(
         match mount.kind.as_str() {
             _ if is_bind => {
                 let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
-                let from = From { folder, root: &root, is_foreign };
-                binds.push(script, mount, &options, &from, map)?;
+                binds.push(script, mount, &options, from, map)?;
             }
             "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
             "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use super::binds::Binds;
+use super::binds::{self, Binds};
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
 use super::module;
@@ -13,7 +13,7 @@ use super::namespaces::Namespaces;
 use super::process::{enter_directory, program, push_labels, push_process};
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
-use crate::runtime::native::{CgroupRecord, Lower, ModuleRunner, NativeRoot, OverlayRoot};
+use crate::runtime::native::{CgroupRecord, Lower, MadeFiles, ModuleRunner, NativeRoot, OverlayRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
 use crate::sys::linux::process::is_in_user_namespace;
@@ -29,6 +29,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) namespaces: &'a Namespaces,
     pub(super) cgroup: Option<&'a CgroupRecord>,
     pub(super) image: Option<&'a MountedImage>,
+    pub(super) made: Option<&'a MadeFiles>,
     pub(super) streams: &'a [OwnedFd; 3],
     pub(super) window: Option<crate::sys::terminal::Size>,
     pub(super) plain_lines: bool,
@@ -281,14 +282,46 @@ fn push_mount_tree(
         let point = mounts::mount_point_of(&place)?;
         script.push(mount(&point, flags::MS_PRIVATE)?, format!("keep the mounts of {point} from the host"));
     }
+    if let Some(made) = with.made {
+        push_made_files(script, made)?;
+    }
     push_root(script, &place, root, with.image)?;
     let cgroups = match with.namespaces.has_cgroups() {
         true => Shown::Namespace,
         false => Shown::Own(with.cgroup),
     };
-    let binds = mounts::push_mounts(script, spec, linux, folder, &cgroups, with.namespaces.has_users())?;
+    let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
+    let made = with.made.map(|made| made.place.as_path());
+    let from = binds::From { folder, root: &root, made, is_foreign: with.namespaces.has_users() };
+    let binds = mounts::push_mounts(script, spec, linux, &from, &cgroups)?;
     mounts::push_devices(script, spec)?;
     Ok(binds)
+}
+
+/// Files of the container in a file system in memory, which goes with what is bound of it. Who writes to them may use some more.
+fn push_made_files(script: &mut Script, made: &MadeFiles) -> Result<()> {
+    const MORE_BYTES: usize = 1 << 20;
+    let path = |name: &str| made.place.join(name).to_str().map_or_else(|| Err(not_utf8(&made.place)), text);
+    let bytes: usize = made.files.iter().map(|(_, content)| content.len()).sum();
+    script.push(
+        Step::Mount {
+            source: Some(text("files")?),
+            target: path("")?,
+            kind: Some(text("tmpfs")?),
+            flags: flags::MS_NOSUID | flags::MS_NODEV | flags::MS_NOEXEC,
+            data: Some(text(&format!("mode=755,nr_inodes=16,size={}", 2 * bytes + MORE_BYTES))?),
+        },
+        "mount the files that are made for the container",
+    );
+    for (name, content) in &made.files {
+        let step = Step::MakeFile { path: path(name)?, text: content.clone(), mode: 0o644 };
+        script.push(step, format!("make the container's {name}"));
+    }
+    Ok(())
+}
+
+fn not_utf8(path: &Path) -> Error {
+    refuse(format!("{}: not UTF-8", path.display()))
 }
 
 fn propagation(linux: &Linux) -> Result<u64> {
@@ -418,7 +451,7 @@ fn overlay_options(overlay: &OverlayRoot, lower: &str) -> Result<String> {
 
 /// A path in overlayfs's options, where `,` `:` and `\` mean something.
 fn escape(path: &Path) -> Result<String> {
-    let path = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?;
+    let path = path.to_str().ok_or_else(|| not_utf8(path))?;
     Ok(path.replace('\\', "\\\\").replace(':', "\\:").replace(',', "\\,"))
 }
 

@@ -49,6 +49,7 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
     Ok(NativeBundle {
         spec,
         folder,
+        made: None,
         root: NativeRoot::Directory,
         seccomp,
         filter_cache: None,

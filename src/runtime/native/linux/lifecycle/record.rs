@@ -186,6 +186,7 @@ pub(super) mod tests {
         let bundle = NativeBundle {
             spec: serde_json::from_str(text).unwrap(),
             folder: "/bundle".into(),
+            made: None,
             root: NativeRoot::Directory,
             seccomp: SeccompChoice::Unconfined,
             filter_cache: None,
