@@ -421,7 +421,7 @@ mod tests {
             Step::Limit { resource: libc::RLIMIT_NOFILE, soft: 77, hard: 77 },
             Step::Umask(0o27),
             Step::Bounding(1),
-            Step::Identity { uid: 1234, gid: 567, groups: Some(vec![8, 9]) },
+            Step::Identity { uid: 1234, gid: 567, groups: vec![8, 9] },
             Step::Capabilities { effective: 1, permitted: 1, inheritable: 1, ambient: 1 },
             Step::NoNewPrivileges,
             Step::WorkingDirectory { path: c"/usr".to_owned(), must: true },

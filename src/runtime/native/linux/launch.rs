@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::cgroup::{Begun, Cgroup, CgroupRequest, Scope};
+use super::cgroup::{Begun, Cgroup, CgroupRequest, Reach, Scope};
 use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
@@ -100,14 +100,14 @@ impl Launched {
     }
 }
 
-/// Makes the cgroup of a container, which is then [`launch`]ed in it; with `always` in every hierarchy, even where no limit
-/// asks for one. Where the first process is not that of a new pid namespace, others are found by the cgroup alone. With a `scope` it
-/// is systemd's, which makes it when the process is there.
-pub(super) fn cgroup(bundle: &NativeBundle, always: bool, scope: Option<&Scope>) -> Result<Begun> {
+/// Makes the cgroup of a container, which is then [`launch`]ed in it. Where the first process is not that of a new pid namespace,
+/// others are found by the cgroup alone. With a `scope` it is systemd's, which makes it when the process is there.
+pub(super) fn cgroup(bundle: &NativeBundle, reach: Reach, scope: Option<&Scope>) -> Result<Begun> {
     let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
     let has_processes = |namespace: &Namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty();
-    let always = always || !linux.namespaces.iter().any(has_processes);
-    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always, scope };
+    let is_followed = reach != Reach::Needed || linux.namespaces.iter().any(has_processes);
+    let reach = if is_followed { reach } else { Reach::All };
+    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), reach, scope };
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 

@@ -74,6 +74,11 @@ pub fn is_in_user_namespace() -> bool {
     process::is_in_user_namespace()
 }
 
+/// Whether this process lacks rights that root of the host has: it is somebody else, or root of a user namespace.
+pub(super) fn is_rootless() -> bool {
+    users::effective_ids().0 != 0 || process::is_in_user_namespace()
+}
+
 /// Whether a process can be in further groups.
 pub fn may_set_groups() -> bool {
     users::may_set_groups()
