@@ -150,7 +150,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     }
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
-        .map_err(|error| refuse(format!("make the container's process: {error}")))?;
+        .map_err(|error| rootless::refuse_process(&error))?;
     binds.kept.clear();
     if let Some(note) = options.note {
         // While the process prepares what it needs.
@@ -228,10 +228,15 @@ pub(super) fn enter(
         script.push(Step::Sync(PREPARED), "wait for the parent");
     }
     push_labels(&mut script, process)?;
-    let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !(flags::CLONE_NEWPID as u64) };
+    // Who is not root here has to be in the user namespace before they may go into the others.
+    let has_users = join & flags::CLONE_NEWUSER as u64 != 0;
+    let is_first = has_users && users::effective_ids().0 != 0;
+    let users_of_it = is_first.then(|| process::open_namespace(pid, "user")).transpose().map_err(gone)?;
+    let joined_before = flags::CLONE_NEWPID as u64 | if is_first { flags::CLONE_NEWUSER as u64 } else { 0 };
+    let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !joined_before };
     script.push(step, format!("join the namespaces of process {pid}"));
     let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
-    if join & flags::CLONE_NEWUSER as u64 != 0 && has_root {
+    if has_users && has_root {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
@@ -251,7 +256,7 @@ pub(super) fn enter(
         namespaces: 0,
         cgroup: cgroup.and_then(Cgroup::clone_fd),
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
-        users: None,
+        users: users_of_it.as_ref().map(AsFd::as_fd),
         before: Vec::new(),
     };
     let (child, channel) =

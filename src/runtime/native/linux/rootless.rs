@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::id_maps::namespace_of;
 use super::plan::refuse;
+use crate::oci::runtime::{Linux, NamespaceKind};
 use crate::runtime::{Error, Result};
 use crate::sys::linux::{flags, process, users};
 use crate::vfs::OwnerMap;
@@ -79,6 +80,15 @@ pub(super) fn is_rootless() -> bool {
     users::effective_ids().0 != 0 || process::is_in_user_namespace()
 }
 
+/// Refuses a container that who is not root of this namespace cannot have.
+pub(super) fn check(linux: &Linux) -> Result<()> {
+    let has_users = linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
+    match users::effective_ids().0 == 0 || has_users {
+        true => Ok(()),
+        false => Err(refuse("rootless container requires user namespaces").hint("`cowbox runtime spec --rootless` writes one")),
+    }
+}
+
 /// Whether a process can be in further groups.
 pub fn may_set_groups() -> bool {
     users::may_set_groups()
@@ -124,17 +134,20 @@ pub fn last_group() -> u32 {
 
 /// What may keep a step of a container's first process from working here, and what to do about it.
 pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
-    if !process::is_in_user_namespace() {
+    if !is_rootless() {
         return None;
     }
     let is_refused = matches!(errno, flags::EPERM | flags::EACCES);
+    if words.starts_with("become user") && is_refused {
+        return Some("a container whose ids are mapped without newgidmap can have no further groups".into());
+    }
     if words.starts_with("become user") {
         return Some(
             "the container has only ids that the system has set aside for you: ranges in /etc/subuid and /etc/subgid"
                 .into(),
         );
     }
-    if words == "mount proc on /proc" && is_refused {
+    if words == "mount proc on /proc" && is_refused && process::is_in_user_namespace() {
         return Some("the host's /proc is covered in parts: in a container of Docker or Podman, start that with `--security-opt systempaths=unconfined`".into());
     }
     if let Some(obstacle) = obstacles().into_iter().next().filter(|_| is_refused) {
@@ -143,6 +156,15 @@ pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
     words.starts_with("mount the root").then(|| {
         "the store must lie on a file system with user attributes, such as ext4, xfs or btrfs; `cowbox doctor` tells".into()
     })
+}
+
+/// The error of a container whose first process cannot be made.
+pub(super) fn refuse_process(error: &io::Error) -> Error {
+    let refused = refuse(format!("make the container's process: {error}"));
+    match error.raw_os_error().and_then(|errno| hint("make the container's process", errno)) {
+        Some(hint) => refused.hint(hint),
+        None => refused,
+    }
 }
 
 /// How many threads there are, once those that are ending have gone: who was joined may be there for a moment.

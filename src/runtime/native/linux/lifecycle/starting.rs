@@ -145,6 +145,7 @@ impl Lifecycle {
             pass_sockets(process, options);
         }
         let linux = bundle.spec.linux.get_or_insert_default();
+        rootless::check(linux)?;
         let scope = match self.systemd_cgroup {
             true => {
                 check_systemd().map_err(failed)?;
