@@ -85,7 +85,10 @@ pub(super) fn check(linux: &Linux) -> Result<()> {
     let has_users = linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
     match users::effective_ids().0 == 0 || has_users {
         true => Ok(()),
-        false => Err(refuse("rootless container requires user namespaces").hint("`cowbox runtime spec --rootless` writes one")),
+        false => {
+            Err(refuse("rootless container requires user namespaces")
+                .hint("`cowbox runtime spec --rootless` writes one"))
+        }
     }
 }
 

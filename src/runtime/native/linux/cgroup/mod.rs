@@ -150,8 +150,7 @@ impl Cgroup {
             return Err(limits::missing(name, Path::new(MOUNTED)));
         }
         for hierarchy in &found.v1 {
-            let needed: Vec<&str> =
-                of_v1.iter().copied().filter(|name| hierarchy.has(limits::v1_name(name))).collect();
+            let needed: Vec<&str> = of_v1.iter().copied().filter(|name| hierarchy.has(limits::v1_name(name))).collect();
             if needed.is_empty() && !wanted.reach.is_wide() {
                 continue;
             }

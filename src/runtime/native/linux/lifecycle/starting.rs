@@ -242,12 +242,7 @@ impl Lifecycle {
 
 /// Makes the cgroup of a container, noted before it is there. Others than root of the host have one as far as they may, unless
 /// they ask for limits or name a place; rules of devices are not theirs to make.
-fn begin_cgroup(
-    folder: &Folder,
-    id: &Id,
-    bundle: &mut NativeBundle,
-    scope: Option<&Scope>,
-) -> Result<Begun, Error> {
+fn begin_cgroup(folder: &Folder, id: &Id, bundle: &mut NativeBundle, scope: Option<&Scope>) -> Result<Begun, Error> {
     let is_rootless = rootless::is_rootless();
     let linux = bundle.spec.linux.get_or_insert_default();
     if let Some(resources) = linux.resources.as_mut().filter(|_| is_rootless) {

@@ -3,12 +3,12 @@
 use super::folder::Folder;
 use super::record::Record;
 use crate::oci::runtime::{CgroupFeatures, Enabled, Features, MountExtensions, Resources, Status};
-use crate::runtime::{Error, InitProcess};
 use crate::runtime::native::CapSet;
 use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::{Cgroup, SYSTEMD_PROPERTY};
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::runtime::native::system::processes::processes;
+use crate::runtime::{Error, InitProcess};
 use crate::sys::linux::process;
 
 impl Lifecycle {
