@@ -24,15 +24,17 @@ fn bundle_of_a_stranger() -> Option<Bundle> {
     Bundle::of_user(STRANGER)
 }
 
-/// Puts all ids of a user into the container: their own is root's.
-fn map_ranges(bundle: &Bundle, uid: u32, first: u32) {
-    let own = json!([
-        {"containerID": 0, "hostID": uid, "size": 1},
-        {"containerID": 1, "hostID": first, "size": 1000},
-    ]);
+/// Puts ids of a user into the container: their own is root's.
+fn map_ranges(bundle: &Bundle, person: &Person) {
+    let [users, groups] = person.first_sub_ids().map(|first| {
+        json!([
+            {"containerID": 0, "hostID": person.uid, "size": 1},
+            {"containerID": 1, "hostID": first, "size": 1000},
+        ])
+    });
     bundle.change(|config| {
-        config["linux"]["uidMappings"] = own.clone();
-        config["linux"]["gidMappings"] = own;
+        config["linux"]["uidMappings"] = users;
+        config["linux"]["gidMappings"] = groups;
     });
 }
 
@@ -124,7 +126,10 @@ fn what_a_user_may_not_have_is_refused_by_name() {
         assert_eq!((ended.code == 0, ended.err.contains(why)), (why.is_empty(), true), "{member}: {ended:?}");
         fs::write(bundle.path("config.json"), &config).unwrap();
     }
-    bundle.change(|config| config["process"]["user"]["additionalGids"] = json!([7]));
+    bundle.change(|config| config["process"]["user"] = json!({"uid": 5, "gid": 0}));
+    let ended = bundle.runtime(["create", "one"]);
+    assert!(ended.code != 0 && ended.err.contains("become user 5:0: they are not mapped"), "{ended:?}");
+    bundle.change(|config| config["process"]["user"] = json!({"uid": 0, "gid": 0, "additionalGids": [7]}));
     let ended = bundle.run("one");
     assert!(ended.code != 0 && ended.err.contains("can have no further groups"), "{ended:?}");
     bundle.is_gone();
@@ -149,7 +154,7 @@ fn states_are_in_the_folder_of_the_session() {
 fn ids_of_the_users_ranges_are_in_a_container() {
     let Some(person) = Person::with_ranges() else { return };
     let Some(bundle) = Bundle::of_user(person.uid) else { return };
-    map_ranges(&bundle, person.uid, person.first_sub_id());
+    map_ranges(&bundle, &person);
     bundle.change(|config| {
         config["process"]["user"] = json!({"uid": 5, "gid": 6, "additionalGids": [7]});
         config["process"]["capabilities"] = json!({});

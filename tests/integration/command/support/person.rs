@@ -86,12 +86,14 @@ impl Person {
         None
     }
 
-    /// The first of the further user ids that they have.
-    pub fn first_sub_id(&self) -> u32 {
+    /// The first of the further users and groups that they have.
+    pub fn first_sub_ids(&self) -> [u32; 2] {
         let name = &self.account.as_ref().unwrap().0;
-        let all = fs::read_to_string("/etc/subuid").unwrap();
-        let own = all.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).unwrap();
-        own.split_once(':').unwrap().0.parse().unwrap()
+        ["/etc/subuid", "/etc/subgid"].map(|path| {
+            let all = fs::read_to_string(path).unwrap();
+            let own = all.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).unwrap();
+            own.split_once(':').unwrap().0.parse().unwrap()
+        })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

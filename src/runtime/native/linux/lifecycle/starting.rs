@@ -145,7 +145,7 @@ impl Lifecycle {
             pass_sockets(process, options);
         }
         let linux = bundle.spec.linux.get_or_insert_default();
-        rootless::check(linux)?;
+        rootless::check(linux, bundle.spec.process.as_ref())?;
         let scope = match self.systemd_cgroup {
             true => {
                 check_systemd().map_err(failed)?;
