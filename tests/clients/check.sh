@@ -1,7 +1,7 @@
 #!/bin/bash
 # Real clients of OCI runtimes run cowbox as theirs: Podman, containerd (by ctr) and Docker's daemon, as Debian has them.
 #
-# usage: COWBOX=PROGRAM tests/clients/check.sh [podman|containerd|dockerd]...
+# usage: COWBOX=PROGRAM tests/clients/check.sh [podman|rootless|containerd|dockerd]...
 # As root, on Linux. Each client first runs a container with runc or crun: where that does not work here, it is skipped, with what it said.
 set -u
 cowbox=$(readlink -f "${COWBOX:-target/debug/cowbox}")
@@ -10,8 +10,14 @@ runtime=$scratch/cowbox-runtime
 ln -s "$cowbox" "$runtime"
 passed=0 failed=0 skipped=0
 daemons=()
+user="" home=$scratch/home
 
 finish() {
+    if [ -n "$user" ]; then
+        "$scratch/as-user" podman system reset -f >/dev/null 2>&1
+        for pid in $(pgrep -u "$user"); do kill -KILL "$pid"; done
+        userdel "$user"
+    fi
     for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
     grep -o "$scratch[^ ]*" /proc/self/mounts | sort -r | while read -r place; do umount -l "$place" 2>/dev/null; done
     rm -rf "$scratch"
@@ -84,6 +90,47 @@ check_podman() {
     ends "podman rm" 0 "${podman_[@]}" "${ours[@]}" rm -f -t 0 first
 }
 
+# Podman of a user: it is root of a user namespace, and so is the runtime that it calls.
+check_rootless() {
+    command -v podman >/dev/null || { skip "podman is not installed"; return; }
+    local name=cowbox-check$$ control=runc
+    command -v runc >/dev/null || control=crun
+    mkdir -p "$scratch/session"
+    chmod 755 "$scratch" && chmod 644 "$scratch/root.tar"
+    useradd --user-group --home-dir "$home" --create-home "$name" 2>"$scratch/err" || { skip "useradd: $(tail -1 "$scratch/err")"; return; }
+    user=$name
+    chown "$user" "$scratch/session" && chmod 700 "$scratch/session"
+    cat >"$scratch/as-user" <<END
+#!/bin/sh
+cd "$home" && exec setpriv --reuid $user --regid $user --init-groups env -i HOME="$home" USER=$user PATH="$PATH" XDG_RUNTIME_DIR="$scratch/session" "\$@"
+END
+    # Theirs to run, wherever it was built.
+    cp "$cowbox" "$scratch/cowbox" && printf '#!/bin/sh\nexec %s runtime "$@"\n' "$scratch/cowbox" >"$scratch/rootless-runtime"
+    chmod 755 "$scratch/cowbox" "$scratch/rootless-runtime" "$scratch/as-user"
+    local podman_=("$scratch/as-user" podman --storage-driver overlay --cgroup-manager cgroupfs --events-backend file)
+    local limits=(--ulimit nofile=1024:4096 --ulimit nproc=4096:4096) ours=(--runtime "$scratch/rootless-runtime")
+    local alone=(--network none "${limits[@]}")
+    "${podman_[@]}" import -q "$scratch/root.tar" box:1 >/dev/null 2>"$scratch/err" || { skip "podman of a user: $(tail -1 "$scratch/err")"; return; }
+    "${podman_[@]}" --runtime $control run --rm "${alone[@]}" box:1 true 2>"$scratch/err" || { skip "podman of a user with $control: $(tail -1 "$scratch/err")"; return; }
+    is "podman run of a user" "0" "${podman_[@]}" "${ours[@]}" run --rm "${alone[@]}" box:1 id -u
+    is "podman run of a user: another id" "5:6" "${podman_[@]}" "${ours[@]}" run --rm "${alone[@]}" --user 5:6 box:1 sh -c 'echo $(id -u):$(id -g)'
+    is "podman run --userns=keep-id" "$(id -u "$user")" "${podman_[@]}" "${ours[@]}" run --rm "${alone[@]}" --userns keep-id box:1 id -u
+    ends "podman run of a user: the exit code" 3 "${podman_[@]}" "${ours[@]}" run --rm "${alone[@]}" box:1 sh -c 'exit 3'
+    ends "podman run of a user: no such program" 127 "${podman_[@]}" "${ours[@]}" run --rm "${alone[@]}" box:1 nosuch
+    is "podman run of a user: a volume" "0" "${podman_[@]}" "${ours[@]}" run --rm "${alone[@]}" -v vol:/v -v "$home:/h:ro" box:1 sh -c 'touch /v/a && ! touch /h/a 2>/dev/null && id -u'
+    is "podman run of a user: the host's network" "*" "${podman_[@]}" "${ours[@]}" run --rm --network host "${limits[@]}" box:1 true
+    is "podman run -d of a user" "*" "${podman_[@]}" "${ours[@]}" run -d --name one "${alone[@]}" box:1 sh -c 'echo up; trap "exit 4" TERM; while :; do sleep 0.1; done'
+    is "podman exec of a user" "7" "${podman_[@]}" "${ours[@]}" exec -u 7 one id -u
+    is "podman exec of a user: a terminal" "in*" "${podman_[@]}" "${ours[@]}" exec -t one echo in
+    is "podman ps of a user" "one Up*" "${podman_[@]}" "${ours[@]}" ps --format '{{.Names}} {{.Status}}'
+    is "podman logs of a user" "up" "${podman_[@]}" logs one
+    is "podman top of a user" "*sleep*" "${podman_[@]}" top one
+    ends "podman stop of a user" 0 "${podman_[@]}" "${ours[@]}" stop -t 20 one
+    is "podman inspect: the code" "4" "${podman_[@]}" inspect --format '{{.State.ExitCode}}' one
+    ends "podman restart of a user" 0 "${podman_[@]}" "${ours[@]}" restart -t 1 one
+    ends "podman rm of a user" 0 "${podman_[@]}" "${ours[@]}" rm -f -t 0 one
+}
+
 check_containerd() {
     command -v containerd >/dev/null && command -v ctr >/dev/null || { skip "containerd is not installed"; return; }
     mkdir -p "$scratch/containerd"
@@ -147,7 +194,7 @@ check_dockerd() {
 
 [ "$(id -u)" = 0 ] || { echo "skipped: clients: this needs root"; exit 0; }
 [ -x /bin/busybox ] && rootfs || { echo "skipped: clients: no static busybox"; exit 0; }
-if [ $# = 0 ]; then set -- podman containerd dockerd; fi
+if [ $# = 0 ]; then set -- podman rootless containerd dockerd; fi
 for client in "$@"; do "check_$client"; done
 echo "clients: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -36,6 +36,8 @@ mod command {
     mod runtime_cgroups;
     #[cfg(all(feature = "native", target_os = "linux"))]
     mod runtime_programs;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod runtime_rootless;
     #[cfg(all(feature = "native", feature = "wasm", target_os = "linux"))]
     mod runtime_wasm;
     #[cfg(all(feature = "wasm", feature = "base"))]

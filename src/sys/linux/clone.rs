@@ -47,8 +47,8 @@ pub struct Spawn<'a> {
     pub namespaces: u64,
     /// The cgroup (version 2) that it begins in.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// The process namespace that it is made in, if that is another; it needs `CAP_SYS_ADMIN` there. Without it here, too, all
-    /// further children of the calling thread are made in that namespace.
+    /// The process namespace that it is made in, if that is another; it needs `CAP_SYS_ADMIN` there, which those of `users` have in
+    /// theirs. Without it here, too, all further children of the calling thread are made in that namespace.
     pub pid_namespace: Option<BorrowedFd<'a>>,
     /// The user namespace that it is in, if that is another: `namespaces` then belong to that one. It begins without ids there.
     pub users: Option<BorrowedFd<'a>>,
@@ -102,7 +102,11 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let mut walk = Walk::new();
     let held = CHANNELS.lock().unwrap_or_else(PoisonError::into_inner);
     let (parent_end, child_end) = channel::pair()?;
-    let _elsewhere = spawn.pid_namespace.map(ChildrenElsewhere::enter).transpose()?;
+    let elsewhere = spawn.pid_namespace.map(ChildrenElsewhere::enter).transpose();
+    // Whoever may not go there from here may from within the user namespace.
+    let is_refused = elsewhere.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    let late_pids = spawn.pid_namespace.filter(|_| is_refused && spawn.users.is_some());
+    let _elsewhere = if late_pids.is_some() { None } else { elsewhere? };
     let before = set_blocked(&signal_set(true));
     let flags = spawn.namespaces | spawn.cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let cgroup = spawn.cgroup.map_or(0, |cgroup| cgroup.as_raw_fd());
@@ -115,7 +119,8 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
         if let Ok((0, _)) = made {
             begin(&parent_end, spawn);
             if let Some(users) = users {
-                move_into(users, flags, cgroup, child_end.as_raw_fd());
+                let pids = late_pids.map(|pids| pids.as_raw_fd());
+                move_into(users, pids, flags, cgroup, child_end.as_raw_fd());
             }
             steps::run(spawn.script, child_end.as_raw_fd(), &mut walk)
         }
@@ -141,18 +146,22 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
 }
 
 /// Joins a user namespace and goes on in another process, whose namespaces belong to that one: those of the calling process
-/// would stay the host's. Both have the same parent, who is told of the new one. The calling process ends.
+/// would stay the host's. Its process namespace is `pids`, if that is another. Both have the same parent, who is told of the new
+/// one. The calling process ends.
 ///
 /// # Safety
 ///
 /// Called in a new process.
 #[allow(unsafe_code)]
-unsafe fn move_into(users: RawFd, flags: u64, cgroup: RawFd, channel: RawFd) {
+unsafe fn move_into(users: RawFd, pids: Option<RawFd>, flags: u64, cgroup: RawFd, channel: RawFd) {
     // Its root may look into all that run there.
     let moved = hide().and_then(|()| {
-        // SAFETY: an open descriptor; then a process that makes nothing but system calls.
+        // SAFETY: open descriptors; then a process that makes nothing but system calls.
         unsafe {
             check(libc::setns(users, libc::CLONE_NEWUSER))?;
+            if let Some(pids) = pids {
+                check(libc::setns(pids, libc::CLONE_NEWPID))?;
+            }
             clone3(flags | libc::CLONE_PARENT as u64, cgroup)
         }
     });
@@ -421,7 +430,7 @@ mod tests {
             Step::Limit { resource: libc::RLIMIT_NOFILE, soft: 77, hard: 77 },
             Step::Umask(0o27),
             Step::Bounding(1),
-            Step::Identity { uid: 1234, gid: 567, groups: Some(vec![8, 9]) },
+            Step::Identity { uid: 1234, gid: 567, groups: vec![8, 9] },
             Step::Capabilities { effective: 1, permitted: 1, inheritable: 1, ambient: 1 },
             Step::NoNewPrivileges,
             Step::WorkingDirectory { path: c"/usr".to_owned(), must: true },

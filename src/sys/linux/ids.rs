@@ -19,11 +19,13 @@ pub(super) fn become_root() -> Outcome {
     set_ids(0, 0)
 }
 
-/// Becomes this user with these groups and keeps its capabilities, also the effective ones.
-pub(super) fn identity(uid: u32, gid: u32, groups: Option<&[u32]>) -> Outcome {
+/// Becomes this user with these groups and keeps its capabilities, also the effective ones. In a user namespace in which groups
+/// may not be chosen nobody has to who asks for none but its own.
+pub(super) fn identity(uid: u32, gid: u32, groups: &[u32]) -> Outcome {
     prctl(libc::PR_SET_KEEPCAPS, 1)?;
-    if let Some(groups) = groups {
-        set_groups(groups)?;
+    match set_groups(groups) {
+        Err(libc::EPERM) if groups.iter().all(|group| *group == gid) && has_set_gid()? => {}
+        set => set?,
     }
     set_ids(uid, gid)?;
     prctl(libc::PR_SET_KEEPCAPS, 0)?;
@@ -77,6 +79,12 @@ fn capget() -> Result<[Sets; 2], i32> {
     // SAFETY: a header and two structures, as this version has them.
     syscall(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) })?;
     Ok(sets)
+}
+
+/// Whether this process has the capability to choose groups.
+fn has_set_gid() -> Result<bool, i32> {
+    const CAP_SETGID: u32 = 6;
+    Ok(capget()?[0].effective >> CAP_SETGID & 1 == 1)
 }
 
 #[allow(unsafe_code)]

@@ -220,8 +220,9 @@ pub enum Step {
     Scheduler([u8; 56]),
     /// Capabilities that can never be gained: all but these are dropped from the bounding set.
     Bounding(u64),
-    /// setgroups(2), setresgid(2), setresuid(2), keeping capabilities.
-    Identity { uid: u32, gid: u32, groups: Option<Vec<u32>> },
+    /// setgroups(2), setresgid(2), setresuid(2), keeping capabilities. Where groups may not be chosen, `groups` of none but `gid`
+    /// are no error.
+    Identity { uid: u32, gid: u32, groups: Vec<u32> },
     /// capset(2), and the ambient set.
     Capabilities { effective: u64, permitted: u64, inheritable: u64, ambient: u64 },
     /// `PR_SET_NO_NEW_PRIVS`.

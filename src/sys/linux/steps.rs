@@ -225,7 +225,7 @@ impl Walk {
                     syscall(libc::syscall(libc::SYS_sched_setattr, 0, attributes.as_ptr(), 0)).map(drop)
                 }
                 Step::Bounding(kept) => bounding(*kept),
-                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups.as_deref()),
+                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups),
                 Step::Capabilities { effective, permitted, inheritable, ambient } => {
                     capabilities(*effective, *permitted, *inheritable, *ambient)
                 }

@@ -49,7 +49,7 @@ struct Cli {
 /// What holds for all commands.
 #[derive(clap::Args)]
 struct Options {
-    /// Where the states of containers are kept; best in a tmpfs [default: /run/cowbox]
+    /// Where the states of containers are kept; best in a tmpfs [default: /run/cowbox; of other users $XDG_RUNTIME_DIR/cowbox]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// The file that errors and warnings are appended to
@@ -201,7 +201,7 @@ fn main(arguments: Vec<OsString>) -> i32 {
     let outcome = match cli.command {
         _ if asks_version => print(&version()).map(|()| 0),
         None => Cli::command().print_help().map(|()| 0).map_err(Failure::from),
-        Some(command) => command.run(&lifecycle(root, systemd_cgroup, log.clone())),
+        Some(command) => command.run(|| lifecycle(root, systemd_cgroup, log.clone())),
     };
     outcome.unwrap_or_else(|failure| {
         log.line(Level::Error, &failure.message);
@@ -230,45 +230,55 @@ impl Command {
         })
     }
 
-    fn run(self, lifecycle: &Lifecycle) -> Outcome {
+    fn run(self, lifecycle: impl FnOnce() -> Result<Lifecycle, Failure>) -> Outcome {
         match self {
-            Command::Create(args) => args.run(lifecycle),
-            Command::Start(args) => args.run(lifecycle),
-            Command::Run(args) => args.run(lifecycle),
-            Command::State(args) => args.run(lifecycle),
-            Command::Kill(args) => args.run(lifecycle),
-            Command::Delete(args) => args.run(lifecycle),
-            Command::Exec(args) => args.run(lifecycle),
-            Command::Ps(args) => args.run(lifecycle),
-            Command::Pause(args) => args.run(lifecycle),
-            Command::Resume(args) => args.run(lifecycle),
-            Command::Events(args) => args.run(lifecycle),
+            Command::Create(args) => args.run(&lifecycle()?),
+            Command::Start(args) => args.run(&lifecycle()?),
+            Command::Run(args) => args.run(&lifecycle()?),
+            Command::State(args) => args.run(&lifecycle()?),
+            Command::Kill(args) => args.run(&lifecycle()?),
+            Command::Delete(args) => args.run(&lifecycle()?),
+            Command::Exec(args) => args.run(&lifecycle()?),
+            Command::Ps(args) => args.run(&lifecycle()?),
+            Command::Pause(args) => args.run(&lifecycle()?),
+            Command::Resume(args) => args.run(&lifecycle()?),
+            Command::Events(args) => args.run(&lifecycle()?),
+            Command::Update(args) => args.run(&lifecycle()?),
+            Command::List(args) => args.run(&lifecycle()?),
             Command::Features(args) => args.run(),
             Command::Spec(args) => args.run(),
-            Command::Update(args) => args.run(lifecycle),
-            Command::List(args) => args.run(lifecycle),
             Command::Module(args) => args.run(),
         }
     }
 }
 
-fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Lifecycle {
-    let root = root.unwrap_or_else(default_root);
+fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Result<Lifecycle, Failure> {
+    let root = root.map_or_else(default_root, Ok)?;
     let root = std::path::absolute(&root).unwrap_or(root);
-    Lifecycle {
+    Ok(Lifecycle {
         root,
         systemd_cgroup,
         module_runner: module::runner(),
         warn: Box::new(move |line| log.line(Level::Warning, line)),
-    }
+    })
 }
 
-/// Where states are kept: of the system's user in `/run`, of others in the folder that ends with their session.
-fn default_root() -> PathBuf {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
-    match own {
-        Some(folder) if crate::sys::process::owner().0 != 0 => Path::new(&folder).join("cowbox"),
-        _ => PathBuf::from("/run/cowbox"),
+/// Where states are kept.
+fn default_root() -> Result<PathBuf, Failure> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_root = crate::sys::process::owner().0 == 0;
+    let is_foreign = is_root && runtime::native::is_in_user_namespace();
+    root_for(is_root, is_foreign, variable("USER").as_deref(), variable("XDG_RUNTIME_DIR").as_deref())
+        .ok_or_else(|| Failure::new("there is no place for states: set XDG_RUNTIME_DIR, or give --root"))
+}
+
+/// Of the system's root in `/run`, of others in the folder `session` that ends with their session. Who is root of a user
+/// namespace may be either: their name in `user` says so, as with runc.
+fn root_for(is_root: bool, is_foreign: bool, user: Option<&OsStr>, session: Option<&OsStr>) -> Option<PathBuf> {
+    let is_own = !is_root || is_foreign && user.is_none_or(|name| name != "root");
+    match session.filter(|_| is_own) {
+        Some(folder) => Some(Path::new(folder).join("cowbox")),
+        None => is_root.then(|| PathBuf::from("/run/cowbox")),
     }
 }
 
@@ -426,6 +436,20 @@ mod tests {
             let args = std::iter::once("runtime").chain(line.split(' '));
             assert!(Cli::try_parse_from(args).is_err_and(|error| error.use_stderr()), "{line}");
         }
+    }
+
+    #[test]
+    fn states_of_others_than_the_systems_root_are_in_the_folder_of_their_session() {
+        let of = |is_root, is_foreign, user: Option<&'static str>, session: Option<&'static str>| {
+            root_for(is_root, is_foreign, user.map(OsStr::new), session.map(OsStr::new))
+        };
+        let (run, own) = (Some(PathBuf::from("/run/cowbox")), Some(PathBuf::from("/s/cowbox")));
+        assert_eq!(of(true, false, Some("root"), Some("/s")), run);
+        assert_eq!(of(false, false, None, Some("/s")), own);
+        assert_eq!(of(false, false, Some("ann"), None), None);
+        assert_eq!(of(true, true, Some("ann"), Some("/s")), own);
+        assert_eq!(of(true, true, Some("root"), Some("/s")), run);
+        assert_eq!(of(true, true, None, None), run);
     }
 
     #[test]

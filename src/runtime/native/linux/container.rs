@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::cgroup::{Begun, Cgroup};
+use super::cgroup::{Begun, Cgroup, Reach};
 use super::image::MountedImage;
 use super::launch::{self, LaunchOptions, Launched};
 use super::plan::refuse;
@@ -65,7 +65,7 @@ impl Runtime for Native {
         let Workload::Native(bundle) = workload else {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
-        let cgroup = launch::cgroup(&bundle, false, None)?;
+        let cgroup = launch::cgroup(&bundle, Reach::Needed, None)?;
         Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal, note: None }))
     }
 }

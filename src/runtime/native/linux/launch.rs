@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::cgroup::{Begun, Cgroup, CgroupRequest, Scope};
+use super::cgroup::{Begun, Cgroup, CgroupRequest, Reach, Scope};
 use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
@@ -102,14 +102,14 @@ impl Launched {
     }
 }
 
-/// Makes the cgroup of a container, which is then [`launch`]ed in it; with `always` in every hierarchy, even where no limit
-/// asks for one. Where the first process is not that of a new pid namespace, others are found by the cgroup alone. With a `scope` it
-/// is systemd's, which makes it when the process is there.
-pub(super) fn cgroup(bundle: &NativeBundle, always: bool, scope: Option<&Scope>) -> Result<Begun> {
+/// Makes the cgroup of a container, which is then [`launch`]ed in it. Where the first process is not that of a new pid namespace,
+/// others are found by the cgroup alone. With a `scope` it is systemd's, which makes it when the process is there.
+pub(super) fn cgroup(bundle: &NativeBundle, reach: Reach, scope: Option<&Scope>) -> Result<Begun> {
     let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
     let has_processes = |namespace: &Namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty();
-    let always = always || !linux.namespaces.iter().any(has_processes);
-    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always, scope };
+    let is_followed = reach != Reach::Needed || linux.namespaces.iter().any(has_processes);
+    let reach = if is_followed { reach } else { Reach::All };
+    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), reach, scope };
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 
@@ -153,7 +153,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     }
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
-        .map_err(|error| refuse(format!("make the container's process: {error}")))?;
+        .map_err(|error| rootless::refuse_process(&error))?;
     binds.kept.clear();
     // From here on while the process prepares what it needs.
     let start_time = process::start_time(child.pid()).unwrap_or(0);
@@ -235,10 +235,15 @@ pub(super) fn enter(
         script.push(Step::Sync(PREPARED), "wait for the parent");
     }
     push_labels(&mut script, process)?;
-    let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !(flags::CLONE_NEWPID as u64) };
+    // Who is not root here has to be in the user namespace before they may go into the others.
+    let has_users = join & flags::CLONE_NEWUSER as u64 != 0;
+    let is_first = has_users && users::effective_ids().0 != 0;
+    let users_of_it = is_first.then(|| process::open_namespace(pid, "user")).transpose().map_err(gone)?;
+    let joined_before = flags::CLONE_NEWPID as u64 | if is_first { flags::CLONE_NEWUSER as u64 } else { 0 };
+    let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !joined_before };
     script.push(step, format!("join the namespaces of process {pid}"));
     let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
-    if join & flags::CLONE_NEWUSER as u64 != 0 && has_root {
+    if has_users && has_root {
         script.push(Step::BecomeRoot, "become root of the user namespace");
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
@@ -258,7 +263,7 @@ pub(super) fn enter(
         namespaces: 0,
         cgroup: cgroup.and_then(Cgroup::clone_fd),
         pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
-        users: None,
+        users: users_of_it.as_ref().map(AsFd::as_fd),
         before: Vec::new(),
     };
     let (child, channel) =

@@ -10,6 +10,7 @@ use crate::sys::linux::clone::{Before, Spawn};
 use crate::sys::linux::flags;
 use crate::sys::linux::process;
 use crate::sys::linux::script::{Script, Step};
+use crate::sys::linux::users;
 
 /// What a spec says of namespaces, with those that are joined open.
 pub(super) struct Namespaces {
@@ -89,6 +90,12 @@ impl Namespaces {
         self.has_cgroups || self.joined.iter().any(|(_, kind, _)| *kind == NamespaceKind::Cgroup)
     }
 
+    /// Whether others' namespaces are joined before the process is there: from within its own user namespace it could not join
+    /// those of the host's users. Who is not root of the host joins those of a user namespace that they are in.
+    fn joins_before(&self) -> bool {
+        self.has_users && !(self.joins_users() && users::effective_ids().0 != 0)
+    }
+
     /// Whether the process has a network of its own, so far without an interface that is up.
     pub(super) fn has_network(&self) -> bool {
         self.new & flag(NamespaceKind::Network) != 0
@@ -109,7 +116,7 @@ impl Namespaces {
 
     /// The steps by which the process joins the rest, when it has its ids and cgroups.
     pub(super) fn push(&self, script: &mut Script) {
-        if !self.has_users {
+        if !self.joins_before() {
             for (fd, kind, path) in &self.joined {
                 let step = Step::Join { namespace: fd.as_raw_fd(), kind: flag(*kind) };
                 script.push(step, format!("join the namespace {path}"));
@@ -123,8 +130,7 @@ impl Namespaces {
     /// The process of `script` in these namespaces.
     pub(super) fn spawn<'a>(&'a self, script: &'a Script) -> Spawn<'a> {
         let mut before = Vec::new();
-        if self.has_users {
-            // From within its own user namespace it could not join those of the host's users.
+        if self.joins_before() {
             before.extend(self.joined.iter().map(|(fd, kind, _)| Before::Join(fd.as_fd(), flag(*kind))));
         }
         before.extend(self.clocks.as_deref().map(Before::Clocks));

@@ -11,6 +11,7 @@ use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
 use super::process::{enter_directory, program, push_labels, push_process};
+use super::rootless::is_rootless;
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
 use crate::runtime::native::{CgroupRecord, Lower, MadeFiles, ModuleRunner, NativeRoot, OverlayRoot};
@@ -233,7 +234,7 @@ fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Names
         script.push(step, format!("set {name}={value}"));
     }
     if let Some(score) = spec.process.as_ref().and_then(|process| process.oom_score_adj) {
-        let score = if is_in_user_namespace() { score.max(own_oom_score()) } else { score };
+        let score = if is_rootless() { score.max(own_oom_score()) } else { score };
         let step = Step::Write { path: text("/proc/self/oom_score_adj")?, text: score.to_string().into_bytes() };
         script.push(step, format!("set the OOM score adjustment {score}"));
     }

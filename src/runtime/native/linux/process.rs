@@ -11,7 +11,6 @@ use crate::runtime::Result;
 use crate::runtime::native::CapSet;
 use crate::sys::linux::flags;
 use crate::sys::linux::script::{Program, Script, Step};
-use crate::sys::linux::users;
 
 /// Numbers of policies and flags of sched(7).
 const POLICIES: &[(&str, u32)] = &[
@@ -69,10 +68,7 @@ pub(super) fn push_process(
     if matches!(run, Step::Execute(_)) && !has_home(&process.env) {
         script.push(Step::FindHome(user.uid), "");
     }
-    // Where groups may not be chosen, nobody has to who asks for none.
-    let asks_for_groups = user.additional_gids.iter().any(|gid| *gid != user.gid);
-    let groups = (asks_for_groups || users::may_set_groups()).then(|| user.additional_gids.clone());
-    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups };
+    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups: user.additional_gids.clone() };
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
     script.push(enter_directory(process, true)?, format!("enter the working directory {}", process.cwd));
     // What takes calls that a profile may not know, as many are newer than it, comes before the filter.

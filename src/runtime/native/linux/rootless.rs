@@ -9,8 +9,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use super::id_maps::namespace_of;
+use super::id_maps::{namespace_of, ranges};
 use super::plan::refuse;
+use crate::oci::runtime::{IdMapping, Linux, NamespaceKind, Process};
 use crate::runtime::{Error, Result};
 use crate::sys::linux::{flags, process, users};
 use crate::vfs::OwnerMap;
@@ -22,6 +23,10 @@ const LOOKS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(1);
 /// How many ranges a map has at most: user_namespaces(7).
 const RANGES_MAX: usize = 340;
+
+/// Which ids there are.
+const RANGES: &str =
+    "the container has only ids that the system has set aside for you: ranges in /etc/subuid and /etc/subgid";
 
 /// Ranges of ids: first inside, first outside, how many.
 type Ranges = Vec<(u32, u32, u32)>;
@@ -74,6 +79,32 @@ pub fn is_in_user_namespace() -> bool {
     process::is_in_user_namespace()
 }
 
+/// Whether this process lacks rights that root of the host has: it is somebody else, or root of a user namespace.
+pub(super) fn is_rootless() -> bool {
+    users::effective_ids().0 != 0 || process::is_in_user_namespace()
+}
+
+/// Refuses a container that who is not root of this namespace cannot have, and a process of ids that are not in the container.
+pub(super) fn check(linux: &Linux, process: Option<&Process>) -> Result<()> {
+    let has_users = linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
+    if users::effective_ids().0 != 0 && !has_users {
+        let refused = refuse("rootless container requires user namespaces");
+        return Err(refused.hint("`cowbox runtime spec --rootless` writes one"));
+    }
+    let Some(user) = process.map(|process| &process.user) else { return Ok(()) };
+    let is_mapped = |maps: &[IdMapping], file, id: u32| {
+        let map = if maps.is_empty() { users::own_map(file) } else { ranges(maps) };
+        map.iter().any(|(first, _, count)| id.checked_sub(*first).is_some_and(|off| off < *count))
+    };
+    match is_mapped(&linux.uid_mappings, "uid_map", user.uid) && is_mapped(&linux.gid_mappings, "gid_map", user.gid) {
+        true => Ok(()),
+        false => {
+            Err(refuse(format!("become user {}:{}: they are not mapped in the user namespace", user.uid, user.gid))
+                .hint(RANGES))
+        }
+    }
+}
+
 /// Whether a process can be in further groups.
 pub fn may_set_groups() -> bool {
     users::may_set_groups()
@@ -119,17 +150,17 @@ pub fn last_group() -> u32 {
 
 /// What may keep a step of a container's first process from working here, and what to do about it.
 pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
-    if !process::is_in_user_namespace() {
+    if !is_rootless() {
         return None;
     }
     let is_refused = matches!(errno, flags::EPERM | flags::EACCES);
-    if words.starts_with("become user") {
-        return Some(
-            "the container has only ids that the system has set aside for you: ranges in /etc/subuid and /etc/subgid"
-                .into(),
-        );
+    if words.starts_with("become user") && is_refused {
+        return Some("a container whose ids are mapped without newgidmap can have no further groups".into());
     }
-    if words == "mount proc on /proc" && is_refused {
+    if words.starts_with("become user") {
+        return Some(RANGES.into());
+    }
+    if words == "mount proc on /proc" && is_refused && process::is_in_user_namespace() {
         return Some("the host's /proc is covered in parts: in a container of Docker or Podman, start that with `--security-opt systempaths=unconfined`".into());
     }
     if let Some(obstacle) = obstacles().into_iter().next().filter(|_| is_refused) {
@@ -138,6 +169,15 @@ pub(super) fn hint(words: &str, errno: i32) -> Option<String> {
     words.starts_with("mount the root").then(|| {
         "the store must lie on a file system with user attributes, such as ext4, xfs or btrfs; `cowbox doctor` tells".into()
     })
+}
+
+/// The error of a container whose first process cannot be made.
+pub(super) fn refuse_process(error: &io::Error) -> Error {
+    let refused = refuse(format!("make the container's process: {error}"));
+    match error.raw_os_error().and_then(|errno| hint("make the container's process", errno)) {
+        Some(hint) => refused.hint(hint),
+        None => refused,
+    }
 }
 
 /// How many threads there are, once those that are ending have gone: who was joined may be there for a moment.

@@ -1,18 +1,22 @@
 //! A bundle of the OCI runtime specification, and `cowbox runtime` for it.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::native::busybox;
-use super::{Cowbox, Ended};
+use super::{Cowbox, Ended, tool};
 
 /// A bundle with a folder of states beside it.
 pub struct Bundle {
     pub cowbox: Cowbox,
+    /// Who runs it, if that is not the caller.
+    user: Option<u32>,
 }
 
 impl Bundle {
@@ -28,12 +32,28 @@ impl Bundle {
 
     /// A bundle with nothing in its root, and no configuration.
     pub fn empty() -> Bundle {
-        Bundle { cowbox: Cowbox::empty() }
+        Bundle { cowbox: Cowbox::empty(), user: None }
+    }
+
+    /// A bundle of a user who is not root, with the program beside it. None where they cannot run it, and then it says why.
+    pub fn of_user(uid: u32) -> Option<Bundle> {
+        let bundle = Bundle { cowbox: Cowbox::empty(), user: Some(uid) };
+        if let Err(why) = busybox(&bundle.root()) {
+            println!("skipped: {why}");
+            return None;
+        }
+        let (built, own) = (Path::new(env!("CARGO_BIN_EXE_cowbox")), bundle.path("cowbox"));
+        fs::hard_link(built, &own).or_else(|_| fs::copy(built, &own).map(drop)).unwrap();
+        fs::set_permissions(bundle.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+        tool("chown", ["-R", &format!("{uid}:{uid}"), bundle.root().to_str().unwrap()]);
+        tool("chown", [&format!("{uid}:{uid}"), bundle.path("").to_str().unwrap()]);
+        bundle.begin(&["true"]).then_some(bundle)
     }
 
     /// Makes the configuration, with a program that ends with 0. False where it cannot run, and then it says why.
     pub fn begin(&self, program: &[&str]) -> bool {
-        self.runtime(["spec", "--bundle", self.path("").to_str().unwrap()]).ok();
+        let rootless = self.user.map(|_| "--rootless");
+        self.runtime(["spec", "--bundle", self.path("").to_str().unwrap()].into_iter().chain(rootless)).ok();
         self.change(|config| config["process"]["terminal"] = json!(false));
         self.args(program);
         let probe = self.run("probe");
@@ -74,7 +94,15 @@ impl Bundle {
 
     pub fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let states = self.path("states");
-        let mut command = self.cowbox.command(["runtime", "--root", states.to_str().unwrap()]);
+        let first = ["runtime", "--root", states.to_str().unwrap()];
+        let mut command = match self.user {
+            None => self.cowbox.command(first),
+            Some(user) => {
+                let mut command = Command::new(self.path("cowbox"));
+                command.args(first).current_dir(self.path("")).uid(user).gid(user);
+                command
+            }
+        };
         command.args(args);
         command
     }

@@ -4,6 +4,8 @@
 pub mod bundle;
 #[cfg(all(feature = "native", target_os = "linux"))]
 pub mod native;
+#[cfg(all(feature = "native", target_os = "linux"))]
+pub mod person;
 #[cfg(unix)]
 pub mod pty;
 #[cfg(all(feature = "native", target_os = "linux"))]

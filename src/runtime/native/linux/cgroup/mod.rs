@@ -41,10 +41,28 @@ pub(super) struct CgroupRequest<'a> {
     pub(super) path: &'a str,
     /// The limits.
     pub(super) resources: Option<&'a Resources>,
-    /// Whether it is made in all hierarchies even where no limit asks for that.
-    pub(super) always: bool,
+    /// In which hierarchies it is made beside those that limits ask for.
+    pub(super) reach: Reach,
     /// The scope that systemd makes, with cgroups in all hierarchies. `path` is not looked at then.
     pub(super) scope: Option<&'a Scope>,
+}
+
+/// In which hierarchies a container has cgroups for which no limit asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// In that of v2 where it is all there is and may be written to, else in none.
+    Needed,
+    /// Wherever they may be made.
+    Allowed,
+    /// In all: one that may not be made is an error.
+    All,
+}
+
+impl Reach {
+    /// Whether hierarchies are tried for which no limit asks.
+    fn is_wide(self) -> bool {
+        self != Reach::Needed
+    }
 }
 
 /// Where the files of one controller are.
@@ -73,20 +91,20 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes the cgroups that `request` needs and writes all limits to them but those of [`Cgroup::limit_devices`]. None where nothing asks for one: with v1 neither a
-    /// limit nor `always`; with v2 alone there is one unless it may not be made.
+    /// Makes the cgroups that `request` needs and writes all limits to them but those of [`Cgroup::limit_devices`]. None where
+    /// nothing asks for one: with v1 neither a limit nor a wide reach; with v2 alone there is one unless it may not be made.
     pub(super) fn create(request: &CgroupRequest<'_>) -> Result<Option<Cgroup>, String> {
         // What cannot be kept is told before anything is made.
         let needed = limits::needed(request.resources)?;
         if let Some(scope) = request.scope {
             return Cgroup::of_scope(scope).map(Some);
         }
-        let is_asked = !needed.is_empty() || request.always;
+        let is_asked = !needed.is_empty() || request.reach.is_wide();
         if !is_asked && (request.path.is_empty() || !system::is_unified(Path::new(MOUNTED))) {
             return Ok(None);
         }
         let found = Hierarchies::read()?;
-        let wanted = Wanted { needed: &needed, always: request.always };
+        let wanted = Wanted { needed: &needed, reach: request.reach };
         Cgroup::make(&found, &wanted, request.resources, |hierarchy| directory_of(hierarchy, request.path))
     }
 
@@ -132,17 +150,22 @@ impl Cgroup {
             return Err(limits::missing(name, Path::new(MOUNTED)));
         }
         for hierarchy in &found.v1 {
-            if wanted.always || of_v1.iter().any(|name| hierarchy.has(limits::v1_name(name))) {
-                self.make_v1(hierarchy, directory(hierarchy)?).map_err(|error| not_delegated(error, &of_v1))?;
+            let needed: Vec<&str> = of_v1.iter().copied().filter(|name| hierarchy.has(limits::v1_name(name))).collect();
+            if needed.is_empty() && !wanted.reach.is_wide() {
+                continue;
+            }
+            match self.make_v1(hierarchy, directory(hierarchy)?) {
+                Err(error) if error.is_not_writable && needed.is_empty() && wanted.reach != Reach::All => {}
+                made => made.map_err(|error| not_delegated(error, &needed))?,
             }
         }
         let Some(unified) = &found.unified else { return Ok(()) };
-        if of_v2.is_empty() && !wanted.always && !found.is_v2_only() {
+        if of_v2.is_empty() && !wanted.reach.is_wide() && !found.is_v2_only() {
             return Ok(());
         }
         let path = directory(unified)?;
-        match tree::make_v2(unified, &path, &of_v2, wanted.always) {
-            Err(error) if error.is_not_writable && of_v2.is_empty() && !wanted.always => Ok(()),
+        match tree::make_v2(unified, &path, &of_v2, wanted.reach.is_wide()) {
+            Err(error) if error.is_not_writable && of_v2.is_empty() && wanted.reach != Reach::All => Ok(()),
             Err(error) => Err(not_delegated(error, &of_v2)),
             Ok(()) => {
                 self.directory = Some(open_directory(&path)?);
@@ -379,7 +402,7 @@ pub(super) fn check() -> Check {
 struct Wanted<'a> {
     /// Controllers that limits need.
     needed: &'a [String],
-    always: bool,
+    reach: Reach,
 }
 
 fn open_directory(path: &Path) -> Result<OwnedFd, String> {

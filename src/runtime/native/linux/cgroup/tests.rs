@@ -70,7 +70,7 @@ fn path(name: &str) -> String {
 }
 
 fn request<'a>(path: &'a str, resources: Option<&'a Resources>) -> CgroupRequest<'a> {
-    CgroupRequest { path, resources, always: false, scope: None }
+    CgroupRequest { path, resources, reach: Reach::Needed, scope: None }
 }
 
 fn text(path: &Path, name: &str) -> String {
@@ -146,7 +146,7 @@ fn a_cgroup_that_is_always_made_can_be_paused_by_whoever_has_its_record() {
         return;
     }
     let id = path("always");
-    let cgroup = Cgroup::create(&CgroupRequest { always: true, ..request(&id, None) }).unwrap().unwrap();
+    let cgroup = Cgroup::create(&CgroupRequest { reach: Reach::All, ..request(&id, None) }).unwrap().unwrap();
     let sleeper = Sleeper::start();
     let added = cgroup.add(sleeper.pid());
     let cgroup = &cgroup;
@@ -180,7 +180,7 @@ fn what_a_client_made_before_gets_cpus_and_is_refused_while_it_is_frozen() {
     let Some(found) = can_make(&["freezer", "cpuset"]) else { return };
     let id = path("before");
     let at = |name: &str| found.v1_of(name).unwrap().point.join(id.trim_start_matches('/'));
-    let always = CgroupRequest { always: true, ..request(&id, None) };
+    let always = CgroupRequest { reach: Reach::All, ..request(&id, None) };
     fs::create_dir_all(at("freezer")).unwrap();
     fs::write(at("freezer").join("freezer.state"), "FROZEN").unwrap();
     let refused = Cgroup::create(&always).map(drop);
@@ -221,12 +221,12 @@ fn rules_of_devices_are_written_to_v1() {
     let deny = DeviceRule { access: "rwm".to_owned(), ..DeviceRule::default() };
     let resources = Resources { devices: vec![deny], ..Resources::default() };
     let needed = limits::needed(Some(&resources)).unwrap();
-    let wanted = Wanted { needed: &needed, always: false };
+    let wanted = Wanted { needed: &needed, reach: Reach::Needed };
     // Without v2, and with a v2 of a kernel that has no programs of devices; also where all hierarchies are asked for.
     let without = Hierarchies { unified: None, has_device_programs: false, ..found.clone() };
     let lacking = Hierarchies { has_device_programs: false, ..found };
-    for (found, always) in [(&without, false), (&lacking, false), (&lacking, true)] {
-        let wanted = Wanted { always, ..wanted };
+    for (found, reach) in [(&without, Reach::Needed), (&lacking, Reach::Needed), (&lacking, Reach::All)] {
+        let wanted = Wanted { reach, ..wanted };
         let made = Cgroup::make(found, &wanted, Some(&resources), |hierarchy| directory_of(hierarchy, &path));
         let cgroup = made.unwrap().unwrap();
         let removed = Removed(&cgroup);
@@ -316,7 +316,7 @@ fn a_limit_without_its_controller_names_both() {
     let found = Hierarchies::default();
     let resources = resources();
     let needed = limits::needed(Some(&resources)).unwrap();
-    let wanted = Wanted { needed: &needed, always: false };
+    let wanted = Wanted { needed: &needed, reach: Reach::Needed };
     let error = Cgroup::make(&found, &wanted, Some(&resources), |_| Ok(PathBuf::new())).unwrap_err();
     assert!(error.contains("the controller memory is not available") && error.contains("--memory"), "{error}");
 }

@@ -10,10 +10,11 @@ use super::proxy;
 use super::record::{Facts, Record, status};
 use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
-use crate::runtime::native::system::cgroup::{Begun, Cgroup, Scope, check_systemd};
+use crate::runtime::native::system::cgroup::{Begun, Cgroup, Reach, Scope, check_systemd};
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, HandOver, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::rootless;
 use crate::runtime::native::{NativeBundle, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, TerminalSize};
 use crate::sys;
@@ -145,6 +146,7 @@ impl Lifecycle {
             pass_sockets(process, options);
         }
         let linux = bundle.spec.linux.get_or_insert_default();
+        rootless::check(linux, bundle.spec.process.as_ref())?;
         let scope = match self.systemd_cgroup {
             true => {
                 check_systemd().map_err(failed)?;
@@ -152,9 +154,6 @@ impl Lifecycle {
             }
             false => None,
         };
-        if linux.cgroups_path.is_empty() {
-            linux.cgroups_path = format!("cowbox/{}-{}", id.as_str(), std::process::id());
-        }
         let folder = Folder::create(&self.root, id)?;
         let made = self.prepare_in(&folder, id, bundle, scope.as_ref(), options);
         if made.is_err() {
@@ -189,7 +188,7 @@ impl Lifecycle {
             state_document(&State { status, pid: i32::try_from(pid).unwrap_or_default(), ..template.clone() })
         };
         let listener = folder.listen()?;
-        let cgroup = begin_cgroup(folder, &bundle, scope)?;
+        let cgroup = begin_cgroup(folder, id, &mut bundle, scope)?;
         let profile = bundle.spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
         let creating = State { status: Status::Creating, ..state.clone() };
         let options_of_it = LaunchOptions {
@@ -242,16 +241,26 @@ impl Lifecycle {
     }
 }
 
-/// Makes the cgroup of a container, noted before it is there.
-fn begin_cgroup(folder: &Folder, bundle: &NativeBundle, scope: Option<&Scope>) -> Result<Begun, Error> {
-    let Some(scope) = scope else {
-        folder.note_cgroup(bundle.spec.linux.as_ref().map_or("", |linux| &linux.cgroups_path), None)?;
-        return launch::cgroup(bundle, true, None);
-    };
-    // Nothing is made so far, and it is known that nobody else has one there.
-    let begun = launch::cgroup(bundle, true, Some(scope))?;
-    folder.note_cgroup(scope.path(), Some(scope.unit()))?;
-    Ok(begun)
+/// Makes the cgroup of a container, noted before it is there. Others than root of the host have one as far as they may, unless
+/// they ask for limits or name a place; rules of devices are not theirs to make.
+fn begin_cgroup(folder: &Folder, id: &Id, bundle: &mut NativeBundle, scope: Option<&Scope>) -> Result<Begun, Error> {
+    let is_rootless = rootless::is_rootless();
+    let linux = bundle.spec.linux.get_or_insert_default();
+    if let Some(resources) = linux.resources.as_mut().filter(|_| is_rootless) {
+        resources.devices.clear();
+    }
+    if let Some(scope) = scope {
+        // Nothing is made so far, and it is known that nobody else has one there.
+        let begun = launch::cgroup(bundle, Reach::All, Some(scope))?;
+        folder.note_cgroup(scope.path(), Some(scope.unit()))?;
+        return Ok(begun);
+    }
+    let reach = if is_rootless && linux.cgroups_path.is_empty() { Reach::Allowed } else { Reach::All };
+    if linux.cgroups_path.is_empty() {
+        linux.cgroups_path = format!("cowbox/{}-{}", id.as_str(), std::process::id());
+    }
+    folder.note_cgroup(&linux.cgroups_path, None)?;
+    launch::cgroup(bundle, reach, None)
 }
 
 /// Writes the record of a container that was launched, and gives others what they asked for.

@@ -3,11 +3,13 @@
 use super::folder::Folder;
 use super::record::Record;
 use crate::oci::runtime::{CgroupFeatures, Enabled, Features, MountExtensions, Resources, Status};
-use crate::runtime::Error;
 use crate::runtime::native::CapSet;
 use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::{Cgroup, SYSTEMD_PROPERTY};
 use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::processes::processes;
+use crate::runtime::{Error, InitProcess};
+use crate::sys::linux::process;
 
 impl Lifecycle {
     /// What there is to tell of a container.
@@ -42,13 +44,18 @@ impl Lifecycle {
         Ok(told)
     }
 
-    /// The processes of a container.
+    /// The processes of a container: those of its cgroup, or without one those of its PID namespace.
     pub fn processes(&self, id: &Id) -> Result<Vec<u32>, Error> {
         let record = Folder::open(&self.root, id)?.existing()?;
-        match record.cgroup()? {
-            Some(cgroup) => Ok(cgroup.processes()),
-            None => Ok(self.process_of(&record)?.map(|process| process.pid()).into_iter().collect()),
+        if let Some(cgroup) = record.cgroup()? {
+            return Ok(cgroup.processes());
         }
+        let Some(first) = self.process_of(&record)? else { return Ok(Vec::new()) };
+        if !process::is_first(record.pid).unwrap_or(false) {
+            return Ok(vec![first.pid()]);
+        }
+        let init = InitProcess { pid: record.pid, start_time: record.start };
+        Ok(processes(init, None)?.into_iter().map(|process| process.pid).collect())
     }
 
     /// Freezes the processes of a container.
@@ -139,7 +146,6 @@ const MOUNT_OPTIONS: [&str; 56] = [
 mod tests {
     use super::super::record::tests::record;
     use super::*;
-    use crate::sys::linux::process;
     use std::process::{Command, Stdio};
     use std::sync::{Arc, Mutex};
 
