@@ -18,6 +18,7 @@ use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSi
 use crate::sys::linux::channel::{Channel, Event, Failure};
 use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
+use crate::sys::linux::id_maps;
 use crate::sys::linux::process::{self, Child};
 use crate::sys::linux::script::{Script, Step};
 use crate::sys::linux::users;
@@ -188,7 +189,7 @@ fn map_ids(linux: &Linux, pid: u32) -> Result<()> {
     if linux.uid_mappings.is_empty() {
         return Ok(());
     }
-    clone::write_id_maps(pid, &ranges(&linux.uid_mappings), &ranges(&linux.gid_mappings))
+    id_maps::write(pid, &ranges(&linux.uid_mappings), &ranges(&linux.gid_mappings))
         .map_err(|error| refuse(format!("map the users of the container: {error}")))
 }
 
