@@ -110,11 +110,13 @@ impl Channel {
         })
     }
 
-    /// Waits until the child says that it goes on as another process: the descriptor of that one.
-    pub(super) fn moved(&self) -> io::Result<OwnedFd> {
+    /// Waits until the child says that it goes on as another process: the descriptor of that one, or why it cannot.
+    pub(super) fn moved(&self) -> io::Result<Result<OwnedFd, Failure>> {
         match receive(self.socket.as_raw_fd())? {
-            (Some(Message { kind: MOVED, .. }), Some(pidfd)) => Ok(pidfd),
-            (Some(Message { kind: FAILED, errno, .. }), _) => Err(io::Error::from_raw_os_error(errno)),
+            (Some(Message { kind: MOVED, .. }), Some(pidfd)) => Ok(Ok(pidfd)),
+            (Some(Message { kind: FAILED, number, errno, .. }), _) => {
+                Ok(Err(Failure { step: number, errno, detail: Vec::new() }))
+            }
             _ => Err(io::Error::other("the process has ended")),
         }
     }

@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, PoisonError};
 
-use super::calls::{check, hide, set_blocked, signal_set, syscall};
-use super::channel::{self, Channel};
-use super::id_maps::write_whole;
+use super::calls::{Outcome, check, hide, set_blocked, signal_set, syscall};
+use super::channel::{self, Channel, Failure};
+use super::ids::write_file;
 use super::process::Child;
 use super::script::Script;
 use super::steps::{self, Walk};
@@ -52,7 +52,7 @@ pub struct Spawn<'a> {
     pub pid_namespace: Option<BorrowedFd<'a>>,
     /// The user namespace that it is in, if that is another: `namespaces` then belong to that one. It begins without ids there.
     pub users: Option<BorrowedFd<'a>>,
-    /// What is done before, by a thread for this alone. A process that ends with its parent ends with that thread.
+    /// What is done before, among the host's users.
     pub before: Vec<Before<'a>>,
 }
 
@@ -67,38 +67,6 @@ pub enum Before<'a> {
 
 /// Makes a process, which goes through the script at once. A script with `DieWithParent` ends when the calling *thread* ends.
 pub fn spawn(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
-    if spawn.before.is_empty() {
-        return spawn_here(spawn);
-    }
-    let apart = || {
-        spawn.before.iter().try_for_each(prepare)?;
-        spawn_here(spawn)
-    };
-    let broken = |_| Err(io::Error::other("the thread that makes a process has ended"));
-    std::thread::scope(|scope| scope.spawn(apart).join().unwrap_or_else(broken))
-}
-
-#[allow(unsafe_code)]
-fn prepare(before: &Before<'_>) -> io::Result<()> {
-    match before {
-        Before::Join(namespace, kind) => {
-            // SAFETY: an open descriptor; the calling thread alone is concerned.
-            check(unsafe { libc::setns(namespace.as_raw_fd(), *kind as c_int) })
-                .map_err(io::Error::from_raw_os_error)?;
-        }
-        Before::Clocks(offsets) => {
-            // SAFETY: a number; only later children of the calling thread are concerned.
-            check(unsafe { libc::unshare(super::flags::CLONE_NEWTIME) }).map_err(io::Error::from_raw_os_error)?;
-            if !offsets.is_empty() {
-                let thread = rustix::thread::gettid().as_raw_nonzero();
-                write_whole(&format!("/proc/{thread}/timens_offsets"), offsets)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let mut walk = Walk::new();
     let held = CHANNELS.lock().unwrap_or_else(PoisonError::into_inner);
     let (parent_end, child_end) = channel::pair()?;
@@ -106,16 +74,16 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let before = set_blocked(&signal_set(true));
     let flags = spawn.namespaces | spawn.cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let cgroup = spawn.cgroup.map_or(0, |cgroup| cgroup.as_raw_fd());
-    let users = spawn.users.map(|users| users.as_raw_fd());
-    let first_flags = if users.is_some() { 0 } else { flags };
+    let moves = spawn.users.is_some() || !spawn.before.is_empty();
+    let first_flags = if moves { 0 } else { flags };
     // SAFETY: the new process makes nothing but system calls, on what was prepared, and never returns from here.
     #[allow(unsafe_code)]
     let made = unsafe {
         let made = clone3(first_flags | CLONE_CLEAR_SIGHAND, cgroup);
         if let Ok((0, _)) = made {
             begin(&parent_end, spawn);
-            if let Some(users) = users {
-                move_into(users, flags, cgroup, child_end.as_raw_fd());
+            if moves {
+                go_on_as_another(spawn, flags, cgroup, child_end.as_raw_fd());
             }
             steps::run(spawn.script, child_end.as_raw_fd(), &mut walk)
         }
@@ -129,33 +97,28 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     #[allow(unsafe_code)]
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let child = Child::new(pid as u32, pidfd);
-    if users.is_none() {
+    if !moves {
         return Ok((child, parent_end));
     }
-    let moved =
-        parent_end.moved().map_err(|error| io::Error::new(error.kind(), format!("join the user namespace: {error}")));
+    let moved = parent_end.moved();
     child.wait()?;
-    let child = Child::of_pidfd(moved?)?;
+    let child = Child::of_pidfd(moved?.map_err(|failure| explain_move(spawn, &failure))?)?;
     parent_end.go_on(b"")?;
     Ok((child, parent_end))
 }
 
-/// Joins a user namespace and goes on in another process, whose namespaces belong to that one: those of the calling process
-/// would stay the host's. Both have the same parent, who is told of the new one. The calling process ends.
+/// Prepares its surroundings, then goes on in another process, which has them: namespaces that this one made would stay the
+/// host's users', and a clock is another only for children. Both have the same parent, who is told of the new one. The calling
+/// process ends.
 ///
 /// # Safety
 ///
 /// Called in a new process.
 #[allow(unsafe_code)]
-unsafe fn move_into(users: RawFd, flags: u64, cgroup: RawFd, channel: RawFd) {
-    // Its root may look into all that run there.
-    let moved = hide().and_then(|()| {
-        // SAFETY: an open descriptor; then a process that makes nothing but system calls.
-        unsafe {
-            check(libc::setns(users, libc::CLONE_NEWUSER))?;
-            clone3(flags | libc::CLONE_PARENT as u64, cgroup)
-        }
-    });
+unsafe fn go_on_as_another(spawn: &Spawn<'_>, flags: u64, cgroup: RawFd, channel: RawFd) {
+    let mut number = 0;
+    // SAFETY: as this function's own.
+    let moved = unsafe { prepare(spawn, &mut number).and_then(|()| clone3(flags | libc::CLONE_PARENT as u64, cgroup)) };
     let (kind, errno, pidfd) = match moved {
         // Nothing that it says may come before the parent knows of it.
         Ok((0, _)) if channel::hear(channel) => return,
@@ -164,12 +127,55 @@ unsafe fn move_into(users: RawFd, flags: u64, cgroup: RawFd, channel: RawFd) {
         Ok((_, pidfd)) => (channel::MOVED, 0, pidfd),
         Err(errno) => (channel::FAILED, errno, -1),
     };
-    let message = channel::Message { kind, number: 0, errno, detail_len: 0, detail: [0; channel::DETAIL_MAX] };
+    let message = channel::Message { kind, number, errno, detail_len: 0, detail: [0; channel::DETAIL_MAX] };
     // SAFETY: a descriptor that is open or none; then the end of the process. Where the parent is gone nobody waits.
     unsafe {
         let _ = channel::send(channel, &message, pidfd);
         libc::_exit(0)
     }
+}
+
+/// Does what is done before, then joins the user namespace. `number` counts what has been done.
+///
+/// # Safety
+///
+/// Called in a new process, whose only thread can do what one of several may not: join a time namespace.
+#[allow(unsafe_code)]
+unsafe fn prepare(spawn: &Spawn<'_>, number: &mut u32) -> Outcome {
+    // SAFETY: open descriptors, and numbers.
+    unsafe {
+        for before in &spawn.before {
+            match before {
+                Before::Join(namespace, kind) => check(libc::setns(namespace.as_raw_fd(), *kind as c_int))?,
+                Before::Clocks(_) => check(libc::unshare(super::flags::CLONE_NEWTIME))?,
+            };
+            if let Before::Clocks(offsets) = before
+                && !offsets.is_empty()
+            {
+                write_file(c"/proc/self/timens_offsets", offsets.as_bytes())?;
+            }
+            *number += 1;
+        }
+        if let Some(users) = spawn.users {
+            // Its root may look into all that run there.
+            hide()?;
+            check(libc::setns(users.as_raw_fd(), libc::CLONE_NEWUSER))?;
+        }
+        *number += 1;
+        Ok(())
+    }
+}
+
+fn explain_move(spawn: &Spawn<'_>, failure: &Failure) -> io::Error {
+    let error = io::Error::from_raw_os_error(failure.errno);
+    let number = failure.step as usize;
+    let attempt = match spawn.before.get(number) {
+        Some(Before::Join(..)) => "join a namespace",
+        Some(Before::Clocks(_)) => "make a time namespace",
+        None if number == spawn.before.len() => "join the user namespace",
+        None => return explain(failure.errno),
+    };
+    io::Error::new(error.kind(), format!("{attempt}: {error}"))
 }
 
 /// The new process's first acts: it takes signals as any program does, and has only its own end of the channel.

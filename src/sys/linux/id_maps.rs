@@ -33,7 +33,7 @@ fn text_of(ranges: &[(u32, u32, u32)]) -> String {
 }
 
 /// One write, as files of `/proc` want it.
-pub(super) fn write_whole(path: &str, text: &str) -> io::Result<()> {
+fn write_whole(path: &str, text: &str) -> io::Result<()> {
     let file: OwnedFd = fs::OpenOptions::new().write(true).open(path)?.into();
     let written = rustix::io::write(&file, text.as_bytes())?;
     if written == text.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }

@@ -271,6 +271,31 @@ fn a_process_joins_the_processes_of_another() {
 }
 
 #[test]
+fn a_process_joins_the_clocks_of_another() {
+    if !is_root() {
+        return;
+    }
+    let first = script(vec![Step::Sync(0)]);
+    let clocks = Spawn { before: vec![Before::Clocks("boottime 1000000 0\n")], ..of(&first, 0) };
+    let (first, channel) = spawn(&clocks).unwrap();
+    assert!(matches!(channel.next().unwrap(), Event::Reached(0)));
+    let namespace = fs::File::open(format!("/proc/{}/ns/time", first.pid())).unwrap();
+    // A second kind that is joined with it: the one of this process.
+    let own = fs::File::open("/proc/self/ns/uts").unwrap();
+    let joined = [(&own, libc::CLONE_NEWUTS), (&namespace, super::super::flags::CLONE_NEWTIME)];
+    let before = joined.map(|(file, kind)| Before::Join(file.as_fd(), kind as u64)).to_vec();
+    let second = script(vec![shell("read up rest </proc/uptime; test ${up%.*} -gt 1000000")]);
+    let (second, _channel) = spawn(&Spawn { before, ..of(&second, 0) }).unwrap();
+    assert_eq!(second.wait().unwrap(), WaitStatus::Exited(0));
+    let wrong = vec![Before::Join(own.as_fd(), libc::CLONE_NEWNS as u64)];
+    let third = script(vec![shell("exit 0")]);
+    let error = spawn(&Spawn { before: wrong, ..of(&third, 0) }).unwrap_err();
+    assert!(error.to_string().starts_with("join a namespace: Invalid argument"), "{error}");
+    drop(channel);
+    assert_eq!(first.wait().unwrap(), WaitStatus::Exited(255));
+}
+
+#[test]
 fn a_terminal_is_the_streams_and_its_master_is_sent() {
     if !is_root() {
         return;
