@@ -3,9 +3,12 @@
 //! A message is one packet: a kind, a number, an errno and up to [`DETAIL_MAX`] bytes, perhaps with a descriptor. The socket of
 //! the child closes when its program starts, which is how the parent knows.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use super::calls::errno;
 
@@ -57,8 +60,29 @@ pub struct Failure {
     pub step: u32,
     /// The error of the system.
     pub errno: i32,
-    /// The beginning of the program where that is what failed.
+    /// The beginning of the program where that is what failed; the status of a hook (`EPROTO`).
     pub detail: Vec<u8>,
+}
+
+impl Failure {
+    /// How a hook ended, in runc's words: `exit status 3`, `signal: bad system call`.
+    pub fn end_of_hook(&self) -> Option<String> {
+        let status = ExitStatus::from_raw(i32::from_ne_bytes(self.detail.as_slice().try_into().ok()?));
+        Some(match status.signal() {
+            Some(signal) => format!("signal: {}", words_of_signal(signal)),
+            None => format!("exit status {}", status.code().unwrap_or_default()),
+        })
+    }
+}
+
+/// What a signal is called in a sentence.
+#[allow(unsafe_code)]
+fn words_of_signal(number: i32) -> String {
+    // SAFETY: a text of the C library, or of this thread until its next call.
+    let words = unsafe { libc::strsignal(number) };
+    // SAFETY: as before; it is copied at once.
+    let words = (!words.is_null()).then(|| unsafe { CStr::from_ptr(words) }.to_string_lossy().to_lowercase());
+    words.unwrap_or_else(|| number.to_string())
 }
 
 /// The parent's end.

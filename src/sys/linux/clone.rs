@@ -216,12 +216,6 @@ fn explain(errno: c_int) -> io::Error {
 ///
 /// The new process allocates and locks nothing, and ends by exec or `_exit`.
 #[allow(unsafe_code)]
-pub(super) unsafe fn fork(flags: u64) -> Result<(libc::pid_t, RawFd), i32> {
-    // SAFETY: as this function's own.
-    unsafe { clone3(flags, 0) }
-}
-
-#[allow(unsafe_code)]
 unsafe fn clone3(flags: u64, cgroup: RawFd) -> Result<(libc::pid_t, RawFd), i32> {
     let mut pidfd: RawFd = -1;
     let arguments = CloneArguments {

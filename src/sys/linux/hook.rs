@@ -1,17 +1,17 @@
 //! Runs a hook between clone and exec, and waits for it.
 
 use std::ffi::{c_int, c_ulong};
+use std::os::fd::RawFd;
 
-use super::calls::{Outcome, check, errno, hide, prctl, syscall};
-use super::clone::fork;
+use super::calls::{check, errno, hide, prctl, syscall};
 use super::find;
 use super::place::Place;
 use super::script::Program;
 
-/// Runs a program with this input until it ends. `EPROTO`: it ended with another code than 0, or by a signal. `ETIMEDOUT`: it
-/// ran for longer than so many seconds, and was killed. Anything else is why it could not run.
+/// Runs a program with this input until it ends: its status, as of wait(2). `ETIMEDOUT`: it ran for longer than so many seconds,
+/// and was killed. Anything else is why it could not run.
 #[allow(unsafe_code)]
-pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outcome {
+pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Result<c_int, i32> {
     let mut found = find::find(program)?;
     found.check_interpreter(program)?;
     let stdin = file_of(input)?;
@@ -20,7 +20,7 @@ pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outc
     let (pid, pidfd, errno_of_exec) = unsafe {
         check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC))?;
         let [reading, writing] = ends.map(Place::of);
-        let (pid, pidfd) = fork(0)?;
+        let (pid, pidfd) = fork()?;
         if pid == 0 {
             let errno = in_child(program, &found, &stdin);
             let bytes = errno.to_ne_bytes();
@@ -37,11 +37,22 @@ pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outc
         return Err(libc::ETIMEDOUT);
     }
     let status = wait(pid)?;
-    match errno_of_exec {
-        Some(errno) => Err(errno),
-        None if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 => Ok(()),
-        None => Err(libc::EPROTO),
-    }
+    errno_of_exec.map_or(Ok(status), Err)
+}
+
+/// A new process with a copy of the memory: 0 in it, its number and descriptor in the caller. By clone(2): under a filter
+/// clone3(2) is hidden, as its arguments cannot be seen.
+///
+/// # Safety
+///
+/// The new process allocates and locks nothing, and ends by exec or `_exit`.
+#[allow(unsafe_code)]
+unsafe fn fork() -> Result<(libc::pid_t, RawFd), i32> {
+    let mut pidfd: RawFd = -1;
+    let flags = libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: without CLONE_VM the new process goes on on a copy of this stack; the descriptor goes where a parent's number would.
+    let pid = syscall(unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) })?;
+    Ok((pid as libc::pid_t, pidfd))
 }
 
 /// A file in memory with these bytes, at its beginning.

@@ -170,7 +170,7 @@ impl Walk {
                 Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
-                Step::Hook { program, timeout } => hook::run(program, &self.word[..self.word_len], *timeout),
+                Step::Hook { program, timeout } => self.hook(program, *timeout),
                 Step::Terminal { rows, columns, owner, console, plain } => {
                     self.terminal((*rows, *columns), *owner, *console, *plain)
                 }
@@ -312,6 +312,18 @@ impl Walk {
             // SAFETY: ends the process without running anything of its memory's owner.
             _ => unsafe { libc::_exit(255) },
         }
+    }
+
+    /// A hook that did not end with 0 is told of with its status.
+    fn hook(&mut self, program: &Program, timeout: Option<u32>) -> Outcome {
+        let status = hook::run(program, &self.word[..self.word_len], timeout)?;
+        if status == 0 {
+            return Ok(());
+        }
+        let bytes = status.to_ne_bytes();
+        self.detail[..bytes.len()].copy_from_slice(&bytes);
+        self.detail_len = bytes.len();
+        Err(libc::EPROTO)
     }
 
     #[allow(unsafe_code)]

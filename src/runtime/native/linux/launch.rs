@@ -386,7 +386,7 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
             flags::ENOTDIR if ["mount proc on", "mount sysfs on"].iter().any(|kind| words.starts_with(kind)) => {
                 "it must be mounted on ordinary directory".to_owned()
             }
-            flags::EPROTO => "it did not end with 0".to_owned(),
+            flags::EPROTO => failure.end_of_hook().unwrap_or_else(|| error.to_string()),
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),
         };

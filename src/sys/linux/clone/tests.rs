@@ -191,19 +191,22 @@ fn hooks_read_what_the_parent_said_and_end_in_time() {
         let (child, channel) = spawn(&of(&script, 0)).unwrap();
         assert!(matches!(channel.next().unwrap(), Event::Reached(4)));
         channel.go_on(b"state").unwrap();
-        let errno = match channel.next().unwrap() {
-            Event::Failed(failure) => failure.errno,
-            _ => 0,
+        let (errno, how) = match channel.next().unwrap() {
+            Event::Failed(failure) => (failure.errno, failure.end_of_hook()),
+            _ => (0, None),
         };
-        (errno, child.wait().unwrap())
+        assert_eq!(how.is_some(), errno == libc::EPROTO);
+        (how.map_or(Err(errno), Ok), child.wait().unwrap())
     };
     let good = hook("test \"$(cat)\" = state", Some(60));
-    assert_eq!(ended(sync(good)), (0, WaitStatus::Exited(3)));
-    assert_eq!(ended(sync(hook("exit 1", None))), (libc::EPROTO, WaitStatus::Exited(255)));
+    assert_eq!(ended(sync(good)), (Err(0), WaitStatus::Exited(3)));
+    assert_eq!(ended(sync(hook("exit 1", None))), (Ok("exit status 1".into()), WaitStatus::Exited(255)));
+    let killed = "signal: bad system call".to_owned();
+    assert_eq!(ended(sync(hook("kill -SYS $$", None))), (Ok(killed), WaitStatus::Exited(255)));
     let endless = hook("exec sleep 1000", Some(0));
-    assert_eq!(ended(sync(endless)), (libc::ETIMEDOUT, WaitStatus::Exited(255)));
+    assert_eq!(ended(sync(endless)), (Err(libc::ETIMEDOUT), WaitStatus::Exited(255)));
     let none = Step::Hook { program: program(&["/nowhere"]), timeout: None };
-    assert_eq!(ended(sync(none)), (libc::ENOENT, WaitStatus::Exited(255)));
+    assert_eq!(ended(sync(none)), (Err(libc::ENOENT), WaitStatus::Exited(255)));
 }
 
 #[test]
