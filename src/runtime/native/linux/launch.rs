@@ -1,8 +1,9 @@
 //! Makes a container's first process, and sees it through to its program.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::cgroup::{Begun, Cgroup, CgroupRequest, Scope};
+use super::cgroup::{Begun, Cgroup, CgroupRequest, Scope, owner_of};
 use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
@@ -108,7 +109,8 @@ pub(super) fn cgroup(bundle: &NativeBundle, always: bool, scope: Option<&Scope>)
     let Some(linux) = &bundle.spec.linux else { return Ok(Begun(None)) };
     let has_processes = |namespace: &Namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty();
     let always = always || !linux.namespaces.iter().any(has_processes);
-    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), always, scope };
+    let (path, resources, owner) = (&linux.cgroups_path, linux.resources.as_ref(), owner_of(&bundle.spec));
+    let request = CgroupRequest { path, resources, always, scope, owner };
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 
@@ -214,7 +216,7 @@ pub(super) fn enter(
         SeccompChoice::Default => Some(seccomp::default_filter(bounding(process)?).map_err(refuse)?),
         SeccompChoice::Profile(profile) => Some(seccomp::compile(profile).map_err(refuse)?),
     };
-    let gone = |error: std::io::Error| refuse(format!("process {pid} of the container: {error}"));
+    let gone = |error: io::Error| refuse(format!("process {pid} of the container: {error}"));
     let pidfd = process::open_pidfd(pid).map_err(gone)?;
     let join = differing_namespaces(pid).map_err(gone)?;
     let pid_namespace = match join & flags::CLONE_NEWPID as u64 {
@@ -255,8 +257,11 @@ pub(super) fn enter(
         users: None,
         before: Vec::new(),
     };
-    let (child, channel) =
-        clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
+    let spawned = match clone::spawn(&spawn) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => spawn_beside(pid, cgroup, spawn),
+        spawned => spawned,
+    };
+    let (child, channel) = spawned.map_err(|error| refuse(format!("make a process in the container: {error}")))?;
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
     let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join)?;
@@ -271,8 +276,16 @@ pub(super) fn enter(
     })
 }
 
+/// Makes a process of a container whose cgroup holds none any more: in the one that process `pid` is in.
+fn spawn_beside(pid: u32, cgroup: Option<&Cgroup>, spawn: Spawn<'_>) -> io::Result<(Child, Channel)> {
+    let found = cgroup.map_or(Ok(None), |cgroup| cgroup.directory_of_first(pid)).map_err(io::Error::other)?;
+    let busy = "device or resource busy: cgroups below its cgroup have controllers, so that it holds no processes";
+    let directory = found.ok_or_else(|| io::Error::new(io::ErrorKind::ResourceBusy, busy))?;
+    clone::spawn(&Spawn { cgroup: Some(directory.as_fd()), ..spawn })
+}
+
 /// `CLONE_NEW*` of the namespaces in which a process is, and this one is not.
-fn differing_namespaces(pid: u32) -> std::io::Result<u64> {
+fn differing_namespaces(pid: u32) -> io::Result<u64> {
     let own = std::process::id();
     let kinds = [
         NamespaceKind::User,
@@ -379,7 +392,7 @@ fn end(child: &Child) {
 
 /// A failure in words: Docker's for programs, with its exit codes.
 pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Error {
-    let error = std::io::Error::from_raw_os_error(failure.errno);
+    let error = io::Error::from_raw_os_error(failure.errno);
     if words != "exec" {
         let why = match failure.errno {
             flags::ENOSYS => format!("{error}: it takes Linux 5.12 or later"),
