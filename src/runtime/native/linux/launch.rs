@@ -10,7 +10,7 @@ use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{push_labels, push_process};
+use super::process::{SCHEDULER, push_labels, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
@@ -279,8 +279,12 @@ pub(super) fn enter(
 /// Makes a process of a container whose cgroup holds none any more: in the one that process `pid` is in.
 fn spawn_beside(pid: u32, cgroup: Option<&Cgroup>, spawn: Spawn<'_>) -> io::Result<(Child, Channel)> {
     let found = cgroup.map_or(Ok(None), |cgroup| cgroup.directory_of_first(pid)).map_err(io::Error::other)?;
-    let busy = "device or resource busy: cgroups below its cgroup have controllers, so that it holds no processes";
-    let directory = found.ok_or_else(|| io::Error::new(io::ErrorKind::ResourceBusy, busy))?;
+    let busy = || {
+        let file = cgroup.and_then(|cgroup| cgroup.to_record().unified).unwrap_or_default().join("cgroup.procs");
+        let why = "device or resource busy: cgroups below have controllers";
+        io::Error::new(io::ErrorKind::ResourceBusy, format!("error adding pid to cgroups: {}: {why}", file.display()))
+    };
+    let directory = found.ok_or_else(busy)?;
     clone::spawn(&Spawn { cgroup: Some(directory.as_fd()), ..spawn })
 }
 
@@ -400,6 +404,10 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
                 "it must be mounted on ordinary directory".to_owned()
             }
             flags::EPROTO => failure.end_of_hook().unwrap_or_else(|| error.to_string()),
+            flags::EPERM if words == SCHEDULER => {
+                "process scheduler can't be used together with AllowedCPUs (resources.cpu.cpus), and needs CAP_SYS_NICE"
+                    .to_owned()
+            }
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),
         };

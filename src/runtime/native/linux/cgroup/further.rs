@@ -18,7 +18,7 @@ impl Cgroup {
                     for controller in controllers.split(',') {
                         let has = |place: &V1Cgroup| place.controllers.iter().any(|name| name == controller);
                         let at = self.record.v1.iter().position(has).ok_or_else(|| {
-                            format!("--cgroup {text}: the container has no cgroup of the v1 controller {controller:?}")
+                            format!("--cgroup {text}: unknown controller {controller:?}: the container has no cgroup of it on v1")
                         })?;
                         record.v1[at].path = below_own(&self.record.v1[at].path, path)?;
                     }
@@ -45,11 +45,16 @@ impl Cgroup {
     }
 }
 
-/// A cgroup that is there, below one of a container; `/` is that one.
+/// A cgroup that is there, below one of a container; `/` is that one. Errors have runc's words.
 fn below_own(own: &Path, path: &str) -> Result<PathBuf, String> {
+    if path.split('/').any(|part| part == "..") {
+        return Err(format!("--cgroup: {path} is not a sub cgroup path"));
+    }
     let place = if path.split('/').all(str::is_empty) { own.to_owned() } else { hierarchy::below(own, path)? };
     match place.is_dir() {
         true => Ok(place),
-        false => Err(format!("the cgroup {} does not exist", place.display())),
+        false => {
+            Err(format!("error adding pid to cgroups: {}/cgroup.procs: no such file or directory", place.display()))
+        }
     }
 }
