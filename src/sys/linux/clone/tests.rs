@@ -196,7 +196,7 @@ fn hooks_read_what_the_parent_said_and_end_in_time() {
             _ => (0, None),
         };
         assert_eq!(how.is_some(), errno == libc::EPROTO);
-        (how.map_or(Err(errno), Ok), child.wait().unwrap())
+        (how.ok_or(errno), child.wait().unwrap())
     };
     let good = hook("test \"$(cat)\" = state", Some(60));
     assert_eq!(ended(sync(good)), (Err(0), WaitStatus::Exited(3)));
