@@ -13,7 +13,7 @@ use std::process::ExitStatus;
 use super::calls::errno;
 
 /// The most bytes that a message of the child carries.
-pub const DETAIL_MAX: usize = 64;
+pub const DETAIL_MAX: usize = 512;
 
 /// The most bytes that a word of the parent carries: the state that hooks read.
 pub const WORD_MAX: usize = 60 << 10;
@@ -60,18 +60,23 @@ pub struct Failure {
     pub step: u32,
     /// The error of the system.
     pub errno: i32,
-    /// The beginning of the program where that is what failed; the status of a hook (`EPROTO`).
+    /// The beginning of the program where that is what failed; the status of a hook (`EPROTO`), and what it said.
     pub detail: Vec<u8>,
 }
 
 impl Failure {
-    /// How a hook ended, in runc's words: `exit status 3`, `signal: bad system call`.
+    /// How a hook ended, in runc's words, and what it said: `exit status 3: why`, `signal: bad system call`.
     pub fn end_of_hook(&self) -> Option<String> {
-        let status = ExitStatus::from_raw(i32::from_ne_bytes(self.detail.as_slice().try_into().ok()?));
-        Some(match status.signal() {
+        let (status, said) = self.detail.split_first_chunk()?;
+        let status = ExitStatus::from_raw(i32::from_ne_bytes(*status));
+        let how = match status.signal() {
             Some(signal) => format!("signal: {}", words_of_signal(signal)),
             None => format!("exit status {}", status.code().unwrap_or_default()),
-        })
+        };
+        match String::from_utf8_lossy(said).trim() {
+            "" => Some(how),
+            said => Some(format!("{how}: {said}")),
+        }
     }
 }
 

@@ -8,13 +8,14 @@ use super::find;
 use super::place::Place;
 use super::script::Program;
 
-/// Runs a program with this input until it ends: its status, as of wait(2). `ETIMEDOUT`: it ran for longer than so many seconds,
-/// and was killed. Anything else is why it could not run.
+/// Runs a program with this input until it ends: its status, as of wait(2), and a file with what it said. `ETIMEDOUT`: it ran
+/// for longer than so many seconds, and was killed. Anything else is why it could not run.
 #[allow(unsafe_code)]
-pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Result<c_int, i32> {
+pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Result<(c_int, Place), i32> {
     let mut found = find::find(program)?;
     found.check_interpreter(program)?;
-    let stdin = file_of(input)?;
+    // Its output is none of the container's.
+    let (stdin, said) = (file_of(input)?, file_of(b"")?);
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: an array of two; then a process of its own, which makes system calls until its exec.
     let (pid, pidfd, errno_of_exec) = unsafe {
@@ -22,7 +23,7 @@ pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Resu
         let [reading, writing] = ends.map(Place::of);
         let (pid, pidfd) = fork()?;
         if pid == 0 {
-            let errno = in_child(program, &found, &stdin);
+            let errno = in_child(program, &found, [&stdin, &said, &said]);
             let bytes = errno.to_ne_bytes();
             libc::write(writing.fd(), bytes.as_ptr().cast(), bytes.len());
             libc::_exit(127);
@@ -37,7 +38,7 @@ pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Resu
         return Err(libc::ETIMEDOUT);
     }
     let status = wait(pid)?;
-    errno_of_exec.map_or(Ok(status), Err)
+    errno_of_exec.map_or(Ok((status, said)), Err)
 }
 
 /// A new process with a copy of the memory: 0 in it, its number and descriptor in the caller. By clone(2): under a filter
@@ -60,7 +61,7 @@ unsafe fn fork() -> Result<(libc::pid_t, RawFd), i32> {
 fn file_of(bytes: &[u8]) -> Result<Place, i32> {
     // SAFETY: a literal text; a buffer that is alive.
     unsafe {
-        let file = Place::of(check(libc::memfd_create(c"state".as_ptr(), libc::MFD_CLOEXEC))?);
+        let file = Place::of(check(libc::memfd_create(c"hook".as_ptr(), libc::MFD_CLOEXEC))?);
         let mut written = 0;
         while written < bytes.len() {
             let rest = &bytes[written..];
@@ -80,13 +81,15 @@ fn file_of(bytes: &[u8]) -> Result<Place, i32> {
 ///
 /// Called in a new process.
 #[allow(unsafe_code)]
-unsafe fn in_child(program: &Program, found: &find::Found, stdin: &Place) -> i32 {
+unsafe fn in_child(program: &Program, found: &find::Found, streams: [&Place; 3]) -> i32 {
     let prepared = || {
         prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong)?;
         hide()?;
         // SAFETY: open descriptors.
         unsafe {
-            check(libc::dup2(stdin.fd(), 0))?;
+            for (number, stream) in streams.into_iter().enumerate() {
+                check(libc::dup2(stream.fd(), number as c_int))?;
+            }
             syscall(libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
         }
     };

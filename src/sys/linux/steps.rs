@@ -314,15 +314,18 @@ impl Walk {
         }
     }
 
-    /// A hook that did not end with 0 is told of with its status.
+    /// A hook that did not end with 0 is told of with its status, and the beginning of what it said.
+    #[allow(unsafe_code)]
     fn hook(&mut self, program: &Program, timeout: Option<u32>) -> Outcome {
-        let status = hook::run(program, &self.word[..self.word_len], timeout)?;
+        let (status, said) = hook::run(program, &self.word[..self.word_len], timeout)?;
         if status == 0 {
             return Ok(());
         }
-        let bytes = status.to_ne_bytes();
-        self.detail[..bytes.len()].copy_from_slice(&bytes);
-        self.detail_len = bytes.len();
+        let (front, rest) = self.detail.split_at_mut(size_of_val(&status));
+        front.copy_from_slice(&status.to_ne_bytes());
+        // SAFETY: a buffer as long as it is said to be.
+        let len = unsafe { libc::pread(said.fd(), rest.as_mut_ptr().cast(), rest.len(), 0) };
+        self.detail_len = front.len() + len.max(0) as usize;
         Err(libc::EPROTO)
     }
 

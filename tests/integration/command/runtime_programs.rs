@@ -71,9 +71,10 @@ fn a_hook_before_the_program_has_its_rights_and_its_filter() {
     });
     for no_new_privileges in [true, false] {
         bundle.change(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
-        bundle.run("one").ok();
+        assert_eq!(bundle.run("one").ok(), "", "what a hook says is no output of the program");
     }
-    for (script, how) in [("exec mkdir /tmp/x", "signal: bad system call"), ("exit 3", "exit status 3")] {
+    for (script, how) in [("exec mkdir /tmp/x", "signal: bad system call"), ("echo why; exit 3", "exit status 3: why")]
+    {
         bundle.change(|config| config["hooks"] = hook(script));
         let ended = bundle.run("one");
         let words = format!("error running startContainer hook #0: /bin/sh: {how}");

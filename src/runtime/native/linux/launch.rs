@@ -282,7 +282,10 @@ fn spawn_beside(pid: u32, cgroup: Option<&Cgroup>, spawn: Spawn<'_>) -> io::Resu
     let busy = || {
         let file = cgroup.and_then(|cgroup| cgroup.to_record().unified).unwrap_or_default().join("cgroup.procs");
         let why = "device or resource busy: cgroups below have controllers";
-        io::Error::new(io::ErrorKind::ResourceBusy, format!("error adding pid to cgroups: {}: {why}", file.display()))
+        io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            format!("error adding pid of a process to cgroups: {}: {why}", file.display()),
+        )
     };
     let directory = found.ok_or_else(busy)?;
     clone::spawn(&Spawn { cgroup: Some(directory.as_fd()), ..spawn })

@@ -200,7 +200,10 @@ fn hooks_read_what_the_parent_said_and_end_in_time() {
     };
     let good = hook("test \"$(cat)\" = state", Some(60));
     assert_eq!(ended(sync(good)), (Err(0), WaitStatus::Exited(3)));
-    assert_eq!(ended(sync(hook("exit 1", None))), (Ok("exit status 1".into()), WaitStatus::Exited(255)));
+    assert_eq!(
+        ended(sync(hook("echo why; echo not >&2; exit 1", None))),
+        (Ok("exit status 1: why\nnot".into()), WaitStatus::Exited(255))
+    );
     let killed = "signal: bad system call".to_owned();
     assert_eq!(ended(sync(hook("kill -SYS $$", None))), (Ok(killed), WaitStatus::Exited(255)));
     let endless = hook("exec sleep 1000", Some(0));

@@ -53,8 +53,9 @@ fn below_own(own: &Path, path: &str) -> Result<PathBuf, String> {
     let place = if path.split('/').all(str::is_empty) { own.to_owned() } else { hierarchy::below(own, path)? };
     match place.is_dir() {
         true => Ok(place),
-        false => {
-            Err(format!("error adding pid to cgroups: {}/cgroup.procs: no such file or directory", place.display()))
-        }
+        false => Err(format!(
+            "error adding pid of a process to cgroups: {}/cgroup.procs: no such file or directory",
+            place.display()
+        )),
     }
 }
