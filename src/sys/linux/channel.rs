@@ -3,14 +3,17 @@
 //! A message is one packet: a kind, a number, an errno and up to [`DETAIL_MAX`] bytes, perhaps with a descriptor. The socket of
 //! the child closes when its program starts, which is how the parent knows.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use super::calls::errno;
 
 /// The most bytes that a message of the child carries.
-pub const DETAIL_MAX: usize = 64;
+pub const DETAIL_MAX: usize = 512;
 
 /// The most bytes that a word of the parent carries: the state that hooks read.
 pub const WORD_MAX: usize = 60 << 10;
@@ -57,8 +60,34 @@ pub struct Failure {
     pub step: u32,
     /// The error of the system.
     pub errno: i32,
-    /// The beginning of the program where that is what failed.
+    /// The beginning of the program where that is what failed; the status of a hook (`EPROTO`), and what it said.
     pub detail: Vec<u8>,
+}
+
+impl Failure {
+    /// How a hook ended, in runc's words, and what it said: `exit status 3: why`, `signal: bad system call`.
+    pub fn end_of_hook(&self) -> Option<String> {
+        let (status, said) = self.detail.split_first_chunk()?;
+        let status = ExitStatus::from_raw(i32::from_ne_bytes(*status));
+        let how = match status.signal() {
+            Some(signal) => format!("signal: {}", words_of_signal(signal)),
+            None => format!("exit status {}", status.code().unwrap_or_default()),
+        };
+        match String::from_utf8_lossy(said).trim() {
+            "" => Some(how),
+            said => Some(format!("{how}: {said}")),
+        }
+    }
+}
+
+/// What a signal is called in a sentence.
+#[allow(unsafe_code)]
+fn words_of_signal(number: i32) -> String {
+    // SAFETY: a text of the C library, or of this thread until its next call.
+    let words = unsafe { libc::strsignal(number) };
+    // SAFETY: as before; it is copied at once.
+    let words = (!words.is_null()).then(|| unsafe { CStr::from_ptr(words) }.to_string_lossy().to_lowercase());
+    words.unwrap_or_else(|| number.to_string())
 }
 
 /// The parent's end.
@@ -110,11 +139,13 @@ impl Channel {
         })
     }
 
-    /// Waits until the child says that it goes on as another process: the descriptor of that one.
-    pub(super) fn moved(&self) -> io::Result<OwnedFd> {
+    /// Waits until the child says that it goes on as another process: the descriptor of that one, or why it cannot.
+    pub(super) fn moved(&self) -> io::Result<Result<OwnedFd, Failure>> {
         match receive(self.socket.as_raw_fd())? {
-            (Some(Message { kind: MOVED, .. }), Some(pidfd)) => Ok(pidfd),
-            (Some(Message { kind: FAILED, errno, .. }), _) => Err(io::Error::from_raw_os_error(errno)),
+            (Some(Message { kind: MOVED, .. }), Some(pidfd)) => Ok(Ok(pidfd)),
+            (Some(Message { kind: FAILED, number, errno, .. }), _) => {
+                Ok(Err(Failure { step: number, errno, detail: Vec::new() }))
+            }
             _ => Err(io::Error::other("the process has ended")),
         }
     }

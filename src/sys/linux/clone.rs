@@ -1,14 +1,14 @@
-//! Makes new processes that go through a script: clone3(2), and the maps of ids for a new user namespace.
+//! Makes new processes that go through a script: clone3(2).
 
 use std::ffi::c_int;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use super::calls::{check, hide, set_blocked, signal_set, syscall};
-use super::channel::{self, Channel};
+use super::calls::{Outcome, check, hide, set_blocked, signal_set, syscall};
+use super::channel::{self, Channel, Failure};
+use super::ids::write_file;
 use super::process::Child;
 use super::script::Script;
 use super::steps::{self, Walk};
@@ -52,7 +52,7 @@ pub struct Spawn<'a> {
     pub pid_namespace: Option<BorrowedFd<'a>>,
     /// The user namespace that it is in, if that is another: `namespaces` then belong to that one. It begins without ids there.
     pub users: Option<BorrowedFd<'a>>,
-    /// What is done before, by a thread for this alone. A process that ends with its parent ends with that thread.
+    /// What is done before, among the host's users.
     pub before: Vec<Before<'a>>,
 }
 
@@ -67,38 +67,6 @@ pub enum Before<'a> {
 
 /// Makes a process, which goes through the script at once. A script with `DieWithParent` ends when the calling *thread* ends.
 pub fn spawn(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
-    if spawn.before.is_empty() {
-        return spawn_here(spawn);
-    }
-    let apart = || {
-        spawn.before.iter().try_for_each(prepare)?;
-        spawn_here(spawn)
-    };
-    let broken = |_| Err(io::Error::other("the thread that makes a process has ended"));
-    std::thread::scope(|scope| scope.spawn(apart).join().unwrap_or_else(broken))
-}
-
-#[allow(unsafe_code)]
-fn prepare(before: &Before<'_>) -> io::Result<()> {
-    match before {
-        Before::Join(namespace, kind) => {
-            // SAFETY: an open descriptor; the calling thread alone is concerned.
-            check(unsafe { libc::setns(namespace.as_raw_fd(), *kind as c_int) })
-                .map_err(io::Error::from_raw_os_error)?;
-        }
-        Before::Clocks(offsets) => {
-            // SAFETY: a number; only later children of the calling thread are concerned.
-            check(unsafe { libc::unshare(super::flags::CLONE_NEWTIME) }).map_err(io::Error::from_raw_os_error)?;
-            if !offsets.is_empty() {
-                let thread = rustix::thread::gettid().as_raw_nonzero();
-                write_whole(&format!("/proc/{thread}/timens_offsets"), offsets)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let mut walk = Walk::new();
     let held = CHANNELS.lock().unwrap_or_else(PoisonError::into_inner);
     let (parent_end, child_end) = channel::pair()?;
@@ -110,17 +78,16 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     let before = set_blocked(&signal_set(true));
     let flags = spawn.namespaces | spawn.cgroup.map_or(0, |_| CLONE_INTO_CGROUP);
     let cgroup = spawn.cgroup.map_or(0, |cgroup| cgroup.as_raw_fd());
-    let users = spawn.users.map(|users| users.as_raw_fd());
-    let first_flags = if users.is_some() { 0 } else { flags };
+    let moves = spawn.users.is_some() || !spawn.before.is_empty();
+    let first_flags = if moves { 0 } else { flags };
     // SAFETY: the new process makes nothing but system calls, on what was prepared, and never returns from here.
     #[allow(unsafe_code)]
     let made = unsafe {
         let made = clone3(first_flags | CLONE_CLEAR_SIGHAND, cgroup);
         if let Ok((0, _)) = made {
             begin(&parent_end, spawn);
-            if let Some(users) = users {
-                let pids = late_pids.map(|pids| pids.as_raw_fd());
-                move_into(users, pids, flags, cgroup, child_end.as_raw_fd());
+            if moves {
+                go_on_as_another(spawn, late_pids, flags, cgroup, child_end.as_raw_fd());
             }
             steps::run(spawn.script, child_end.as_raw_fd(), &mut walk)
         }
@@ -134,37 +101,36 @@ fn spawn_here(spawn: &Spawn<'_>) -> io::Result<(Child, Channel)> {
     #[allow(unsafe_code)]
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let child = Child::new(pid as u32, pidfd);
-    if users.is_none() {
+    if !moves {
         return Ok((child, parent_end));
     }
-    let moved =
-        parent_end.moved().map_err(|error| io::Error::new(error.kind(), format!("join the user namespace: {error}")));
+    let moved = parent_end.moved();
     child.wait()?;
-    let child = Child::of_pidfd(moved?)?;
+    let child = Child::of_pidfd(moved?.map_err(|failure| explain_move(spawn, &failure))?)?;
     parent_end.go_on(b"")?;
     Ok((child, parent_end))
 }
 
-/// Joins a user namespace and goes on in another process, whose namespaces belong to that one: those of the calling process
-/// would stay the host's. Its process namespace is `pids`, if that is another. Both have the same parent, who is told of the new
-/// one. The calling process ends.
+/// Prepares its surroundings, then goes on in another process, which has them: namespaces that this one made would stay the
+/// host's users', and a clock is another only for children. Both have the same parent, who is told of the new one. The calling
+/// process ends.
 ///
 /// # Safety
 ///
 /// Called in a new process.
 #[allow(unsafe_code)]
-unsafe fn move_into(users: RawFd, pids: Option<RawFd>, flags: u64, cgroup: RawFd, channel: RawFd) {
-    // Its root may look into all that run there.
-    let moved = hide().and_then(|()| {
-        // SAFETY: open descriptors; then a process that makes nothing but system calls.
-        unsafe {
-            check(libc::setns(users, libc::CLONE_NEWUSER))?;
-            if let Some(pids) = pids {
-                check(libc::setns(pids, libc::CLONE_NEWPID))?;
-            }
-            clone3(flags | libc::CLONE_PARENT as u64, cgroup)
-        }
-    });
+unsafe fn go_on_as_another(
+    spawn: &Spawn<'_>,
+    late_pids: Option<BorrowedFd<'_>>,
+    flags: u64,
+    cgroup: RawFd,
+    channel: RawFd,
+) {
+    let mut number = 0;
+    // SAFETY: as this function's own.
+    let moved = unsafe {
+        prepare(spawn, late_pids, &mut number).and_then(|()| clone3(flags | libc::CLONE_PARENT as u64, cgroup))
+    };
     let (kind, errno, pidfd) = match moved {
         // Nothing that it says may come before the parent knows of it.
         Ok((0, _)) if channel::hear(channel) => return,
@@ -173,12 +139,58 @@ unsafe fn move_into(users: RawFd, pids: Option<RawFd>, flags: u64, cgroup: RawFd
         Ok((_, pidfd)) => (channel::MOVED, 0, pidfd),
         Err(errno) => (channel::FAILED, errno, -1),
     };
-    let message = channel::Message { kind, number: 0, errno, detail_len: 0, detail: [0; channel::DETAIL_MAX] };
+    let message = channel::Message { kind, number, errno, detail_len: 0, detail: [0; channel::DETAIL_MAX] };
     // SAFETY: a descriptor that is open or none; then the end of the process. Where the parent is gone nobody waits.
     unsafe {
         let _ = channel::send(channel, &message, pidfd);
         libc::_exit(0)
     }
+}
+
+/// Does what is done before, then joins the user namespace and `late_pids`. `number` counts what has been done.
+///
+/// # Safety
+///
+/// Called in a new process, whose only thread can do what one of several may not: join a time namespace.
+#[allow(unsafe_code)]
+unsafe fn prepare(spawn: &Spawn<'_>, late_pids: Option<BorrowedFd<'_>>, number: &mut u32) -> Outcome {
+    // SAFETY: open descriptors, and numbers.
+    unsafe {
+        for before in &spawn.before {
+            match before {
+                Before::Join(namespace, kind) => check(libc::setns(namespace.as_raw_fd(), *kind as c_int))?,
+                Before::Clocks(_) => check(libc::unshare(super::flags::CLONE_NEWTIME))?,
+            };
+            if let Before::Clocks(offsets) = before
+                && !offsets.is_empty()
+            {
+                write_file(c"/proc/self/timens_offsets", offsets.as_bytes())?;
+            }
+            *number += 1;
+        }
+        if let Some(users) = spawn.users {
+            // Its root may look into all that run there.
+            hide()?;
+            check(libc::setns(users.as_raw_fd(), libc::CLONE_NEWUSER))?;
+        }
+        if let Some(pids) = late_pids {
+            check(libc::setns(pids.as_raw_fd(), libc::CLONE_NEWPID))?;
+        }
+        *number += 1;
+        Ok(())
+    }
+}
+
+fn explain_move(spawn: &Spawn<'_>, failure: &Failure) -> io::Error {
+    let error = io::Error::from_raw_os_error(failure.errno);
+    let number = failure.step as usize;
+    let attempt = match spawn.before.get(number) {
+        Some(Before::Join(..)) => "join a namespace",
+        Some(Before::Clocks(_)) => "make a time namespace",
+        None if number == spawn.before.len() => "join the user namespace",
+        None => return explain(failure.errno),
+    };
+    io::Error::new(error.kind(), format!("{attempt}: {error}"))
 }
 
 /// The new process's first acts: it takes signals as any program does, and has only its own end of the channel.
@@ -218,12 +230,6 @@ fn explain(errno: c_int) -> io::Error {
 /// # Safety
 ///
 /// The new process allocates and locks nothing, and ends by exec or `_exit`.
-#[allow(unsafe_code)]
-pub(super) unsafe fn fork(flags: u64) -> Result<(libc::pid_t, RawFd), i32> {
-    // SAFETY: as this function's own.
-    unsafe { clone3(flags, 0) }
-}
-
 #[allow(unsafe_code)]
 unsafe fn clone3(flags: u64, cgroup: RawFd) -> Result<(libc::pid_t, RawFd), i32> {
     let mut pidfd: RawFd = -1;
@@ -270,412 +276,5 @@ fn set_children(namespace: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the new user namespace of a process its ids: ranges of (first inside, first outside, how many). What may not be
-/// written directly is written by `newuidmap` and `newgidmap`.
-pub fn write_id_maps(pid: u32, uid: &[(u32, u32, u32)], gid: &[(u32, u32, u32)]) -> io::Result<()> {
-    let directory = format!("/proc/{pid}");
-    write_map(&format!("{directory}/uid_map"), uid, || run_helper("newuidmap", pid, uid))?;
-    write_map(&format!("{directory}/gid_map"), gid, || match gid {
-        // One's own group needs no helper, only that no group is ever left.
-        [(_, outside, 1)] if *outside == rustix::process::getegid().as_raw() => {
-            write_whole(&format!("{directory}/setgroups"), "deny")?;
-            write_whole(&format!("{directory}/gid_map"), &text_of(gid))
-        }
-        _ => run_helper("newgidmap", pid, gid),
-    })
-}
-
-fn write_map(path: &str, ranges: &[(u32, u32, u32)], else_by: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    match write_whole(path, &text_of(ranges)) {
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => else_by(),
-        Err(error) => Err(io::Error::new(error.kind(), format!("write {path}: {error}"))),
-        Ok(()) => Ok(()),
-    }
-}
-
-fn text_of(ranges: &[(u32, u32, u32)]) -> String {
-    ranges.iter().map(|(inside, outside, count)| format!("{inside} {outside} {count}\n")).collect()
-}
-
-/// One write, as files of `/proc` want it.
-fn write_whole(path: &str, text: &str) -> io::Result<()> {
-    let file: OwnedFd = fs::OpenOptions::new().write(true).open(path)?.into();
-    let written = rustix::io::write(&file, text.as_bytes())?;
-    if written == text.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
-}
-
-fn run_helper(program: &str, pid: u32, ranges: &[(u32, u32, u32)]) -> io::Result<()> {
-    let numbers = ranges.iter().flat_map(|(inside, outside, count)| [inside, outside, count].map(u32::to_string));
-    let output = Command::new(program).arg(pid.to_string()).args(numbers).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| {
-        let hint =
-            "install it (package uidmap or shadow-utils) and give the user ranges in /etc/subuid and /etc/subgid";
-        io::Error::new(error.kind(), format!("run {program}: {error}; {hint}"))
-    })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{program}: {}", said.trim())))
-}
-
 #[cfg(test)]
-mod tests {
-    use std::ffi::{CStr, CString};
-    use std::os::fd::AsFd;
-    use std::os::unix::ffi::OsStrExt;
-    use std::path::Path;
-
-    use super::super::channel::{Event, Failure};
-    use super::super::process::WaitStatus;
-    use super::super::script::{BindSource, Make, MountAttributes, Program, Step, Target};
-    use super::*;
-
-    const ALL: u64 = (libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWNET) as u64
-        | (libc::CLONE_NEWUTS | libc::CLONE_NEWIPC) as u64;
-
-    /// Whether this process may do everything; a test that cannot run says so.
-    #[allow(clippy::disallowed_macros)]
-    fn is_root() -> bool {
-        let is_root = rustix::process::geteuid().is_root();
-        if !is_root {
-            println!("skipped: needs root");
-        }
-        is_root
-    }
-
-    fn program(words: &[&str]) -> Program {
-        let words: Vec<CString> = words.iter().map(|word| CString::new(*word).unwrap()).collect();
-        Program::new(vec![words[0].clone()], words, vec![c"PATH=/usr/bin:/bin".to_owned()])
-    }
-
-    fn shell(text: &str) -> Step {
-        Step::Execute(program(&["/bin/sh", "-c", text]))
-    }
-
-    fn script(steps: Vec<Step>) -> Script {
-        let mut script = Script::default();
-        for step in steps {
-            let words = format!("{step:?}");
-            script.push(step, words);
-        }
-        script
-    }
-
-    fn of(script: &Script, namespaces: u64) -> Spawn<'_> {
-        Spawn { script, namespaces, cgroup: None, pid_namespace: None, users: None, before: Vec::new() }
-    }
-
-    /// Runs steps to their end: the failure that was told, and how the process ended.
-    fn run(namespaces: u64, steps: Vec<Step>) -> (Option<(u32, i32)>, WaitStatus) {
-        let script = script(steps);
-        let (child, channel) = spawn(&of(&script, namespaces)).unwrap();
-        let failure = match channel.next().unwrap() {
-            Event::Closed => None,
-            Event::Failed(Failure { step, errno, .. }) => Some((step, errno)),
-            event => panic!("{event:?}"),
-        };
-        (failure, child.wait().unwrap())
-    }
-
-    fn private_mounts() -> Step {
-        let flags = libc::MS_REC | libc::MS_PRIVATE;
-        Step::Mount { source: None, target: c"/".to_owned(), kind: None, flags, data: None }
-    }
-
-    fn path(path: &Path) -> CString {
-        CString::new(path.as_os_str().as_bytes()).unwrap()
-    }
-
-    fn at(path: &CStr, make: Make) -> Target {
-        Target { path: path.to_owned(), make }
-    }
-
-    /// The host's tree, shown at an empty directory, becomes the root.
-    fn host_as_root(dir: &Path, within: Vec<Step>) -> Vec<Step> {
-        let flags = libc::MS_BIND | libc::MS_REC;
-        let bind = Step::Mount { source: Some(c"/".to_owned()), target: path(dir), kind: None, flags, data: None };
-        let pivot = Step::PivotRoot { read_only: false, propagation: 0 };
-        let mut steps = vec![private_mounts(), bind, Step::OpenRoot(path(dir))];
-        steps.extend(within);
-        steps.push(pivot);
-        steps
-    }
-
-    #[test]
-    fn a_program_runs_in_new_namespaces_and_a_root_of_its_own() {
-        if !is_root() {
-            return;
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let mut steps =
-            vec![Step::DieWithParent, Step::NewSession, Step::HostName(c"box".to_owned()), Step::LoopbackUp];
-        let masks = vec![
-            Step::MountAt {
-                source: Some(c"proc".to_owned()),
-                target: at(c"proc", Make::Directory),
-                kind: c"proc".to_owned(),
-                flags: 0,
-                data: None,
-                copy_up: false,
-                keep_mode: false,
-            },
-            Step::Mask(at(c"proc/version", Make::Skip)),
-            Step::Mask(at(c"proc/no such file", Make::Skip)),
-            Step::Mask(at(c"home", Make::Skip)),
-            Step::ReadOnly(at(c"proc/sys", Make::Skip)),
-        ];
-        steps.extend(host_as_root(dir.path(), masks));
-        steps.extend([
-            Step::Limit { resource: libc::RLIMIT_NOFILE, soft: 77, hard: 77 },
-            Step::Umask(0o27),
-            Step::Bounding(1),
-            Step::Identity { uid: 1234, gid: 567, groups: vec![8, 9] },
-            Step::Capabilities { effective: 1, permitted: 1, inheritable: 1, ambient: 1 },
-            Step::NoNewPrivileges,
-            Step::WorkingDirectory { path: c"/usr".to_owned(), must: true },
-            Step::CloseFrom(3),
-            shell(concat!(
-                "test $$ = 1 && test \"$(id -u):$(id -g):$(id -G)\" = '1234:567:567 8 9' && test \"$(ulimit -n)\" = 77 &&",
-                " test \"$(umask)\" = 0027 && test \"$(pwd)\" = /usr && test \"$(cat /proc/sys/kernel/hostname)\" = box &&",
-                " grep -q 'CapAmb:.*0001$' /proc/self/status && grep -q 'CapBnd:.*0001$' /proc/self/status &&",
-                " test -z \"$(cat /proc/version)\" && test -z \"$(ls -A /home)\" &&",
-                " grep -q '127.0.0.1' /proc/net/fib_trie && ! echo x 2>/dev/null >/proc/sys/kernel/hostname || exit 9",
-            )),
-        ]);
-        let (failure, status) = run(ALL, steps);
-        assert_eq!((failure, status), (None, WaitStatus::Exited(0)));
-    }
-
-    #[test]
-    fn a_step_that_fails_is_told_by_its_number() {
-        let steps = vec![Step::Umask(0), Step::Write { path: c"/nowhere/file".to_owned(), text: b"x".to_vec() }];
-        assert_eq!(run(0, steps), (Some((1, libc::ENOENT)), WaitStatus::Exited(255)));
-        let steps = vec![Step::Execute(program(&["/no such program"]))];
-        assert_eq!(run(0, steps), (Some((0, libc::ENOENT)), WaitStatus::Exited(255)));
-        let steps = vec![Step::FindProgram, Step::Execute(program(&["/usr"]))];
-        assert_eq!(run(0, steps), (Some((0, libc::EACCES)), WaitStatus::Exited(255)));
-        assert_eq!(run(0, vec![Step::FindProgram, shell("exit 4")]), (None, WaitStatus::Exited(4)));
-        let steps = vec![Step::Bind {
-            source: BindSource::Path(c"/nowhere".to_owned()),
-            target: at(c"x", Make::File),
-            recursive: false,
-            attributes: MountAttributes::default(),
-            spread: MountAttributes::default(),
-        }];
-        assert_eq!(run(0, steps), (Some((0, libc::ENOENT)), WaitStatus::Exited(255)));
-    }
-
-    #[test]
-    fn the_beginning_of_what_is_no_program_is_told() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        fs::write(&file, "no program").unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        let script = script(vec![Step::Execute(program(&[file.to_str().unwrap()]))]);
-        let (child, channel) = spawn(&of(&script, 0)).unwrap();
-        let Event::Failed(failure) = channel.next().unwrap() else { panic!("it ran") };
-        assert_eq!((failure.errno, failure.detail.as_slice()), (libc::ENOEXEC, &b"no program"[..]));
-        child.wait().unwrap();
-    }
-
-    #[test]
-    fn codes_and_signals_are_told_apart() {
-        assert_eq!(run(0, vec![shell("exit 7")]), (None, WaitStatus::Exited(7)));
-        assert_eq!(run(0, vec![shell("kill -TERM $$")]), (None, WaitStatus::Signaled(libc::SIGTERM)));
-        // No signal is blocked or ignored in a new program.
-        let quiet = "grep -q 'SigBlk:.*0000000000000000' /proc/self/status && kill -PIPE $$";
-        assert_eq!(run(0, vec![shell(quiet)]), (None, WaitStatus::Signaled(libc::SIGPIPE)));
-    }
-
-    #[test]
-    fn streams_may_be_given_in_any_order() {
-        use std::io::Read;
-        let (mut out, their_out) = std::os::unix::net::UnixStream::pair().unwrap();
-        let their_out: OwnedFd = their_out.into();
-        let fd = their_out.as_raw_fd();
-        // First 1 is the socket, then 0 is what 1 is, and 1 what 0 was.
-        let steps = vec![Step::Streams([2, fd, 1]), Step::Streams([1, 0, 1]), shell("echo said >&0; echo more >&2")];
-        let script = script(steps);
-        let (child, _channel) = spawn(&of(&script, 0)).unwrap();
-        drop(their_out);
-        let mut said = String::new();
-        out.read_to_string(&mut said).unwrap();
-        assert_eq!((said.as_str(), child.wait().unwrap()), ("said\nmore\n", WaitStatus::Exited(0)));
-    }
-
-    #[test]
-    fn hooks_read_what_the_parent_said_and_end_in_time() {
-        let hook = |text: &str, timeout| Step::Hook { program: program(&["/bin/sh", "-c", text]), timeout };
-        let sync = |last: Step| script(vec![Step::Sync(4), last, shell("exit 3")]);
-        let ended = |script: Script| {
-            let (child, channel) = spawn(&of(&script, 0)).unwrap();
-            assert!(matches!(channel.next().unwrap(), Event::Reached(4)));
-            channel.go_on(b"state").unwrap();
-            let errno = match channel.next().unwrap() {
-                Event::Failed(failure) => failure.errno,
-                _ => 0,
-            };
-            (errno, child.wait().unwrap())
-        };
-        let good = hook("test \"$(cat)\" = state", Some(60));
-        assert_eq!(ended(sync(good)), (0, WaitStatus::Exited(3)));
-        assert_eq!(ended(sync(hook("exit 1", None))), (libc::EPROTO, WaitStatus::Exited(255)));
-        let endless = hook("exec sleep 1000", Some(0));
-        assert_eq!(ended(sync(endless)), (libc::ETIMEDOUT, WaitStatus::Exited(255)));
-        let none = Step::Hook { program: program(&["/nowhere"]), timeout: None };
-        assert_eq!(ended(sync(none)), (libc::ENOENT, WaitStatus::Exited(255)));
-    }
-
-    #[test]
-    fn init_passes_signals_on_and_waits_for_all() {
-        if !is_root() {
-            return;
-        }
-        use std::io::Read;
-        let namespaces = libc::CLONE_NEWPID as u64;
-        assert_eq!(run(namespaces, vec![Step::Init, shell("exit 5")]), (None, WaitStatus::Exited(5)));
-        let dies = WaitStatus::Exited(128 + libc::SIGKILL);
-        assert_eq!(run(namespaces, vec![Step::Init, shell("kill -KILL $$")]), (None, dies));
-        let fails = run(namespaces, vec![Step::Init, Step::Execute(program(&["/nowhere"]))]);
-        assert_eq!(fails, (Some((1, libc::ENOENT)), WaitStatus::Exited(255)));
-
-        let (mut out, their_out) = std::os::unix::net::UnixStream::pair().unwrap();
-        let their_out: OwnedFd = their_out.into();
-        let text = "trap 'echo got; exit 6' USR1; (sh -c 'exit 1' &) ; echo $$; while :; do read x <&1; done";
-        let steps = vec![Step::Streams([0, their_out.as_raw_fd(), 2]), Step::Init, shell(text)];
-        let script = script(steps);
-        let (child, _channel) = spawn(&of(&script, namespaces)).unwrap();
-        drop(their_out);
-        let mut number = [0; 2];
-        out.read_exact(&mut number).unwrap();
-        assert_eq!(&number, b"2\n");
-        child.signal(libc::SIGUSR1).unwrap();
-        let mut said = String::new();
-        out.read_to_string(&mut said).unwrap();
-        assert_eq!((said.as_str(), child.wait().unwrap()), ("got\n", WaitStatus::Exited(6)));
-    }
-
-    #[test]
-    #[allow(clippy::disallowed_macros)]
-    fn a_user_namespace_gets_its_ids_while_the_process_waits() {
-        let script = script(vec![Step::Sync(0), Step::BecomeRoot, shell("test \"$(id -u):$(id -g)\" = 0:0")]);
-        let (child, channel) = match spawn(&of(&script, libc::CLONE_NEWUSER as u64)) {
-            Err(error) => return println!("skipped: no user namespaces: {error}"),
-            Ok(spawned) => spawned,
-        };
-        assert!(matches!(channel.next().unwrap(), Event::Reached(0)));
-        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        write_id_maps(child.pid(), &[(0, uid, 1)], &[(0, gid, 1)]).unwrap();
-        channel.go_on(b"").unwrap();
-        assert!(matches!(channel.next().unwrap(), Event::Closed));
-        assert_eq!(child.wait().unwrap(), WaitStatus::Exited(0));
-    }
-
-    #[test]
-    fn a_process_joins_the_processes_of_another() {
-        if !is_root() {
-            return;
-        }
-        let first = script(vec![Step::Sync(0)]);
-        let (first, channel) = spawn(&of(&first, libc::CLONE_NEWPID as u64)).unwrap();
-        assert!(matches!(channel.next().unwrap(), Event::Reached(0)));
-        let namespace = fs::File::open(format!("/proc/{}/ns/pid", first.pid())).unwrap();
-        let second = script(vec![shell("exit $$")]);
-        let joined = Spawn { pid_namespace: Some(namespace.as_fd()), ..of(&second, 0) };
-        assert_eq!(spawn(&joined).unwrap().0.wait().unwrap(), WaitStatus::Exited(2));
-        // Later ones are here again.
-        let own = fs::read_link("/proc/thread-self/ns/pid").unwrap();
-        assert_eq!(fs::read_link("/proc/thread-self/ns/pid_for_children").unwrap(), own);
-        drop(channel);
-        assert_eq!(first.wait().unwrap(), WaitStatus::Exited(255));
-    }
-
-    #[test]
-    fn a_terminal_is_the_streams_and_its_master_is_sent() {
-        if !is_root() {
-            return;
-        }
-        use std::io::Read;
-        let dir = tempfile::tempdir().unwrap();
-        let devpts = Step::MountAt {
-            source: Some(c"devpts".to_owned()),
-            target: at(c"dev/pts", Make::Directory),
-            kind: c"devpts".to_owned(),
-            flags: 0,
-            data: Some(c"newinstance,ptmxmode=0666,mode=0620".to_owned()),
-            copy_up: false,
-            keep_mode: false,
-        };
-        let devices = Step::MountAt {
-            source: Some(c"tmpfs".to_owned()),
-            target: at(c"dev", Make::Nothing),
-            kind: c"tmpfs".to_owned(),
-            flags: 0,
-            data: None,
-            copy_up: false,
-            keep_mode: false,
-        };
-        let terminal = Step::Terminal { rows: 24, columns: 99, owner: 0, console: true, plain: false };
-        let within = vec![
-            devices,
-            devpts,
-            Step::MakeNode { target: c"dev/null".to_owned(), mode: libc::S_IFCHR | 0o666, device: 259, owner: (0, 0) },
-            Step::MakeLink { target: c"dev/fd".to_owned(), link: c"/proc/self/fd".to_owned() },
-            terminal,
-        ];
-        let mut steps = host_as_root(dir.path(), within);
-        // In the foreground it may read from the terminal; its size is known.
-        steps.extend([Step::Init, shell("stty size; read x; echo \"<$x>\" >/dev/console; test -c /dev/null")]);
-        let script = script(steps);
-        let (child, channel) = spawn(&of(&script, ALL)).unwrap();
-        let master = match channel.next().unwrap() {
-            Event::Master(master) => master,
-            event => panic!("{event:?}"),
-        };
-        rustix::io::write(&master, b"word\n").unwrap();
-        let mut master = fs::File::from(master);
-        let (mut said, mut part) = (String::new(), [0; 4096]);
-        // Once nobody has the terminal open, reading its master is an error.
-        while let Ok(len @ 1..) = master.read(&mut part) {
-            said.push_str(str::from_utf8(&part[..len]).unwrap());
-        }
-        assert!(said.contains("24 99") && said.contains("<word>"), "{said}");
-        assert_eq!(child.wait().unwrap(), WaitStatus::Exited(0));
-    }
-
-    #[test]
-    fn a_process_that_nobody_has_left_alone_ends_with_its_parent() {
-        let script = script(vec![
-            Step::WaitForStart { socket: 0, first: 3, file: None },
-            Step::Execute(program(&["/bin/true"])),
-        ]);
-        let (child, channel) = spawn(&of(&script, 0)).unwrap();
-        assert!(matches!(channel.next().unwrap(), Event::Ready));
-        drop(channel);
-        assert_eq!(child.wait().unwrap(), WaitStatus::Exited(255));
-    }
-
-    #[test]
-    fn a_container_waits_for_its_start_without_its_parent() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = fs::File::open(dir.path()).unwrap();
-        let socket = super::super::socket::listen(folder.as_fd(), "start").unwrap();
-        let wait = Step::WaitForStart { socket: socket.as_raw_fd(), first: 3, file: Some(folder.as_raw_fd()) };
-        let script = script(vec![wait, Step::Execute(program(&["/nowhere"]))]);
-        let (child, channel) = spawn(&of(&script, 0)).unwrap();
-        assert!(matches!(channel.next().unwrap(), Event::Ready));
-        let held = format!("/proc/{}/fd", child.pid());
-        assert_eq!(fs::read_link(format!("{held}/{}", folder.as_raw_fd())).unwrap(), dir.path());
-        let others = fs::read_dir(held).unwrap().count() - 3;
-        assert_eq!(others, 3, "the folder, the socket and the way to the parent");
-        drop(socket);
-        channel.go_on(b"").unwrap();
-        assert!(matches!(channel.next().unwrap(), Event::Closed));
-        let start = Channel::of_connection(super::super::socket::connect(folder.as_fd(), "start").unwrap());
-        start.go_on(b"state").unwrap();
-        assert!(matches!(start.next().unwrap(), Event::Failed(Failure { step: 1, errno: libc::ENOENT, .. })));
-        assert_eq!(child.wait().unwrap(), WaitStatus::Exited(255));
-    }
-}
+mod tests;

@@ -1,28 +1,29 @@
 //! Runs a hook between clone and exec, and waits for it.
 
 use std::ffi::{c_int, c_ulong};
+use std::os::fd::RawFd;
 
-use super::calls::{Outcome, check, errno, hide, prctl, syscall};
-use super::clone::fork;
+use super::calls::{check, errno, hide, prctl, syscall};
 use super::find;
 use super::place::Place;
 use super::script::Program;
 
-/// Runs a program with this input until it ends. `EPROTO`: it ended with another code than 0, or by a signal. `ETIMEDOUT`: it
-/// ran for longer than so many seconds, and was killed. Anything else is why it could not run.
+/// Runs a program with this input until it ends: its status, as of wait(2), and a file with what it said. `ETIMEDOUT`: it ran
+/// for longer than so many seconds, and was killed. Anything else is why it could not run.
 #[allow(unsafe_code)]
-pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outcome {
+pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Result<(c_int, Place), i32> {
     let mut found = find::find(program)?;
     found.check_interpreter(program)?;
-    let stdin = file_of(input)?;
+    // Its output is none of the container's.
+    let (stdin, said) = (file_of(input)?, file_of(b"")?);
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: an array of two; then a process of its own, which makes system calls until its exec.
     let (pid, pidfd, errno_of_exec) = unsafe {
         check(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC))?;
         let [reading, writing] = ends.map(Place::of);
-        let (pid, pidfd) = fork(0)?;
+        let (pid, pidfd) = fork()?;
         if pid == 0 {
-            let errno = in_child(program, &found, &stdin);
+            let errno = in_child(program, &found, [&stdin, &said, &said]);
             let bytes = errno.to_ne_bytes();
             libc::write(writing.fd(), bytes.as_ptr().cast(), bytes.len());
             libc::_exit(127);
@@ -37,11 +38,22 @@ pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outc
         return Err(libc::ETIMEDOUT);
     }
     let status = wait(pid)?;
-    match errno_of_exec {
-        Some(errno) => Err(errno),
-        None if libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0 => Ok(()),
-        None => Err(libc::EPROTO),
-    }
+    errno_of_exec.map_or(Ok((status, said)), Err)
+}
+
+/// A new process with a copy of the memory: 0 in it, its number and descriptor in the caller. By clone(2): under a filter
+/// clone3(2) is hidden, as its arguments cannot be seen.
+///
+/// # Safety
+///
+/// The new process allocates and locks nothing, and ends by exec or `_exit`.
+#[allow(unsafe_code)]
+unsafe fn fork() -> Result<(libc::pid_t, RawFd), i32> {
+    let mut pidfd: RawFd = -1;
+    let flags = libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: without CLONE_VM the new process goes on on a copy of this stack; the descriptor goes where a parent's number would.
+    let pid = syscall(unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) })?;
+    Ok((pid as libc::pid_t, pidfd))
 }
 
 /// A file in memory with these bytes, at its beginning.
@@ -49,7 +61,7 @@ pub(super) fn run(program: &Program, input: &[u8], timeout: Option<u32>) -> Outc
 fn file_of(bytes: &[u8]) -> Result<Place, i32> {
     // SAFETY: a literal text; a buffer that is alive.
     unsafe {
-        let file = Place::of(check(libc::memfd_create(c"state".as_ptr(), libc::MFD_CLOEXEC))?);
+        let file = Place::of(check(libc::memfd_create(c"hook".as_ptr(), libc::MFD_CLOEXEC))?);
         let mut written = 0;
         while written < bytes.len() {
             let rest = &bytes[written..];
@@ -69,13 +81,15 @@ fn file_of(bytes: &[u8]) -> Result<Place, i32> {
 ///
 /// Called in a new process.
 #[allow(unsafe_code)]
-unsafe fn in_child(program: &Program, found: &find::Found, stdin: &Place) -> i32 {
+unsafe fn in_child(program: &Program, found: &find::Found, streams: [&Place; 3]) -> i32 {
     let prepared = || {
         prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong)?;
         hide()?;
         // SAFETY: open descriptors.
         unsafe {
-            check(libc::dup2(stdin.fd(), 0))?;
+            for (number, stream) in streams.into_iter().enumerate() {
+                check(libc::dup2(stream.fd(), number as c_int))?;
+            }
             syscall(libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)).map(drop)
         }
     };

@@ -11,6 +11,7 @@ mod find;
 pub mod flags;
 mod home;
 mod hook;
+pub mod id_maps;
 mod ids;
 mod init;
 pub mod loop_device;

@@ -189,7 +189,7 @@ impl Walk {
                 Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
-                Step::Hook { program, timeout } => hook::run(program, &self.word[..self.word_len], *timeout),
+                Step::Hook { program, timeout } => self.hook(program, *timeout),
                 Step::Terminal { rows, columns, owner, console, plain } => {
                     self.terminal((*rows, *columns), *owner, *console, *plain)
                 }
@@ -331,6 +331,21 @@ impl Walk {
             // SAFETY: ends the process without running anything of its memory's owner.
             _ => unsafe { libc::_exit(255) },
         }
+    }
+
+    /// A hook that did not end with 0 is told of with its status, and the beginning of what it said.
+    #[allow(unsafe_code)]
+    fn hook(&mut self, program: &Program, timeout: Option<u32>) -> Outcome {
+        let (status, said) = hook::run(program, &self.word[..self.word_len], timeout)?;
+        if status == 0 {
+            return Ok(());
+        }
+        let (front, rest) = self.detail.split_at_mut(size_of_val(&status));
+        front.copy_from_slice(&status.to_ne_bytes());
+        // SAFETY: a buffer as long as it is said to be.
+        let len = unsafe { libc::pread(said.fd(), rest.as_mut_ptr().cast(), rest.len(), 0) };
+        self.detail_len = front.len() + len.max(0) as usize;
+        Err(libc::EPROTO)
     }
 
     #[allow(unsafe_code)]

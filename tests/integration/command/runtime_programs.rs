@@ -48,9 +48,39 @@ fn who_decides_on_calls_has_the_listener_of_each_process_when_it_is_created() {
         drop(agent);
         assert_eq!(bundle.runtime(["exec", "one", "true"]).code, 255, "nobody listens");
         bundle.runtime(["delete", "--force", "one"]).ok();
-        assert!(bundle.run("two").err.contains("send the listener to"));
+        assert!(bundle.run("two").err.contains("failed to connect with seccomp agent"));
         bundle.is_gone();
     }
+}
+
+#[test]
+fn a_hook_before_the_program_has_its_rights_and_its_filter() {
+    let Some(bundle) = Bundle::new() else { return };
+    let hook = |script: &str| json!({"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]});
+    bundle.change(|config| {
+        // As Docker's profile has it: a filter cannot see the arguments of clone3(2).
+        config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+            {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL"},
+        ]});
+        config["process"]["user"] = json!({"uid": 1000, "gid": 100});
+        config["hooks"] = hook(
+            "test $(id -u):$(id -g) = 1000:100 && test $(pwd) = /tmp && grep -q 'CapEff:.*00000000$' /proc/self/status",
+        );
+        config["process"]["cwd"] = json!("/tmp");
+    });
+    for no_new_privileges in [true, false] {
+        bundle.change(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
+        assert_eq!(bundle.run("one").ok(), "", "what a hook says is no output of the program");
+    }
+    for (script, how) in [("exec mkdir /tmp/x", "signal: bad system call"), ("echo why; exit 3", "exit status 3: why")]
+    {
+        bundle.change(|config| config["hooks"] = hook(script));
+        let ended = bundle.run("one");
+        let words = format!("error running startContainer hook #0: /bin/sh: {how}");
+        assert!(ended.code == 1 && ended.err.contains(&words), "{ended:?}");
+    }
+    bundle.is_gone();
 }
 
 #[test]

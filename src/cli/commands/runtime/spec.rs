@@ -1,6 +1,6 @@
 //! `cowbox runtime spec`: a config.json to begin with; runc's, but for the name of the host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,9 @@ use crate::sys;
 
 /// The version of the specification that is followed.
 pub(super) const VERSION: &str = "1.2.0";
+
+/// A file that is there where cgroups are those of v2 alone.
+const OF_V2: &str = "/sys/fs/cgroup/cgroup.controllers";
 
 /// What root begins with.
 const DEFAULT: &str = include_str!("spec.json");
@@ -29,7 +32,7 @@ impl Args {
     pub(super) fn run(self) -> Outcome {
         let path = self.bundle.join("config.json");
         let owner = self.rootless.then(sys::process::owner);
-        let text = indented(&config(owner)?, b"\t")?;
+        let text = indented(&config(owner, Path::new(OF_V2).exists())?, b"\t")?;
         let mut file = std::fs::File::create_new(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => Failure::new("File config.json exists. Remove it first"),
             _ => Failure::new(format!("{}: {error}", path.display())),
@@ -39,9 +42,12 @@ impl Args {
     }
 }
 
-/// The configuration; with the user and group of somebody who is not root, such as they can run.
-fn config(owner: Option<(u32, u32)>) -> Result<Value, Failure> {
+/// The configuration; with the user and group of somebody who is not root, such as they can run. On v2 with a cgroup namespace.
+fn config(owner: Option<(u32, u32)>, is_v2: bool) -> Result<Value, Failure> {
     let mut config: Value = serde_json::from_str(DEFAULT).map_err(|error| Failure::new(error.to_string()))?;
+    if is_v2 && let Some(namespaces) = config["linux"]["namespaces"].as_array_mut() {
+        namespaces.push(json!({"type": "cgroup"}));
+    }
     if let Some((uid, gid)) = owner {
         make_rootless(&mut config, uid, gid);
     }
@@ -81,8 +87,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_a_configuration() {
-        let of = |owner| serde_json::from_value::<Spec>(config(owner).ok().unwrap()).unwrap();
+        let on = |owner, is_v2| serde_json::from_value::<Spec>(config(owner, is_v2).ok().unwrap()).unwrap();
+        let of = |owner| on(owner, false);
         let root = of(None);
+        let kinds = |spec: Spec| spec.linux.unwrap().namespaces.iter().map(|one| one.kind).collect::<Vec<_>>();
+        let with_cgroups = [kinds(root.clone()), vec![NamespaceKind::Cgroup]].concat();
+        assert_eq!(kinds(on(None, true)), with_cgroups);
         assert_eq!((root.oci_version.as_str(), root.mounts.len()), (VERSION, 7));
         assert!(root.process.unwrap().terminal);
         let rootless = of(Some((1000, 100)));

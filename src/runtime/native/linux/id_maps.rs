@@ -10,6 +10,7 @@ use crate::runtime::Result;
 use crate::sys::linux::channel::Event;
 use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
+use crate::sys::linux::id_maps;
 use crate::sys::linux::process;
 use crate::sys::linux::script::{Script, Step};
 use crate::sys::linux::users;
@@ -35,7 +36,7 @@ pub(super) fn ranges(maps: &[IdMapping]) -> Vec<(u32, u32, u32)> {
 /// A namespace lives as long as its descriptor: the process that it is made with does nothing but wait for its end.
 pub(super) fn namespace_of(users: &[(u32, u32, u32)], groups: &[(u32, u32, u32)]) -> std::io::Result<OwnedFd> {
     with_process(flags::CLONE_NEWUSER as u64, None, |pid| {
-        clone::write_id_maps(pid, users, groups).and_then(|()| process::open_namespace(pid, "user"))
+        id_maps::write(pid, users, groups).and_then(|()| process::open_namespace(pid, "user"))
     })
 }
 

@@ -1,15 +1,16 @@
 //! Makes a container's first process, and sees it through to its program.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use super::cgroup::{Begun, Cgroup, CgroupRequest, Reach, Scope};
+use super::cgroup::{Begun, Cgroup, CgroupRequest, Reach, Scope, owner_of};
 use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{push_labels, push_process};
+use super::process::{SCHEDULER, push_labels, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
@@ -18,6 +19,7 @@ use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSi
 use crate::sys::linux::channel::{Channel, Event, Failure};
 use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
+use crate::sys::linux::id_maps;
 use crate::sys::linux::process::{self, Child};
 use crate::sys::linux::script::{Script, Step};
 use crate::sys::linux::users;
@@ -109,7 +111,8 @@ pub(super) fn cgroup(bundle: &NativeBundle, reach: Reach, scope: Option<&Scope>)
     let has_processes = |namespace: &Namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty();
     let is_followed = reach != Reach::Needed || linux.namespaces.iter().any(has_processes);
     let reach = if is_followed { reach } else { Reach::All };
-    let request = CgroupRequest { path: &linux.cgroups_path, resources: linux.resources.as_ref(), reach, scope };
+    let (path, resources, owner) = (&linux.cgroups_path, linux.resources.as_ref(), owner_of(&bundle.spec));
+    let request = CgroupRequest { path, resources, reach, scope, owner };
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 
@@ -195,7 +198,7 @@ fn map_ids(linux: &Linux, pid: u32) -> Result<()> {
     if linux.uid_mappings.is_empty() {
         return Ok(());
     }
-    clone::write_id_maps(pid, &ranges(&linux.uid_mappings), &ranges(&linux.gid_mappings))
+    id_maps::write(pid, &ranges(&linux.uid_mappings), &ranges(&linux.gid_mappings))
         .map_err(|error| refuse(format!("map the users of the container: {error}")))
 }
 
@@ -220,7 +223,7 @@ pub(super) fn enter(
         SeccompChoice::Default => Some(seccomp::default_filter(bounding(process)?).map_err(refuse)?),
         SeccompChoice::Profile(profile) => Some(seccomp::compile(profile).map_err(refuse)?),
     };
-    let gone = |error: std::io::Error| refuse(format!("process {pid} of the container: {error}"));
+    let gone = |error: io::Error| refuse(format!("process {pid} of the container: {error}"));
     let pidfd = process::open_pidfd(pid).map_err(gone)?;
     let join = differing_namespaces(pid).map_err(gone)?;
     let pid_namespace = match join & flags::CLONE_NEWPID as u64 {
@@ -266,8 +269,11 @@ pub(super) fn enter(
         users: users_of_it.as_ref().map(AsFd::as_fd),
         before: Vec::new(),
     };
-    let (child, channel) =
-        clone::spawn(&spawn).map_err(|error| refuse(format!("make a process in the container: {error}")))?;
+    let spawned = match clone::spawn(&spawn) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => spawn_beside(pid, cgroup, spawn),
+        spawned => spawned,
+    };
+    let (child, channel) = spawned.map_err(|error| refuse(format!("make a process in the container: {error}")))?;
     let start_time = process::start_time(child.pid()).unwrap_or(0);
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
@@ -284,8 +290,23 @@ pub(super) fn enter(
     })
 }
 
+/// Makes a process of a container whose cgroup holds none any more: in the one that process `pid` is in.
+fn spawn_beside(pid: u32, cgroup: Option<&Cgroup>, spawn: Spawn<'_>) -> io::Result<(Child, Channel)> {
+    let found = cgroup.map_or(Ok(None), |cgroup| cgroup.directory_of_first(pid)).map_err(io::Error::other)?;
+    let busy = || {
+        let file = cgroup.and_then(|cgroup| cgroup.to_record().unified).unwrap_or_default().join("cgroup.procs");
+        let why = "device or resource busy: cgroups below have controllers";
+        io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            format!("error adding pid of a process to cgroups: {}: {why}", file.display()),
+        )
+    };
+    let directory = found.ok_or_else(busy)?;
+    clone::spawn(&Spawn { cgroup: Some(directory.as_fd()), ..spawn })
+}
+
 /// `CLONE_NEW*` of the namespaces in which a process is, and this one is not.
-fn differing_namespaces(pid: u32) -> std::io::Result<u64> {
+fn differing_namespaces(pid: u32) -> io::Result<u64> {
     let own = std::process::id();
     let kinds = [
         NamespaceKind::User,
@@ -392,14 +413,18 @@ fn end(child: &Child) {
 
 /// A failure in words: Docker's for programs, with its exit codes.
 pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Error {
-    let error = std::io::Error::from_raw_os_error(failure.errno);
+    let error = io::Error::from_raw_os_error(failure.errno);
     if words != "exec" {
         let why = match failure.errno {
             flags::ENOSYS => format!("{error}: it takes Linux 5.12 or later"),
             flags::ENOTDIR if ["mount proc on", "mount sysfs on"].iter().any(|kind| words.starts_with(kind)) => {
                 "it must be mounted on ordinary directory".to_owned()
             }
-            flags::EPROTO => "it did not end with 0".to_owned(),
+            flags::EPROTO => failure.end_of_hook().unwrap_or_else(|| error.to_string()),
+            flags::EPERM if words == SCHEDULER => {
+                "process scheduler can't be used together with AllowedCPUs (resources.cpu.cpus), and needs CAP_SYS_NICE"
+                    .to_owned()
+            }
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),
         };

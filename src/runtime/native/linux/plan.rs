@@ -147,19 +147,17 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     let hooks = spec.hooks.as_ref().map(|hooks| hooks.start_container.as_slice()).unwrap_or_default();
     let mut last = Script::default();
     match with.wait_for_start(None) {
-        Some(wait) if with.has_listener() => {
-            last.push(wait, "wait for the start");
-            push_hooks(&mut last, "startContainer", hooks, &process.env)?;
-        }
+        Some(wait) if with.has_listener() => last.push(wait, "wait for the start"),
         Some(wait) => {
             // A program by a relative path begins there.
             script.push(enter_directory(process, false)?, "");
             script.push(Step::FindProgram, "exec");
             script.push(wait, "wait for the start");
-            push_hooks(&mut script, "startContainer", hooks, &process.env)?;
         }
-        None => push_hooks(&mut script, "startContainer", hooks, &process.env)?,
+        None => {}
     }
+    // With the filter and the rights of the program, as with other runtimes.
+    push_hooks(&mut last, "startContainer", hooks, &process.env)?;
     if with.init {
         last.push(Step::Init, "start an init");
     }

@@ -12,6 +12,9 @@ use crate::runtime::native::CapSet;
 use crate::sys::linux::flags;
 use crate::sys::linux::script::{Program, Script, Step};
 
+/// What the step is called that sets the scheduler.
+pub(super) const SCHEDULER: &str = "set the scheduler";
+
 /// Numbers of policies and flags of sched(7).
 const POLICIES: &[(&str, u32)] = &[
     ("SCHED_OTHER", 0),
@@ -113,7 +116,7 @@ fn push_limits(script: &mut Script, process: &Process) -> Result<()> {
         script.push(Step::Umask(umask & 0o777), "set the mask of modes");
     }
     if let Some(scheduler) = &process.scheduler {
-        script.push(Step::Scheduler(scheduler_attributes(scheduler)?), "set the scheduler");
+        script.push(Step::Scheduler(scheduler_attributes(scheduler)?), SCHEDULER);
     }
     if let Some(priority) = &process.io_priority {
         script.push(Step::IoPriority(io_priority(priority)?), "set the I/O priority");

@@ -69,8 +69,12 @@ impl Rule {
                 'r' => READ,
                 'w' => WRITE,
                 'm' => MAKE,
-                _ => return Err(format!("{:?} is no access to devices; write letters of rwm", rule.access)),
+                // As runc has it.
+                _ => 0,
             };
+        }
+        if access == 0 && !rule.access.is_empty() {
+            return Err(format!("{:?} is no access to devices; write letters of rwm", rule.access));
         }
         // A rule for all devices means all access, whatever it says.
         let is_for_all = kind.is_none();
@@ -401,9 +405,10 @@ mod tests {
     #[test]
     fn rules_that_mean_nothing_are_refused() {
         for bad in
-            [rule(true, "x", None, None, ""), rule(true, "c", Some(-2), None, ""), rule(true, "c", None, None, "rx")]
+            [rule(true, "x", None, None, ""), rule(true, "c", Some(-2), None, ""), rule(true, "c", None, None, "x")]
         {
             assert!(complete(std::slice::from_ref(&bad)).is_err(), "{bad:?}");
         }
+        assert_eq!(Rule::new(&rule(true, "c", None, None, "rx")).unwrap().access, READ, "a letter among others");
     }
 }

@@ -9,7 +9,7 @@ use crate::sys::linux::mount_table::{self, Mount};
 use crate::sys::linux::{cgroup as system, cgroup_device};
 
 /// What is read of a file of /proc at most.
-const PROC_BYTES: u64 = 4 << 20;
+pub(super) const PROC_BYTES: u64 = 4 << 20;
 /// What is read of a file of a cgroup at most.
 const FILE_BYTES: u64 = 1 << 20;
 

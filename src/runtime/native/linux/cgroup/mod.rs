@@ -5,9 +5,11 @@
 
 mod control;
 mod devices;
+mod further;
 mod hierarchy;
 mod limits;
 mod outside;
+mod owner;
 mod stats;
 mod systemd;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use hierarchy::{Hierarchies, Hierarchy};
 use tree::MakeError;
 
 pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
+pub(super) use owner::owner_of;
 pub(super) use systemd::{PREFIX as SYSTEMD_PROPERTY, Scope, check as check_systemd};
 
 /// Where hierarchies are mounted.
@@ -45,6 +48,8 @@ pub(super) struct CgroupRequest<'a> {
     pub(super) reach: Reach,
     /// The scope that systemd makes, with cgroups in all hierarchies. `path` is not looked at then.
     pub(super) scope: Option<&'a Scope>,
+    /// The user of the host that the one of v2 is given to.
+    pub(super) owner: Option<u32>,
 }
 
 /// In which hierarchies a container has cgroups for which no limit asks.
@@ -88,6 +93,10 @@ pub(super) struct Cgroup {
     has_device_programs: bool,
     /// What systemd makes once there is a process for it. Until then nothing of `record` is there.
     unmade: Option<Scope>,
+    /// The user of the host that the one of v2 is given to.
+    owner: Option<u32>,
+    /// Whether it was named for one process, which is in no other one then.
+    is_named: bool,
 }
 
 impl Cgroup {
@@ -97,19 +106,20 @@ impl Cgroup {
         // What cannot be kept is told before anything is made.
         let needed = limits::needed(request.resources)?;
         if let Some(scope) = request.scope {
-            return Cgroup::of_scope(scope).map(Some);
+            return Cgroup::of_scope(scope).map(|cgroup| Some(Cgroup { owner: request.owner, ..cgroup }));
         }
         let is_asked = !needed.is_empty() || request.reach.is_wide();
         if !is_asked && (request.path.is_empty() || !system::is_unified(Path::new(MOUNTED))) {
             return Ok(None);
         }
         let found = Hierarchies::read()?;
-        let wanted = Wanted { needed: &needed, reach: request.reach };
+        let wanted = Wanted { needed: &needed, reach: request.reach, owner: request.owner };
         Cgroup::make(&found, &wanted, request.resources, |hierarchy| directory_of(hierarchy, request.path))
     }
 
     fn new(found: &Hierarchies, record: CgroupRecord) -> Cgroup {
-        Cgroup { record, directory: None, has_device_programs: found.has_device_programs, unmade: None }
+        let has_device_programs = found.has_device_programs;
+        Cgroup { record, directory: None, has_device_programs, unmade: None, owner: None, is_named: false }
     }
 
     /// Makes cgroups at the paths that `directory` tells for each hierarchy, and writes limits.
@@ -119,11 +129,12 @@ impl Cgroup {
         resources: Option<&Resources>,
         directory: impl Fn(&Hierarchy) -> Result<PathBuf, String>,
     ) -> Result<Option<Cgroup>, String> {
-        let mut cgroup = Cgroup::new(found, CgroupRecord::default());
+        let mut cgroup = Cgroup { owner: wanted.owner, ..Cgroup::new(found, CgroupRecord::default()) };
         let result = cgroup.make_all(found, wanted, directory).and_then(|()| match resources {
             Some(resources) => cgroup.write_amounts(resources),
             None => Ok(()),
         });
+        let result = result.and_then(|()| cgroup.hand_over());
         if let Err(error) = result {
             // The first error is the one to tell.
             let _ = cgroup.remove();
@@ -230,7 +241,8 @@ impl Cgroup {
         tree::complete(&Hierarchies::read()?, &self.record, &needed).map_err(|error| error.message)?;
         directories(&self.record).try_for_each(|dir| tree::add(dir, pid))?;
         self.directory = self.record.unified.as_deref().map(open_directory).transpose()?;
-        self.write_limits(resources)
+        self.write_limits(resources)?;
+        self.hand_over()
     }
 
     /// Moves a process that was cloned into [`Cgroup::clone_fd`] into the others, too.
@@ -279,32 +291,6 @@ impl Cgroup {
         }
         record.scope = scope.map(str::to_owned);
         Cgroup::from_record(&record).map(Some)
-    }
-
-    /// The cgroups below these that a process is put into: each of `asked` is a path for all hierarchies, or one behind the
-    /// controllers of v1 whose hierarchy it is for. They must be there.
-    pub(super) fn below(&self, asked: &[String]) -> Result<Cgroup, String> {
-        let mut record = CgroupRecord { scope: None, ..self.record.clone() };
-        for text in asked {
-            match text.split_once(':') {
-                Some((controllers, path)) => {
-                    for controller in controllers.split(',') {
-                        let has = |place: &V1Cgroup| place.controllers.iter().any(|name| name == controller);
-                        let at = self.record.v1.iter().position(has).ok_or_else(|| {
-                            format!("--cgroup {text}: the container has no cgroup of the v1 controller {controller:?}")
-                        })?;
-                        record.v1[at].path = below_own(&self.record.v1[at].path, path)?;
-                    }
-                }
-                None => {
-                    for (place, own) in record.v1.iter_mut().zip(&self.record.v1) {
-                        place.path = below_own(&own.path, text)?;
-                    }
-                    record.unified = self.record.unified.as_deref().map(|own| below_own(own, text)).transpose()?;
-                }
-            }
-        }
-        Cgroup::from_record(&record)
     }
 
     /// Changes limits.
@@ -403,6 +389,7 @@ struct Wanted<'a> {
     /// Controllers that limits need.
     needed: &'a [String],
     reach: Reach,
+    owner: Option<u32>,
 }
 
 fn open_directory(path: &Path) -> Result<OwnedFd, String> {
@@ -411,15 +398,6 @@ fn open_directory(path: &Path) -> Result<OwnedFd, String> {
 
 fn directories(record: &CgroupRecord) -> impl Iterator<Item = &Path> {
     record.v1.iter().map(|place| place.path.as_path()).chain(record.unified.as_deref())
-}
-
-/// A cgroup that is there, below one of a container; `/` is that one.
-fn below_own(own: &Path, path: &str) -> Result<PathBuf, String> {
-    let place = if path.split('/').all(str::is_empty) { own.to_owned() } else { hierarchy::below(own, path)? };
-    match place.is_dir() {
-        true => Ok(place),
-        false => Err(format!("the cgroup {} does not exist", place.display())),
-    }
 }
 
 fn v1_place<'a>(record: &'a CgroupRecord, controller: &str) -> Option<&'a Path> {

@@ -70,7 +70,7 @@ fn path(name: &str) -> String {
 }
 
 fn request<'a>(path: &'a str, resources: Option<&'a Resources>) -> CgroupRequest<'a> {
-    CgroupRequest { path, resources, reach: Reach::Needed, scope: None }
+    CgroupRequest { path, resources, reach: Reach::Needed, scope: None, owner: None }
 }
 
 fn text(path: &Path, name: &str) -> String {
@@ -221,7 +221,7 @@ fn rules_of_devices_are_written_to_v1() {
     let deny = DeviceRule { access: "rwm".to_owned(), ..DeviceRule::default() };
     let resources = Resources { devices: vec![deny], ..Resources::default() };
     let needed = limits::needed(Some(&resources)).unwrap();
-    let wanted = Wanted { needed: &needed, reach: Reach::Needed };
+    let wanted = Wanted { needed: &needed, reach: Reach::Needed, owner: None };
     // Without v2, and with a v2 of a kernel that has no programs of devices; also where all hierarchies are asked for.
     let without = Hierarchies { unified: None, has_device_programs: false, ..found.clone() };
     let lacking = Hierarchies { has_device_programs: false, ..found };
@@ -316,7 +316,7 @@ fn a_limit_without_its_controller_names_both() {
     let found = Hierarchies::default();
     let resources = resources();
     let needed = limits::needed(Some(&resources)).unwrap();
-    let wanted = Wanted { needed: &needed, reach: Reach::Needed };
+    let wanted = Wanted { needed: &needed, reach: Reach::Needed, owner: None };
     let error = Cgroup::make(&found, &wanted, Some(&resources), |_| Ok(PathBuf::new())).unwrap_err();
     assert!(error.contains("the controller memory is not available") && error.contains("--memory"), "{error}");
 }

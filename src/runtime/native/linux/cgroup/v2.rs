@@ -1,7 +1,7 @@
 //! Limits as files of cgroup v2: Documentation/admin-guide/cgroup-v2.rst.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::hierarchy::{read_file, read_words, write, write_file};
@@ -196,7 +196,7 @@ pub(super) fn set_rdma(dir: &Path, limits: &BTreeMap<String, RdmaLimit>) -> Resu
 /// Files by name: `unified` of a spec.
 pub(super) fn set_unified(dir: &Path, files: &BTreeMap<String, String>) -> Result<(), String> {
     for (name, value) in files {
-        write(&dir.join(name), value).map_err(|error| match error.kind() {
+        write_lines(&dir.join(name), value).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 let controller = name.split('.').next().unwrap_or_default();
                 format!("there is no file {name}, which `unified` names: {}", super::limits::missing(controller, dir))
@@ -205,6 +205,14 @@ pub(super) fn set_unified(dir: &Path, files: &BTreeMap<String, String>) -> Resul
         })?;
     }
     Ok(())
+}
+
+/// Each line by itself, as files with a line for each device want it.
+fn write_lines(path: &Path, value: &str) -> io::Result<()> {
+    match value.contains('\n') {
+        true => value.split_inclusive('\n').try_for_each(|line| write(path, line)),
+        false => write(path, value),
+    }
 }
 
 /// The controllers that files by name need, once they are known to be names.
@@ -327,6 +335,15 @@ mod tests {
         assert_eq!(text(&dir, "io.max"), "8:0 wbps=1048576");
         let io = BlockIo { weight: Some(100), ..BlockIo::default() };
         assert!(set_block_io(dir.path(), &io).unwrap_err().contains("--blkio-weight"));
+    }
+
+    #[test]
+    fn lines_of_unified_are_written_one_after_the_other() {
+        let dir = fake(&[("io.max", ""), ("memory.high", "")]);
+        let files = [("io.max", "7:0 riops=1\n7:1 riops=2\n"), ("memory.high", "max")];
+        set_unified(dir.path(), &files.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap();
+        // Each from the beginning of the file, as the kernel takes them.
+        assert_eq!(["io.max", "memory.high"].map(|name| text(&dir, name)), ["7:1 riops=2\n", "max"]);
     }
 
     #[test]

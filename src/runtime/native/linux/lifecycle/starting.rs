@@ -376,8 +376,9 @@ fn send_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: State) -
         state,
     };
     let text = serde_json::to_string(&told).map_err(|error| failed(format!("the state for a listener: {error}")))?;
-    socket::send_descriptor(Path::new(&profile.listener_path), listener.as_fd(), &text)
-        .map_err(|error| failed(format!("send the listener to {}: {}", profile.listener_path, plain(&error))))
+    socket::send_descriptor(Path::new(&profile.listener_path), listener.as_fd(), &text).map_err(|error| {
+        failed(format!("failed to connect with seccomp agent {}: {}", profile.listener_path, plain(&error)))
+    })
 }
 
 /// An error of a program in the words that clients of runc look for.

@@ -62,7 +62,8 @@ fn check(profile: &Seccomp) -> Result<(), String> {
         // The process tells with write(2) which descriptor the listener is to get.
         if rule.names.iter().any(|name| name == "write") {
             return Err(
-                "seccomp: SCMP_ACT_NOTIFY cannot be used for write, which handing over the listener needs".into()
+                "seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall: handing over the listener needs it"
+                    .into(),
             );
         }
     }

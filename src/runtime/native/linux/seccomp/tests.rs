@@ -426,7 +426,7 @@ fn what_a_profile_cannot_have_is_named() {
             format!(
                 r#"{{{allow}, "listenerPath": "/s", "syscalls": [{{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}}]}}"#
             ),
-            "cannot be used for write",
+            "SCMP_ACT_NOTIFY cannot be used for the write syscall",
         ),
         (
             format!(
