@@ -64,6 +64,8 @@ pub struct RunningContainer<'e> {
     files: Files,
     hub: Option<Hub>,
     lock: Lock,
+    /// Whether [`tidy`](RunningContainer::tidy) has been called.
+    is_tidy: bool,
 }
 
 /// The file systems of a container that can be written to: none of a native one, whose files the host's kernel keeps.
@@ -88,8 +90,18 @@ impl RunningContainer<'_> {
         self.running.clone()
     }
 
+    /// Uses the time in which the process runs to clean up what other containers have left.
+    pub fn tidy(&mut self) {
+        if !self.is_tidy {
+            self.is_tidy = true;
+            // What cannot be cleaned up now is tried again by the next one.
+            let _ = self.engine.store.empty_spares();
+        }
+    }
+
     /// Waits for the end of the process, writes down how it ended, and removes the container if it was created so.
     pub fn wait(mut self) -> Result<ExitStatus> {
+        self.tidy();
         let status = self.running.wait();
         let hub = self.hub.take();
         if let Some(hub) = &hub {
@@ -192,7 +204,7 @@ impl Engine {
                 if let Some(hub) = &hub {
                     hub.serve(&running);
                 }
-                Ok(RunningContainer { engine: self, record, state, running, files, hub, lock })
+                Ok(RunningContainer { engine: self, record, state, running, files, hub, lock, is_tidy: false })
             }
             Err(error) => {
                 drop(lock);

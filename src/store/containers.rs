@@ -42,7 +42,7 @@ impl ContainerId {
         &self.0[..12]
     }
 
-    fn parse(text: &str) -> Option<ContainerId> {
+    pub(super) fn parse(text: &str) -> Option<ContainerId> {
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 64 && text.bytes().all(digit)).then(|| ContainerId(text.to_owned()))
     }
@@ -329,7 +329,9 @@ impl Store {
     pub fn add_container(&self, record: &ContainerRecord, name: &str) -> Result<()> {
         let _lease = self.lease()?;
         let folder = self.container_folder(&record.id);
-        fs::create_dir(&folder).context("create", &folder)?;
+        if record.runtime != "native" || !self.take_spare(&folder) {
+            fs::create_dir(&folder).context("create", &folder)?;
+        }
         let config = StoredConfig { name: name.to_owned(), record: record.clone() };
         // The record comes first: a name whose holder has none is free.
         let added = write_json(&folder, "config.json", &config).and_then(|()| self.reserve_name(name, &record.id));
@@ -483,6 +485,9 @@ impl Store {
             if fs::read_to_string(&path).is_ok_and(|holder| holder == id.as_str()) {
                 ignore_missing(fs::remove_file(&path)).context("remove", &path)?;
             }
+        }
+        if self.leave_spare(id).context("remove", &folder)? {
+            return Ok(());
         }
         ignore_missing(fs::remove_dir_all(&folder)).context("remove", &folder)
     }

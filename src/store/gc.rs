@@ -60,6 +60,9 @@ impl Store {
         }
         self.repack(&live, &mut sweep)?;
         sweep.folder(&self.layout.tmp(), |_| false)?;
+        if self.layout.spares().exists() {
+            sweep.folder(&self.layout.spares(), |_| false)?;
+        }
         for entry in fs::read_dir(self.root()).context("list", self.root())? {
             let entry = entry.context("list", self.root())?;
             // A file of the root that was being replaced when its writer was killed.

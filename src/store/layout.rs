@@ -221,6 +221,10 @@ impl Layout {
         self.root.join("stage")
     }
 
+    pub(crate) fn spares(&self) -> PathBuf {
+        self.root.join("spares")
+    }
+
     pub(crate) fn mount_points(&self) -> PathBuf {
         self.root.join("mount-points")
     }

@@ -15,6 +15,7 @@ mod layout;
 mod lock;
 mod native;
 mod sharing;
+mod spares;
 mod usage;
 mod volumes;
 

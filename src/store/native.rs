@@ -165,7 +165,7 @@ impl Store {
 
     /// Whether a native container was ever about to start.
     pub fn has_native_folders(&self, id: &ContainerId) -> bool {
-        self.container_folder(id).join("work").exists()
+        self.native_changes(id).exists()
     }
 
     /// What a native container changed.

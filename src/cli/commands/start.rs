@@ -96,7 +96,8 @@ impl Attached {
             before_start: Some(Box::new(before_start)),
             ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() })
         };
-        let running = engine.start(id, stdio).map_err(Failure::of_run)?;
+        let mut running = engine.start(id, stdio).map_err(Failure::of_run)?;
+        running.tidy();
         signals.follow(running.process());
         let status = running.wait().map_err(Failure::of_run)?;
         drop(raw);

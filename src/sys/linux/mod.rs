@@ -1,5 +1,6 @@
 //! What only Linux has: namespaces, mounts, processes that enter them.
 
+pub mod ahead;
 mod calls;
 pub mod cgroup;
 pub mod cgroup_device;

@@ -17,6 +17,7 @@ use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, NoteInit, Output, Result,
     Running, Runtime, Signal, Stdio, TerminalSize, Workload,
 };
+use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
 use crate::sys::signals::Caught;
 
@@ -26,6 +27,7 @@ pub struct Native;
 /// A container that has not started.
 struct NativeContainer {
     bundle: Box<NativeBundle>,
+    network: Option<NetworkAhead>,
     cgroup: Begun,
     limits: Limits,
     stdio: Stdio,
@@ -65,8 +67,9 @@ impl Runtime for Native {
         let Workload::Native(bundle) = workload else {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
+        let network = launch::network(&bundle);
         let cgroup = launch::cgroup(&bundle, Reach::Needed, None)?;
-        Ok(Box::new(NativeContainer { bundle, cgroup, limits, stdio, terminal, note: None }))
+        Ok(Box::new(NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note: None }))
     }
 }
 
@@ -77,8 +80,8 @@ impl Container for NativeContainer {
     }
 
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { bundle, cgroup, limits, stdio, terminal, note } = *self;
-        let launch = move |options| launch::launch(&bundle, cgroup, LaunchOptions { note, ..options });
+        let NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note } = *self;
+        let launch = move |options| launch::launch(&bundle, cgroup, LaunchOptions { network, note, ..options });
         let running = run(stdio, terminal, EndsWith::Caller, false, launch)?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;

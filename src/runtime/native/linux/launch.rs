@@ -16,6 +16,7 @@ use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSize};
+use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::channel::{Channel, Event, Failure};
 use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::flags;
@@ -50,6 +51,8 @@ pub(super) struct LaunchOptions {
     pub(super) personality: Option<Personality>,
     /// A listening socket: the process is prepared, and waits for a connection before its program runs.
     pub(super) wait_for_start: Option<OwnedFd>,
+    /// The network that was begun for a container.
+    pub(super) network: Option<NetworkAhead>,
     /// Writes down that it runs, before its program does.
     pub(super) note: Option<NoteInit>,
     /// The state for hooks; empty where there are none.
@@ -71,6 +74,7 @@ impl LaunchOptions {
             pivot: true,
             personality: None,
             wait_for_start: None,
+            network: None,
             note: None,
             state: Box::new(|_, _| Vec::new()),
             listener: None,
@@ -116,12 +120,16 @@ pub(super) fn cgroup(bundle: &NativeBundle, reach: Reach, scope: Option<&Scope>)
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 
+/// Begins to make the network of a container that is to be [`launch`]ed, beside other work.
+pub(super) fn network(bundle: &NativeBundle) -> Option<NetworkAhead> {
+    bundle.spec.linux.as_ref().and_then(Namespaces::begin)
+}
+
 /// Makes the container, and starts its program unless it waits.
-pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOptions) -> Result<Launched> {
+pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: LaunchOptions) -> Result<Launched> {
     let spec = &bundle.spec;
     let none = Linux::default();
     let linux = spec.linux.as_ref().unwrap_or(&none);
-    let namespaces = Namespaces::open(linux)?;
     let image = match &bundle.root {
         NativeRoot::Overlay(overlay) => match &overlay.lower {
             Lower::Image(files) => Some(MountedImage::open(files)?),
@@ -129,6 +137,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
         },
         NativeRoot::Directory => None,
     };
+    let mut namespaces = Namespaces::open(linux, options.network.take())?;
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
     let record = cgroup.0.as_ref().map(Cgroup::to_record);
     let with = Surroundings {
@@ -154,9 +163,11 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, options: LaunchOp
     if !bundle.joined.iter().all(|init| is_alive(*init)) {
         return Err(refuse("a container whose namespaces are joined has ended"));
     }
+    let network = namespaces.finish()?;
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| rootless::refuse_process(&error))?;
+    drop(network);
     binds.kept.clear();
     // From here on while the process prepares what it needs.
     let start_time = process::start_time(child.pid()).unwrap_or(0);

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 use super::plan::refuse;
 use crate::oci::runtime::{Linux, NamespaceKind};
 use crate::runtime::Result;
+use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::clone::{Before, Spawn};
 use crate::sys::linux::flags;
 use crate::sys::linux::process;
@@ -24,6 +26,8 @@ pub(super) struct Namespaces {
     has_cgroups: bool,
     /// Those that are joined, but for the one of processes.
     joined: Vec<(OwnedFd, NamespaceKind, String)>,
+    /// The one of the network, which is being made.
+    network: Option<NetworkAhead>,
     /// The one of processes that is joined.
     processes: Option<OwnedFd>,
     /// Lines for `/proc/PID/timens_offsets`.
@@ -31,14 +35,23 @@ pub(super) struct Namespaces {
 }
 
 impl Namespaces {
-    /// Opens what is joined, and refuses what cannot be had.
-    pub(super) fn open(linux: &Linux) -> Result<Namespaces> {
+    /// Begins to make what takes long and can be made before the process is there: a network of this process's users.
+    pub(super) fn begin(linux: &Linux) -> Option<NetworkAhead> {
+        let has_new =
+            |kind| linux.namespaces.iter().any(|namespace| namespace.kind == kind && namespace.path.is_empty());
+        let has_users = linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
+        (has_new(NamespaceKind::Network) && !has_users).then(NetworkAhead::begin)?.ok()
+    }
+
+    /// Opens what is joined, and refuses what cannot be had. `ahead` is what was [begun](Namespaces::begin).
+    pub(super) fn open(linux: &Linux, ahead: Option<NetworkAhead>) -> Result<Namespaces> {
         let mut namespaces = Namespaces {
             new: 0,
             has_users: false,
             users: None,
             has_cgroups: false,
             joined: Vec::new(),
+            network: ahead,
             processes: None,
             clocks: clocks(linux),
         };
@@ -48,6 +61,7 @@ impl Namespaces {
                 (NamespaceKind::Time, "") => {
                     namespaces.clocks.get_or_insert_default();
                 }
+                (NamespaceKind::Network, "") if namespaces.network.is_some() => {}
                 (kind, "") => {
                     namespaces.has_users |= kind == NamespaceKind::User;
                     namespaces.new |= flag(kind);
@@ -98,7 +112,7 @@ impl Namespaces {
 
     /// Whether the process has a network of its own, so far without an interface that is up.
     pub(super) fn has_network(&self) -> bool {
-        self.new & flag(NamespaceKind::Network) != 0
+        self.network.is_some() || self.new & flag(NamespaceKind::Network) != 0
     }
 
     /// Whether its namespace of this kind is another than that of this process: also one that is joined may be the host's.
@@ -106,7 +120,8 @@ impl Namespaces {
         let is_other = |(fd, of, _): &(OwnedFd, NamespaceKind, String)| {
             *of == kind && process::is_other_namespace(fd, file(kind)).unwrap_or(false)
         };
-        self.new & flag(kind) != 0 || self.joined.iter().any(is_other)
+        let is_ahead = kind == NamespaceKind::Network && self.network.is_some();
+        is_ahead || self.new & flag(kind) != 0 || self.joined.iter().any(is_other)
     }
 
     /// Whether its first process is the first of a new namespace, and takes all others along when it ends.
@@ -116,6 +131,10 @@ impl Namespaces {
 
     /// The steps by which the process joins the rest, when it has its ids and cgroups.
     pub(super) fn push(&self, script: &mut Script) {
+        if let Some(network) = &self.network {
+            let step = Step::Join { namespace: network.number(), kind: flag(NamespaceKind::Network) };
+            script.push(step, "enter the network namespace");
+        }
         if !self.joins_before() {
             for (fd, kind, path) in &self.joined {
                 let step = Step::Join { namespace: fd.as_raw_fd(), kind: flag(*kind) };
@@ -125,6 +144,12 @@ impl Namespaces {
         if self.has_cgroups {
             script.push(Step::Unshare(flag(NamespaceKind::Cgroup)), "make a cgroup namespace");
         }
+    }
+
+    /// Waits for what was begun. It has to be kept until the process is there.
+    pub(super) fn finish(&mut self) -> Result<Option<Arc<OwnedFd>>> {
+        let finished = self.network.take().map(NetworkAhead::finish).transpose();
+        finished.map_err(|error| refuse(format!("make a network namespace: {error}")))
     }
 
     /// The process of `script` in these namespaces.
@@ -187,7 +212,28 @@ mod tests {
     use super::*;
 
     fn open(json: &str) -> Result<Namespaces> {
-        Namespaces::open(&serde_json::from_str(json).unwrap())
+        Namespaces::open(&serde_json::from_str(json).unwrap(), None)
+    }
+
+    #[test]
+    fn a_network_that_was_made_ahead_is_entered_and_not_made_again() {
+        let linux = |json: &str| serde_json::from_str::<Linux>(json).unwrap();
+        let own = linux(r#"{"namespaces":[{"type":"mount"},{"type":"network"}]}"#);
+        let Some(ahead) = Namespaces::begin(&own).filter(|_| users::effective_ids().0 == 0) else { return };
+        let mut namespaces = Namespaces::open(&own, Some(ahead)).unwrap();
+        assert_eq!(namespaces.new, flag(NamespaceKind::Mount));
+        assert!(namespaces.has_network() && namespaces.is_apart(NamespaceKind::Network));
+        let mut script = Script::default();
+        namespaces.push(&mut script);
+        let network = namespaces.finish().unwrap().unwrap();
+        assert!(matches!(script.steps(), [Step::Join { namespace, .. }] if *namespace == network.as_raw_fd()));
+        assert!(process::is_other_namespace(&network, "net").unwrap());
+        for others in [
+            r#"{"namespaces":[{"type":"network"},{"type":"user"}]}"#,
+            r#"{"namespaces":[{"type":"network","path":"/proc/self/ns/net"}]}"#,
+        ] {
+            assert!(Namespaces::begin(&linux(others)).is_none(), "{others}");
+        }
     }
 
     #[test]

@@ -188,10 +188,12 @@ impl Lifecycle {
             state_document(&State { status, pid: i32::try_from(pid).unwrap_or_default(), ..template.clone() })
         };
         let listener = folder.listen()?;
+        let network = launch::network(&bundle);
         let cgroup = begin_cgroup(folder, id, &mut bundle, scope)?;
         let profile = bundle.spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
         let creating = State { status: Status::Creating, ..state.clone() };
         let options_of_it = LaunchOptions {
+            network,
             listener: profile.map(|profile| hand_over(profile, creating)),
             ..self.options(options, Some(listener), Box::new(document))?
         };
