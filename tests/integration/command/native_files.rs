@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use super::support::native::with_box;
@@ -47,6 +48,53 @@ fn an_untouched_container_has_no_changes() {
     let layers = |image| cowbox.run(["inspect", "-f", "{{len .RootFS.Layers}}", image]).ok();
     assert_eq!(layers("same"), layers("box"));
     assert_eq!(cowbox.run(["run", "--rm", "box", "busybox", "stat", "-c", "%a", "/"]).ok(), "755\n");
+}
+
+/// The paths of files and folders below one, relative to it.
+fn listing(folder: &Path) -> Vec<String> {
+    let found = walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter().map(Result::unwrap);
+    found.map(|entry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_folder_that_a_container_leaves_is_used_by_one_to_come() {
+    let Some(cowbox) = with_box() else { return };
+    let store = cowbox.root();
+    job(&cowbox, "kept", "box", "busybox cat /etc/hosts /etc/hostname /etc/resolv.conf");
+    let id = cowbox.run(["inspect", "-f", "{{.Id}}", "kept"]).ok();
+    let kept = store.join("containers").join(id.trim());
+    assert_eq!(listing(&kept.join("diff")), [""; 0], "what is mounted takes no files of the container's");
+    let run = || cowbox.run(["run", "--rm", "box", "busybox", "true"]).ok();
+    let spares = || {
+        let names = fs::read_dir(store.join("spares")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
+    };
+    run();
+    let [first] = &spares()[..] else { panic!("{:?}", spares()) };
+    assert_eq!(first.len(), 64, "it has the name of its container until it is empty");
+    run();
+    assert!(spares().contains(&"0".to_owned()) && !spares().contains(first), "{:?}", spares());
+    assert_eq!(listing(&store.join("spares/0")), ["work"]);
+    let inode = || fs::metadata(store.join("spares/0")).unwrap().ino();
+    let used = inode();
+    cowbox.run(["create", "--name", "next", "box", "busybox", "true"]).ok();
+    let id = cowbox.run(["inspect", "-f", "{{.Id}}", "next"]).ok();
+    assert_eq!(fs::metadata(store.join("containers").join(id.trim())).unwrap().ino(), used);
+    assert_eq!(cowbox.run(["start", "-a", "next"]).ok(), "");
+    cowbox.run(["rm", "kept", "next"]).ok();
+    cowbox.run(["system", "prune", "-f"]).ok();
+    assert_eq!(listing(&store.join("spares")), [""; 0]);
+    assert_eq!(listing(&store.join("containers")), [""; 0]);
+}
+
+#[test]
+fn the_files_of_a_container_are_gone_when_it_is() {
+    let Some(cowbox) = with_box() else { return };
+    cowbox.run(["run", "--rm", "box", "busybox", "sh", "-ec", "echo secret > /unlike-any-other"]).ok();
+    job(&cowbox, "first", "box", "echo secret > /unlike-any-other");
+    cowbox.run(["rm", "first"]).ok();
+    let left = listing(&cowbox.root()).into_iter().filter(|path| path.contains("unlike-any-other"));
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]
