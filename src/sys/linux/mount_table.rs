@@ -57,15 +57,11 @@ pub(super) fn forget() {
 /// The mounts of a table. Lines that are not understood are passed over.
 pub fn mounts(table: &str) -> impl DoubleEndedIterator<Item = Mount<'_>> {
     table.lines().filter_map(|line| {
-        let (place, file_system) = line.split_once(" - ")?;
-        let mut place = place.split(' ').skip(3);
-        let mut file_system = file_system.split(' ');
-        Some(Mount {
-            root: unescape(place.next()?)?,
-            point: unescape(place.next()?)?,
-            kind: file_system.next()?,
-            options: file_system.nth(1).unwrap_or_default(),
-        })
+        // The fields before the separator are as many as there are peer groups, those behind it are three.
+        let mut fields = line.rsplitn(4, ' ');
+        let (options, _source, kind) = (fields.next()?, fields.next()?, fields.next()?);
+        let mut place = fields.next()?.strip_suffix(" -")?.split(' ').skip(3);
+        Some(Mount { root: unescape(place.next()?)?, point: unescape(place.next()?)?, kind, options })
     })
 }
 

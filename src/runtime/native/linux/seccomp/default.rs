@@ -30,8 +30,7 @@ pub(super) fn default_filter(capabilities: CapSet, native: Abi) -> Result<Filter
 
 fn table(abi: Abi, given: u64) -> Table {
     let is_named = |row: &&Row| row.6 & (given | ARGS) != 0;
-    let mut rows = TABLE.iter().filter(is_named).filter_map(|row| Some((abi.number(row)?, row))).collect::<Vec<_>>();
-    rows.sort_unstable_by_key(|(number, _)| *number);
+    let rows = in_order(TABLE.iter().filter(is_named).filter_map(|row| Some((abi.number(row)?, row))));
     let last = rows.last().map(|(number, _)| *number);
     let outcome = |row: &Row| if row.6 & given != 0 { Outcome::Verdict(verdict::ALLOW) } else { conditions(row.0) };
     Table {
@@ -40,6 +39,16 @@ fn table(abi: Abi, given: u64) -> Table {
         beyond: last.map(|last| (last, verdict::ERRNO | errno::ENOSYS)),
         calls: rows.into_iter().map(|(number, row)| (number, outcome(row))).collect(),
     }
+}
+
+/// Numbered rows by their numbers, which are small but for the bits that all of them have: nothing is compared.
+fn in_order<'a>(rows: impl Iterator<Item = (u32, &'a Row)>) -> Vec<(u32, &'a Row)> {
+    const NUMBERS: u32 = 1 << 10;
+    let mut places = vec![None; NUMBERS as usize];
+    for (number, row) in rows {
+        places[(number % NUMBERS) as usize] = Some((number, row));
+    }
+    places.into_iter().flatten().collect()
 }
 
 /// What a call that depends on its arguments gets.
