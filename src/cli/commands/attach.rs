@@ -1,11 +1,14 @@
 //! `cowbox attach`: the streams of a container that runs in the background.
 
 use std::io::{self, IsTerminal, Write};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::monitor::Monitor;
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::{DetachKeys, Watch};
+use crate::cli::signals::catch_for;
 use crate::engine::{Attachment, Engine, EngineOptions, Shown};
 use crate::runtime::{Signal, TerminalSize};
 use crate::store::ContainerId;
@@ -45,82 +48,135 @@ impl Args {
         let attached = Arc::new(engine.attach(&record.id)?);
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?;
-        let has_left = Arc::new(AtomicBool::new(false));
         if let Some(raw) = &raw {
             raw.enter()?;
         }
         if record.tty {
+            show_anew(&attached);
             follow_size(&attached);
         } else if self.sig_proxy {
-            forward_signals(context, record.id.clone())?;
+            let kill = kill(context, &record.id)?;
+            signals::on_any(move |number| kill(Signal(number)));
         }
-        if takes_input {
-            let keys = types_keys.then(|| Watch::new(self.detach_keys));
-            let (attached, has_left) = (attached.clone(), has_left.clone());
-            // It ends with this process: nothing breaks a read of standard input off.
-            std::thread::Builder::new().spawn(move || pass_input(&attached, keys, &has_left))?;
-        }
-        let ended = show(&attached);
-        drop(raw);
-        if has_left.load(Ordering::SeqCst) {
-            note("read escape sequence");
-            return Ok(0);
-        }
-        match ended? {
-            Some(code) => Ok(code),
-            // Who ran it was killed, and the container with it.
-            None => Ok(engine.wait(record.id.as_str())?),
-        }
+        let keys = types_keys.then(|| Watch::new(self.detach_keys));
+        let has_left = if takes_input { pass_input(&attached, keys)? } else { Arc::default() };
+        stay(engine, &record.id, &attached, raw, &has_left)
     }
 }
 
-/// Shows what comes of the container until it ends: its exit code, if that is told.
-fn show(attached: &Attachment) -> io::Result<Option<i32>> {
+/// Starts a container with a terminal in the background, with us attached from the start by `attached`, whose other end is `end`.
+/// Until it is about to start, an interrupt ends this process, and keys are edited and shown as they were before.
+pub(super) fn start(
+    context: &Context,
+    id: &ContainerId,
+    (attached, end): (Attachment, Stdio),
+    keys: DetachKeys,
+) -> Outcome {
+    let engine = context.engine()?;
+    let attached = Arc::new(attached);
+    let raw = RawMode::prepare()?;
+    let tell_size = || {
+        // Where nobody takes it, the monitor says why.
+        let _ = attached.resize(terminal::size().unwrap_or_default());
+    };
+    tell_size();
+    let mut monitor = Monitor::attended(context, id, end)?;
+    let caught = catch_for(true, kill(context, id)?);
+    raw.enter()?;
+    tell_size();
+    monitor.reports()?;
+    if let Some(caught) = caught {
+        caught.detach();
+    }
+    follow_size(&attached);
+    let has_left = pass_input(&attached, Some(Watch::new(keys)))?;
+    stay(engine, id, &attached, Some(raw), &has_left)
+}
+
+/// Shows what comes of the container until it ends, or is left: the exit code.
+fn stay(
+    engine: &Engine,
+    id: &ContainerId,
+    attached: &Attachment,
+    raw: Option<RawMode>,
+    has_left: &AtomicBool,
+) -> Outcome {
+    let ended = show(attached);
+    drop(raw);
+    if has_left.load(Ordering::SeqCst) {
+        note("read escape sequence");
+        return Ok(0);
+    }
+    match ended? {
+        Some((code, message)) => {
+            if let Some(message) = message {
+                note(&format!("cowbox: {message}"));
+            }
+            Ok(code)
+        }
+        // Who ran it was killed, and the container with it.
+        None => Ok(engine.wait(id.as_str())?),
+    }
+}
+
+/// Shows what comes of the container until it ends: its exit code, and why, if that is told.
+fn show(attached: &Attachment) -> io::Result<Option<(i32, Option<String>)>> {
     loop {
         match attached.next()? {
             // An output that is gone is no reason to leave the container.
             Some(Shown::Output(bytes)) => drop(stdio::Stdout.write_all(&bytes)),
             Some(Shown::Error(bytes)) => drop(stdio::Stderr.write_all(&bytes)),
-            Some(Shown::End(code)) => return Ok(Some(code)),
+            Some(Shown::End { code, message }) => return Ok(Some((code, message))),
             None => return Ok(None),
         }
     }
 }
 
-/// Passes standard input on until it ends. That it has ended the container does not learn: others may attach.
-fn pass_input(attached: &Attachment, mut keys: Option<Watch>, has_left: &AtomicBool) {
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(len @ 1..) = stdio::read_stdin(&mut buffer) {
-        let (bytes, leaves) = match &mut keys {
-            Some(watch) => watch.pass(&buffer[..len]),
-            None => (buffer[..len].to_vec(), false),
-        };
-        if attached.send(&bytes).is_err() {
-            return;
+/// Passes standard input on until it ends, and whether it was left then. That it has ended the container does not learn: others
+/// may attach.
+fn pass_input(attached: &Arc<Attachment>, mut keys: Option<Watch>) -> io::Result<Arc<AtomicBool>> {
+    let has_left = Arc::new(AtomicBool::new(false));
+    let (attached, leaving) = (attached.clone(), has_left.clone());
+    let pass = move || {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(len @ 1..) = stdio::read_stdin(&mut buffer) {
+            let (bytes, leaves) = match &mut keys {
+                Some(watch) => watch.pass(&buffer[..len]),
+                None => (buffer[..len].to_vec(), false),
+            };
+            if attached.send(&bytes).is_err() {
+                return;
+            }
+            if leaves {
+                leaving.store(true, Ordering::SeqCst);
+                return attached.leave();
+            }
         }
-        if leaves {
-            has_left.store(true, Ordering::SeqCst);
-            return attached.leave();
-        }
-    }
+    };
+    // It ends with this process: nothing breaks a read of standard input off.
+    std::thread::Builder::new().spawn(pass)?;
+    Ok(has_left)
 }
 
-/// Every signal that can be caught is the container's.
-fn forward_signals(context: &Context, id: ContainerId) -> Result<(), Failure> {
-    let engine = Engine::open(EngineOptions::new(context.root()?))?;
-    signals::on_any(move |number| {
+/// Sends signals to a container, from any thread.
+fn kill(context: &Context, id: &ContainerId) -> Result<impl Fn(Signal) + Clone + Send + 'static, Failure> {
+    let engine = Arc::new(Engine::open(EngineOptions::new(context.root()?))?);
+    let id = id.clone();
+    Ok(move |signal| {
         // A container that has ended needs no signal.
-        let _ = engine.kill(id.as_str(), Signal(number));
-    });
-    Ok(())
+        let _ = engine.kill(id.as_str(), signal);
+    })
+}
+
+/// A program shows itself anew when the size changes: to who comes back, too.
+fn show_anew(attached: &Attachment) {
+    if let Some(size) = terminal::size() {
+        let _ = attached.resize(TerminalSize { rows: size.rows.saturating_add(1), ..size });
+    }
 }
 
 /// The container's terminal has the size of ours, now and later.
 fn follow_size(attached: &Arc<Attachment>) {
-    if let Some(size) = terminal::size() {
-        // A program shows itself anew when the size changes: to who comes back, too.
-        let _ = attached.resize(TerminalSize { rows: size.rows.saturating_add(1), ..size });
-    }
     let attached = attached.clone();
     terminal::on_resize(move || {
         if let Some(size) = terminal::size() {

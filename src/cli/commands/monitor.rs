@@ -2,30 +2,37 @@
 //!
 //! There is no daemon: whoever starts a container in the background starts this program again, with this hidden verb. It
 //! tells on standard output, as one line of JSON, whether the container runs now ([`Report`]). Then it waits for the end.
+//! Where somebody is attached from the start, whose end is standard input, it first tells that all is ready, and waits for them.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::signals::{self, Foreground};
-use crate::engine::{Engine, RunStdio, RunningContainer};
+use crate::engine::{BeforeStart, Engine, HandedEnd, RunStdio, RunningContainer};
+use crate::runtime::TerminalSize;
 use crate::store::ContainerId;
 use crate::sys::process;
 
 /// Run a container in the background
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
+    /// Standard input is the end of who is attached from the start
+    #[arg(long)]
+    attended: bool,
     /// The container
     #[arg(value_name = "CONTAINER")]
     id: String,
 }
 
-/// Whether it runs.
+/// How far it is.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Report {
+    Ready,
     Running,
     Failed { code: i32, message: String, hint: Option<String> },
 }
@@ -33,7 +40,7 @@ enum Report {
 impl Report {
     fn into_result(self) -> Result<(), Failure> {
         match self {
-            Report::Running => Ok(()),
+            Report::Ready | Report::Running => Ok(()),
             Report::Failed { code, message, hint } => Err(Failure { message, hint, code }),
         }
     }
@@ -47,52 +54,90 @@ impl From<&Failure> for Report {
 
 /// Runs a container in a process of its own, and returns when it runs. A failure is that of the foreground.
 pub(super) fn detach(context: &Context, id: &ContainerId) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure {
-        code: 125,
-        ..Failure::new(format!("start of a process that runs container {}: {error}", id.short()))
-    };
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.arg("--root").arg(std::path::absolute(context.root()?).map_err(failed)?).args(["monitor", id.as_str()]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = process::spawn_detached(&mut command).map_err(failed)?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+    Monitor::begin(context, id, None)?.reports()
+}
+
+/// The process that runs a container, as the one who started it sees it.
+pub(super) struct Monitor {
+    id: ContainerId,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Monitor {
+    /// Has all made ready to start a container, for somebody who is attached by the other end of `end`.
+    pub(super) fn attended(context: &Context, id: &ContainerId, end: Stdio) -> Result<Monitor, Failure> {
+        let mut monitor = Monitor::begin(context, id, Some(end))?;
+        monitor.reports()?;
+        Ok(monitor)
     }
-    match serde_json::from_str::<Report>(&line) {
-        Ok(report) => report.into_result(),
-        Err(_) => Err(failed(io::Error::other("it ended without saying why"))),
+
+    fn begin(context: &Context, id: &ContainerId, end: Option<Stdio>) -> Result<Monitor, Failure> {
+        let failed = |error| begin_failed(id, &error);
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command.arg("--root").arg(std::path::absolute(context.root()?).map_err(failed)?).args(["monitor", id.as_str()]);
+        if end.is_some() {
+            command.arg("--attended");
+        }
+        command.stdin(end.unwrap_or_else(Stdio::null)).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = process::spawn_detached(&mut command).map_err(failed)?;
+        let stdout = child.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
+        Ok(Monitor { id: id.clone(), stdout: BufReader::new(stdout) })
     }
+
+    /// Waits until it tells that it has come further: that the container runs, in the end.
+    pub(super) fn reports(&mut self) -> Result<(), Failure> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).map_err(|error| begin_failed(&self.id, &error))?;
+        match serde_json::from_str::<Report>(&line) {
+            Ok(report) => report.into_result(),
+            Err(_) => Err(begin_failed(&self.id, &io::Error::other("it ended without saying why"))),
+        }
+    }
+}
+
+fn begin_failed(id: &ContainerId, error: &io::Error) -> Failure {
+    Failure { code: 125, ..Failure::new(format!("start of a process that runs container {}: {error}", id.short())) }
 }
 
 impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
         // From here on nothing of this process is the caller's.
         let mut caller = process::take_stdout()?;
-        let started = context.engine().and_then(|engine| self.start(engine));
-        let report = started.as_ref().map_or_else(Report::from, |_| Report::Running);
-        let line = serde_json::to_string(&report).map_err(io::Error::from)?;
-        // Whoever asked may have gone: the container runs all the same.
-        let _ = writeln!(caller, "{line}");
+        let started = context.engine().and_then(|engine| self.start(engine, caller.try_clone()?));
+        tell(&mut caller, &started.as_ref().map_or_else(Report::from, |_| Report::Running))?;
         drop(caller);
         // How it ended is written down in the container's state, and nobody is there to be told.
         Ok(started?.wait()?.code)
     }
 
-    fn start<'e>(&self, engine: &'e Engine) -> Result<RunningContainer<'e>, Failure> {
+    fn start<'e>(&self, engine: &'e Engine, mut caller: File) -> Result<RunningContainer<'e>, Failure> {
+        let attached = self.attended.then(HandedEnd::take).transpose()?;
         let record = engine.container(&self.id)?.record;
+        let terminal = attached.as_ref().map_or(Ok(TerminalSize::default()), HandedEnd::size)?;
         let process = Foreground::default();
-        let follows = process.clone();
+        let (follows, awaited) = (process.clone(), attached.clone());
         let before_start = move || {
             signals::forward_all(follows);
+            if let Some(awaited) = awaited {
+                tell(&mut caller, &Report::Ready)?;
+                awaited.size()?;
+            }
             Ok(())
         };
-        let stdio = RunStdio { before_start: Some(Box::new(before_start)), ..RunStdio::background() };
+        let before_start = Some(Box::new(before_start) as BeforeStart);
+        let stdio = RunStdio { attached, terminal, before_start, ..RunStdio::background() };
         let running = engine.start(&record.id, stdio).map_err(Failure::of_run)?;
         // There was none before.
         let _ = process.set(running.process());
         Ok(running)
     }
+}
+
+fn tell(caller: &mut File, report: &Report) -> io::Result<()> {
+    let line = serde_json::to_string(report).map_err(io::Error::from)?;
+    // Whoever asked may have gone: a container that runs goes on all the same.
+    let _ = writeln!(caller, "{line}");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{attach, monitor};
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::{Foreground, Forwarding};
-use crate::engine::{Engine, RunStdio};
+use crate::engine::RunStdio;
 use crate::runtime::{Input, Stdio};
 use crate::store::{ContainerId, Status};
 use crate::sys::terminal::{self, RawMode};
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
     /// Attach standard input too
     #[arg(short, long)]
     interactive: bool,
-    /// The keys that detach, where the container runs in the background already
+    /// The keys that leave a container with a terminal running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
     /// The containers
@@ -41,8 +41,13 @@ impl Args {
                 return attach::Args::of_running(key.clone(), self.detach_keys, !self.interactive).run(context);
             }
             let record = &container.record;
-            let attached = Attached { stdin: self.interactive, tty: record.tty, log: !record.auto_remove };
-            return attached.run(engine, &record.id);
+            let attached = Attached {
+                stdin: self.interactive,
+                tty: record.tty,
+                detach_keys: record.open_stdin.then(|| self.detach_keys.unwrap_or_default()),
+                log: !record.auto_remove,
+            };
+            return attached.run(context, &record.id);
         }
         context.for_each(&self.containers, |key| {
             let container = engine.container(key)?;
@@ -61,6 +66,8 @@ pub(super) struct Attached {
     pub(super) stdin: bool,
     /// It has a terminal.
     pub(super) tty: bool,
+    /// What leaves it, where it takes input from who comes later.
+    pub(super) detach_keys: Option<DetachKeys>,
     /// Its output is logged.
     pub(super) log: bool,
 }
@@ -75,9 +82,15 @@ impl Attached {
     }
 
     /// Runs the container to its end; the exit code is its own.
-    pub(super) fn run(&self, engine: &Engine, id: &ContainerId) -> Outcome {
+    pub(super) fn run(self, context: &Context, id: &ContainerId) -> Outcome {
+        let engine = context.engine()?;
         let stdin = if self.stdin { Input::Host } else { Input::Null };
         let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
+        if let Some(keys) = self.detach_keys.filter(|_| types_keys)
+            && let Some(ends) = engine.attach_before_start(id).map_err(Failure::of_run)?
+        {
+            return attach::start(context, id, ends, keys);
+        }
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
         let signals = Forwarding::default();

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
+use crate::runtime::TerminalSize;
 use crate::sys::local_socket::Connection;
 
 /// More bytes than this are several messages.
@@ -19,7 +20,7 @@ pub(super) enum Kind {
     Error = 2,
     /// To it: the size of its terminal, lines and columns with two bytes each, the low ones first.
     Size = 3,
-    /// From it, the last one: it has ended, with an exit code of four bytes, the low ones first.
+    /// From it, the last one: it has ended, with an exit code of four bytes, the low ones first, and perhaps a text that says why.
     End = 4,
 }
 
@@ -29,6 +30,17 @@ impl Kind {
         let unknown = || io::Error::new(ErrorKind::InvalidData, format!("a message of the unknown kind {byte}"));
         known.get(usize::from(byte)).copied().ok_or_else(unknown)
     }
+}
+
+/// The bytes of a size.
+pub(super) fn size_bytes(size: TerminalSize) -> Vec<u8> {
+    [size.rows.to_le_bytes(), size.columns.to_le_bytes()].concat()
+}
+
+/// The size that `bytes` are.
+pub(super) fn size_of(bytes: &[u8]) -> Option<TerminalSize> {
+    let [a, b, c, d] = bytes.try_into().ok()?;
+    Some(TerminalSize { rows: u16::from_le_bytes([a, b]), columns: u16::from_le_bytes([c, d]) })
 }
 
 /// One end of a connection.

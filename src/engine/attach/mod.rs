@@ -4,10 +4,12 @@
 //! ([`Attachment`]). What goes over a connection are messages: `docs/formats.md` "attach.sock".
 
 mod client;
+mod handed;
 mod hub;
 mod message;
 
 pub use client::{Attachment, Shown};
+pub use handed::HandedEnd;
 pub(super) use hub::Hub;
 
 /// The name of the socket in the container's folder.
