@@ -217,10 +217,9 @@ impl Engine {
     fn streams(&self, record: &ContainerRecord, stdio: RunStdio) -> (RunStdio, Option<Hub>) {
         let log = || Log::new(self.store.log_path(&record.id));
         if stdio.attachable {
-            let folder = self.store.streams_folder(&record.id);
-            let (hub, streams) = Hub::new(folder, record.open_stdin, &log(), stdio.attached);
+            let (mut hub, streams) = Hub::new(record.open_stdin, Some(&log()), stdio.attached);
             // One that nobody can attach to runs all the same: not every system lets them.
-            let _ = hub.listen();
+            let _ = hub.listen(self.store.streams_folder(&record.id));
             return (RunStdio { stdio: streams, attached: None, ..stdio }, Some(hub));
         }
         let stdio = match stdio.log {

@@ -1,7 +1,6 @@
 //! `cowbox attach`: the streams of a container that runs in the background.
 
 use std::io::{self, IsTerminal, Write};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,68 +54,50 @@ impl Args {
             show_anew(&attached);
             follow_size(&attached);
         } else if self.sig_proxy {
-            let kill = kill(context, &record.id)?;
-            signals::on_any(move |number| kill(Signal(number)));
+            forward_signals(context, record.id.clone())?;
         }
         let keys = types_keys.then(|| Watch::new(self.detach_keys));
         let has_left = if takes_input { pass_input(&attached, keys)? } else { Arc::default() };
-        stay(engine, &record.id, &attached, raw, &has_left)
+        // Where nothing tells the end, who ran it was killed, and the container with it.
+        stay(&attached, raw, &has_left, || Ok(engine.wait(record.id.as_str())?))
     }
 }
 
-/// Starts a container with a terminal in the background, with us attached from the start by `attached`, whose other end is `end`.
-/// Until it is about to start, an interrupt ends this process, and keys are edited and shown as they were before.
+/// Has `monitor` start something with a terminal, to which we are attached from the start, and stays there. Until it is about to
+/// start, an interrupt ends this process, and keys are edited and shown as they were before. `lost` is the exit code where the
+/// monitor is killed.
 pub(super) fn start(
-    context: &Context,
-    id: &ContainerId,
-    (attached, end): (Attachment, Stdio),
-    keys: DetachKeys,
+    (mut monitor, attached): (Monitor, Attachment),
+    keys: Option<DetachKeys>,
+    lost: impl FnOnce() -> Outcome,
 ) -> Outcome {
-    let engine = context.engine()?;
-    let attached = Arc::new(attached);
     let raw = RawMode::prepare()?;
-    let tell_size = || {
-        // Where nobody takes it, the monitor says why.
-        let _ = attached.resize(terminal::size().unwrap_or_default());
-    };
-    tell_size();
-    let mut monitor = Monitor::attended(context, id, end)?;
-    let caught = catch_for(true, kill(context, id)?);
-    raw.enter()?;
-    tell_size();
     monitor.reports()?;
+    let caught = catch_for(true, monitor.signals());
+    raw.enter()?;
+    monitor.go_on(&attached)?;
     if let Some(caught) = caught {
         caught.detach();
     }
+    let attached = Arc::new(attached);
     follow_size(&attached);
-    let has_left = pass_input(&attached, Some(Watch::new(keys)))?;
-    stay(engine, id, &attached, Some(raw), &has_left)
+    let has_left = pass_input(&attached, Some(Watch::new(keys.unwrap_or_default())))?;
+    stay(&attached, Some(raw), &has_left, lost)
 }
 
-/// Shows what comes of the container until it ends, or is left: the exit code.
-fn stay(
-    engine: &Engine,
-    id: &ContainerId,
-    attached: &Attachment,
-    raw: Option<RawMode>,
-    has_left: &AtomicBool,
-) -> Outcome {
+/// Shows what comes until the end, or until we leave: the exit code.
+fn stay(attached: &Attachment, raw: Option<RawMode>, has_left: &AtomicBool, lost: impl FnOnce() -> Outcome) -> Outcome {
     let ended = show(attached);
     drop(raw);
     if has_left.load(Ordering::SeqCst) {
         note("read escape sequence");
         return Ok(0);
     }
-    match ended? {
-        Some((code, message)) => {
-            if let Some(message) = message {
-                note(&format!("cowbox: {message}"));
-            }
-            Ok(code)
-        }
-        // Who ran it was killed, and the container with it.
-        None => Ok(engine.wait(id.as_str())?),
+    let Some((code, message)) = ended? else { return lost() };
+    if let Some(message) = message {
+        note(&format!("cowbox: {message}"));
     }
+    Ok(code)
 }
 
 /// Shows what comes of the container until it ends: its exit code, and why, if that is told.
@@ -158,14 +139,14 @@ fn pass_input(attached: &Arc<Attachment>, mut keys: Option<Watch>) -> io::Result
     Ok(has_left)
 }
 
-/// Sends signals to a container, from any thread.
-fn kill(context: &Context, id: &ContainerId) -> Result<impl Fn(Signal) + Clone + Send + 'static, Failure> {
-    let engine = Arc::new(Engine::open(EngineOptions::new(context.root()?))?);
-    let id = id.clone();
-    Ok(move |signal| {
+/// Every signal that can be caught is the container's.
+fn forward_signals(context: &Context, id: ContainerId) -> Result<(), Failure> {
+    let engine = Engine::open(EngineOptions::new(context.root()?))?;
+    signals::on_any(move |number| {
         // A container that has ended needs no signal.
-        let _ = engine.kill(id.as_str(), signal);
-    })
+        let _ = engine.kill(id.as_str(), Signal(number));
+    });
+    Ok(())
 }
 
 /// A program shows itself anew when the size changes: to who comes back, too.

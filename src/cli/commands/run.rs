@@ -37,7 +37,8 @@ impl Args {
         let attached = Attached {
             stdin: self.options.is_interactive(),
             tty: self.options.has_terminal(),
-            detach_keys: self.options.is_interactive().then(|| self.detach_keys.unwrap_or_default()),
+            may_be_left: self.options.is_interactive(),
+            detach_keys: self.detach_keys,
             // A container that is gone when it ends needs no log.
             log: !self.options.is_removed(),
         };

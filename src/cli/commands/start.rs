@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+use super::monitor::Monitor;
 use super::{attach, monitor};
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::DetachKeys;
@@ -44,7 +45,8 @@ impl Args {
             let attached = Attached {
                 stdin: self.interactive,
                 tty: record.tty,
-                detach_keys: record.open_stdin.then(|| self.detach_keys.unwrap_or_default()),
+                may_be_left: record.open_stdin,
+                detach_keys: self.detach_keys,
                 log: !record.auto_remove,
             };
             return attached.run(context, &record.id);
@@ -66,7 +68,9 @@ pub(super) struct Attached {
     pub(super) stdin: bool,
     /// It has a terminal.
     pub(super) tty: bool,
-    /// What leaves it, where it takes input from who comes later.
+    /// It takes input from who comes later.
+    pub(super) may_be_left: bool,
+    /// The keys that leave it, if not the usual ones.
     pub(super) detach_keys: Option<DetachKeys>,
     /// Its output is logged.
     pub(super) log: bool,
@@ -86,10 +90,11 @@ impl Attached {
         let engine = context.engine()?;
         let stdin = if self.stdin { Input::Host } else { Input::Null };
         let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
-        if let Some(keys) = self.detach_keys.filter(|_| types_keys)
-            && let Some(ends) = engine.attach_before_start(id).map_err(Failure::of_run)?
+        if types_keys
+            && self.may_be_left
+            && let Some(attended) = Monitor::attended(context, id, None)?
         {
-            return attach::start(context, id, ends, keys);
+            return attach::start(attended, self.detach_keys, || engine.wait(id.as_str()).map_err(Failure::of_run));
         }
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);

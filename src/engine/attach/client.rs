@@ -71,7 +71,7 @@ impl Attachment {
                 let message = (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned());
                 Shown::End { code: i32::from_le_bytes(*code), message }
             }
-            Kind::Input | Kind::Size => return Err(broken()),
+            Kind::Input | Kind::Size | Kind::Exec => return Err(broken()),
         }))
     }
 

@@ -1,7 +1,8 @@
-//! Attaching to a container before it runs, so that nothing it shows is missed: one end of a connection is handed to the process
-//! that will run it, as its standard input.
+//! Attaching before anything runs, so that nothing it shows is missed: one end of a connection is handed to the process that
+//! will run a container, or one more process in it, as its standard input.
 //!
-//! Who attaches sends the size of its window twice: at once, and when the container shall start.
+//! Who attaches sends what more process is to run, if that is it, and the size of its window twice: at once, and when it shall
+//! start.
 
 use std::io;
 use std::process::Stdio;
@@ -9,27 +10,28 @@ use std::sync::Arc;
 
 use super::client::Attachment;
 use super::message::{Kind, Peer, size_of};
-use crate::engine::Engine;
-use crate::engine::error::Result;
+use crate::engine::ExecOptions;
 use crate::runtime::TerminalSize;
-use crate::store::ContainerId;
 use crate::sys::local_socket;
 
-/// The end of the process that will run the container.
+/// The end of the process that will run it.
 #[derive(Clone, Debug)]
 pub struct HandedEnd(pub(super) Arc<Peer>);
 
-impl Engine {
-    /// A connection to the streams that a container will have, and the standard input of the process that will run it, which
-    /// finds it by [`HandedEnd::take`]. None where the system cannot attach.
-    pub fn attach_before_start(&self, id: &ContainerId) -> Result<Option<(Attachment, Stdio)>> {
-        let record = self.container(id.as_str())?.record;
-        self.become_root_for(&record)?;
+impl Attachment {
+    /// A connection to streams that there will be, and the standard input of the process that will have them, which finds it by
+    /// [`HandedEnd::take`]. None where the system cannot attach.
+    pub fn before_start() -> io::Result<Option<(Attachment, Stdio)>> {
         match local_socket::pair() {
             Ok((here, there)) => Ok(Some((Attachment(Peer::new(here)), there.into()))),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Asks for one more process in the container, before all else.
+    pub fn ask(&self, options: &ExecOptions) -> io::Result<()> {
+        self.0.send(Kind::Exec, &serde_json::to_vec(options)?)
     }
 }
 
@@ -39,12 +41,19 @@ impl HandedEnd {
         Ok(HandedEnd(Arc::new(Peer::new(local_socket::take_stdin()?))))
     }
 
-    /// Waits until the size of the window is told. An error where who attaches is gone.
-    pub fn size(&self) -> io::Result<TerminalSize> {
-        match self.0.receive()? {
-            Some((Kind::Size, bytes)) => size_of(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into()),
-            Some(_) => Err(io::ErrorKind::InvalidData.into()),
-            None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "who started the container is gone")),
+    /// Waits until the size of the window is told, with what is asked for before that. An error where who attaches is gone.
+    pub fn hear(&self) -> io::Result<(TerminalSize, Option<ExecOptions>)> {
+        let mut asked = Vec::new();
+        while let Some((kind, bytes)) = self.0.receive()? {
+            match (kind, size_of(&bytes)) {
+                (Kind::Exec, _) => asked.extend(bytes),
+                (Kind::Size, Some(size)) => {
+                    let options = (!asked.is_empty()).then(|| serde_json::from_slice(&asked)).transpose()?;
+                    return Ok((size, options));
+                }
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
         }
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "who started it is gone"))
     }
 }

@@ -19,7 +19,8 @@ const TYPED_AHEAD: usize = 16;
 /// The streams of one run.
 pub(crate) struct Hub {
     shared: Arc<Shared>,
-    folder: PathBuf,
+    /// Where others attach, if they can.
+    folder: Option<PathBuf>,
     /// Who was attached from the start, and is not listened to yet.
     first: Option<Arc<Peer>>,
 }
@@ -32,9 +33,9 @@ struct Shared {
 }
 
 impl Hub {
-    /// The streams of a container whose folder is `folder`: `first` is attached, or nobody. With `takes_input` what is typed is
-    /// the container's input, which never ends by itself; else it has none.
-    pub(crate) fn new(folder: PathBuf, takes_input: bool, log: &Arc<Log>, first: Option<HandedEnd>) -> (Hub, Stdio) {
+    /// The streams of a container, or of one more process in it: `first` is attached, or nobody. With `takes_input` what is typed
+    /// is its input, which never ends by itself; else it has none. The output is also kept in `log`.
+    pub(crate) fn new(takes_input: bool, log: Option<&Arc<Log>>, first: Option<HandedEnd>) -> (Hub, Stdio) {
         let first = first.map(|end| end.0);
         let (typed, to_read) = sync_channel(TYPED_AHEAD);
         let shared = Arc::new(Shared {
@@ -45,19 +46,23 @@ impl Hub {
         });
         let shown = |kind, stream| {
             let out = Broadcast { shared: shared.clone(), kind };
-            Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))
+            Output::Writer(match log {
+                Some(log) => Box::new(LogTee::new(out, log.clone(), stream)),
+                None => Box::new(out),
+            })
         };
         let stdin = match takes_input {
             true => Input::Reader(Box::new(Typed { to_read, rest: Vec::new() })),
             false => Input::Null,
         };
         let stdio = Stdio { stdin, stdout: shown(Kind::Output, "stdout"), stderr: shown(Kind::Error, "stderr") };
-        (Hub { shared, folder, first }, stdio)
+        (Hub { shared, folder: None, first }, stdio)
     }
 
-    /// Lets others attach from now on. The container's lock is held, so that nobody else listens there.
-    pub(crate) fn listen(&self) -> io::Result<()> {
-        let listener = local_socket::listen(&self.folder, SOCKET)?;
+    /// Lets others attach from now on, by the container's folder. The container's lock is held, so that nobody else listens there.
+    pub(crate) fn listen(&mut self, folder: PathBuf) -> io::Result<()> {
+        let listener = local_socket::listen(&folder, SOCKET)?;
+        self.folder = Some(folder);
         let shared = self.shared.clone();
         // It ends when the hub is closed.
         std::thread::Builder::new().spawn(move || shared.take(&listener))?;
@@ -76,11 +81,12 @@ impl Hub {
 
     /// Lets nobody attach any more. The container's lock is held.
     pub(crate) fn close(&self) {
+        let Some(folder) = &self.folder else { return };
         self.shared.is_closed.store(true, Ordering::SeqCst);
         // Nobody listens where this fails.
-        let _ = local_socket::connect(&self.folder, SOCKET);
+        let _ = local_socket::connect(folder, SOCKET);
         // One that stays is found to lead nowhere.
-        let _ = std::fs::remove_file(self.folder.join(SOCKET));
+        let _ = std::fs::remove_file(folder.join(SOCKET));
     }
 
     /// Tells all who are attached how the container has ended, and why if there is something to say.

@@ -161,6 +161,52 @@ fn how_it_was_ended_is_told() {
 }
 
 #[test]
+fn keys_leave_one_more_process_that_goes_on() {
+    let Some(boxes) = background() else { return };
+    boxes.run(["run", "-d", "--name", "job", "box", "sleep", "1000"]).ok();
+    let enter = |options: &[&str], script: &str| {
+        let command = boxes.command([&["exec", "-it"], options, &["job", "sh", "-c", script]].concat());
+        Pty::spawn(command, 33, 100)
+    };
+    // The one of them that runs.
+    let running = || boxes.run(["exec", "job", "sh", "-c", "ps | grep -o '[t]ail .*'"]).out;
+    let mut pty = enter(&["-e", "A=b"], "stty size; echo $A; cat; exec tail -f /dev/null");
+    assert_eq!(pty.shows("b\r\n"), "33 100\r\nb\r\n");
+    assert!(!pty.is_cooked());
+    pty.resize(44, 111);
+    pty.keys("one\x10\r");
+    assert_eq!(pty.shows("one\x10\r\n"), "one^P\r\none\x10\r\n");
+    // What was typed before the keys arrives.
+    is_left(&mut pty, "\x04\x10\x11");
+    wait(|| (running() == "tail -f /dev/null\n").then_some(()));
+    let mut pty = enter(&["--detach-keys", "x"], "echo up; cat; exit 5");
+    pty.shows("up\r\n");
+    pty.keys("\x10\x11\r");
+    pty.shows("\x10\r\n");
+    pty.keys("\x04");
+    assert_eq!(pty.ends(), (5, String::new()));
+    // Nobody needs to leave it.
+    let mut pty = enter(&[], "echo up; exec tail -f /etc/passwd");
+    pty.shows("up\r\n");
+    pty.kill(Signal::KILL);
+    assert_eq!(pty.ends().0, 1009);
+    pty.becomes_cooked();
+    wait(|| (running() == "tail -f /dev/null\ntail -f /etc/passwd\n").then_some(()));
+    let mut pty = enter(&[], "trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done");
+    pty.shows("up\r\n");
+    pty.kill(Signal::TERM);
+    assert_eq!(pty.ends(), (6, String::new()));
+    let mut pty = Pty::spawn(boxes.command(["exec", "-it", "job", "nosuch"]), 24, 80);
+    let without = boxes.run(["exec", "job", "nosuch"]).fails(127);
+    assert_eq!(pty.ends(), (127, format!("{without}\r\n")));
+    // All of it ends with the container.
+    let mut pty = enter(&[], "echo up; exec cat");
+    pty.shows("up\r\n");
+    boxes.run(["rm", "-f", "job"]).ok();
+    assert_eq!(pty.ends().0, 137);
+}
+
+#[test]
 fn nothing_starts_for_somebody_who_has_gone() {
     let Some(boxes) = background() else { return };
     let id = boxes.run(["create", "-it", "--name", "job", "box", "sleep", "1000"]).ok();
@@ -174,7 +220,7 @@ fn nothing_starts_for_somebody_who_has_gone() {
     assert_eq!(reports.next().unwrap(), "\"ready\"");
     drop(here);
     let failed = reports.next().unwrap();
-    assert!(failed.contains("who started the container is gone"), "{failed}");
+    assert!(failed.contains("who started it is gone"), "{failed}");
     assert_eq!(wait(|| monitor.try_wait().unwrap()).code(), Some(125));
     assert_eq!(boxes.state("job"), "created 125\n");
 }
