@@ -74,11 +74,13 @@ impl Monitor {
         id: &ContainerId,
         exec: Option<&ExecOptions>,
     ) -> Result<Option<(Monitor, Attachment)>, Failure> {
-        let Some((attached, end)) = Attachment::before_start()? else { return Ok(None) };
+        let ends = Attachment::before_start().map_err(|error| begin_failed(id, &error))?;
+        let Some((attached, end)) = ends else { return Ok(None) };
         let monitor = Monitor::begin(context, id, Some(end))?;
-        // Not before: the monitor does it for itself, so that others find it. And not later, when there are threads.
+        // Not before: the monitor does it for itself, so that others find it. And not later, when there are threads. What goes wrong
+        // does so in the monitor, too, which reports it.
         let engine = context.engine()?;
-        engine.become_root_for(&engine.container(id.as_str())?.record)?;
+        let _ = engine.container(id.as_str()).and_then(|container| engine.become_root_for(&container.record));
         // Where nobody takes it, the report that is missing says so.
         let _ = exec.map_or(Ok(()), |options| attached.ask(options));
         tell_size(&attached);
