@@ -21,27 +21,11 @@ pub(super) struct Forwarding {
 }
 
 impl Forwarding {
-    /// Catches every signal that asks this process to end, for the process that will be followed. A second interrupt kills it.
-    /// So does a terminal that is gone, where it has it for its own and goes on without.
+    /// As [`catch_for`], for the process that will be followed.
     pub(super) fn catch(&self, tty: bool) {
         let process = self.process.clone();
-        let mut interrupts = 0;
-        let caught = sys::signals::catch_termination(move |number| {
-            let process = process.wait();
-            let signal = Signal(number);
-            // That its terminal is gone several may tell.
-            interrupts += u32::from(signal == Signal::INT || signal == Signal::TERM);
-            let signal = if interrupts > 1 { Signal::KILL } else { signal };
-            // A process that has ended needs no signal.
-            let _ = process.kill(signal);
-            if tty && signal == Signal::HUP {
-                let process = process.clone();
-                std::thread::spawn(move || {
-                    std::thread::sleep(WITHOUT_TERMINAL);
-                    let _ = process.kill(Signal::KILL);
-                });
-            }
-        });
+        // A process that has ended needs no signal.
+        let caught = catch_for(tty, move |signal| drop(process.wait().kill(signal)));
         *self.caught.lock().unwrap_or_else(PoisonError::into_inner) = caught;
     }
 
@@ -59,6 +43,26 @@ impl Forwarding {
             process.attend(caught);
         }
     }
+}
+
+/// Catches every signal that asks this process to end, for a process that `kill` sends signals to. A second interrupt kills it. So
+/// does a terminal that is gone, where it has it for its own and goes on without.
+pub(super) fn catch_for(tty: bool, kill: impl Fn(Signal) + Clone + Send + 'static) -> Option<Caught> {
+    let mut interrupts = 0;
+    sys::signals::catch_termination(move |number| {
+        let signal = Signal(number);
+        // That its terminal is gone several may tell.
+        interrupts += u32::from(signal == Signal::INT || signal == Signal::TERM);
+        let signal = if interrupts > 1 { Signal::KILL } else { signal };
+        kill(signal);
+        if tty && signal == Signal::HUP {
+            let kill = kill.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(WITHOUT_TERMINAL);
+                kill(Signal::KILL);
+            });
+        }
+    })
 }
 
 /// Hands every signal on to `process`, which runs in the background, as soon as it is there.

@@ -53,7 +53,7 @@ mod volumes;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use attach::{Attachment, Shown};
+pub use attach::{Attachment, HandedEnd, RunningExec, Shown};
 pub use change::Change;
 pub use commit::CommitOptions;
 pub use containers::{Container, DiffLine};

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::cgroups::cgroup_of;
 use super::error::{About, Error, Result};
 use super::native_etc::etc_files;
@@ -45,7 +47,7 @@ pub(super) const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/
 pub(super) const SHM_SIZE: u64 = 64 << 20;
 
 /// What one more process of a container runs, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ExecOptions {
     /// The command line.
     pub args: Vec<String>,

@@ -42,7 +42,7 @@ impl Engine {
     }
 
     /// As [`Engine::become_root`], where the container needs it.
-    pub(super) fn become_root_for(&self, record: &ContainerRecord) -> Result<()> {
+    pub fn become_root_for(&self, record: &ContainerRecord) -> Result<()> {
         if record.runtime == "native" { self.become_root() } else { Ok(()) }
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attach::Hub;
+use super::attach::{HandedEnd, Hub};
 use super::cgroups::{cgroup_of, to_value};
 use super::create::CreateOptions;
 use super::error::{About, Error, Result};
@@ -29,6 +29,8 @@ pub struct RunStdio {
     /// Whether the streams are instead those of whoever [attaches](Engine::attach), with the log: the container runs in the
     /// background.
     pub attachable: bool,
+    /// Who is attached from the start, where it is attachable.
+    pub attached: Option<HandedEnd>,
     /// The window of the terminal, for a container that was created with one.
     pub terminal: TerminalSize,
     /// What is done when all is ready and the process is about to start, such as making the terminal raw.
@@ -41,7 +43,14 @@ pub type BeforeStart = Box<dyn FnOnce() -> io::Result<()> + Send>;
 impl RunStdio {
     /// These streams, not logged, and a terminal of 80 columns and 24 lines where there is one.
     pub fn new(stdio: Stdio) -> RunStdio {
-        RunStdio { stdio, log: false, attachable: false, terminal: TerminalSize::default(), before_start: None }
+        RunStdio {
+            stdio,
+            log: false,
+            attachable: false,
+            attached: None,
+            terminal: TerminalSize::default(),
+            before_start: None,
+        }
     }
 
     /// The streams of this process, not logged.
@@ -107,10 +116,12 @@ impl RunningContainer<'_> {
         if let Some(hub) = &hub {
             hub.close();
         }
-        let code = status.code;
         let finished = self.finish(status);
         if let Some(hub) = hub {
-            hub.end(code);
+            match &finished {
+                Ok(status) => hub.end(status.code, status.message.as_deref()),
+                Err(error) => hub.end(error.exit_code(), Some(&error.message)),
+            }
         }
         finished
     }
@@ -198,10 +209,10 @@ impl Engine {
             .store
             .lock_container(id)?
             .ok_or_else(|| Error::conflict(format!("container {} is already running", id.short())))?;
-        let (stdio, hub) = self.streams(&record, stdio);
+        let (stdio, mut hub) = self.streams(&record, stdio);
         match self.start_locked(&record, stdio) {
             Ok((running, files, state)) => {
-                if let Some(hub) = &hub {
+                if let Some(hub) = &mut hub {
                     hub.serve(&running);
                 }
                 Ok(RunningContainer { engine: self, record, state, running, files, hub, lock, is_tidy: false })
@@ -218,10 +229,10 @@ impl Engine {
     fn streams(&self, record: &ContainerRecord, stdio: RunStdio) -> (RunStdio, Option<Hub>) {
         let log = || Log::new(self.store.log_path(&record.id));
         if stdio.attachable {
-            let (hub, streams) = Hub::new(self.store.streams_folder(&record.id), record.open_stdin, &log());
+            let (mut hub, streams) = Hub::new(record.open_stdin, Some(&log()), stdio.attached);
             // One that nobody can attach to runs all the same: not every system lets them.
-            let _ = hub.listen();
-            return (RunStdio { stdio: streams, ..stdio }, Some(hub));
+            let _ = hub.listen(self.store.streams_folder(&record.id));
+            return (RunStdio { stdio: streams, attached: None, ..stdio }, Some(hub));
         }
         let stdio = match stdio.log {
             true => RunStdio { stdio: logged(stdio.stdio, &log()), ..stdio },

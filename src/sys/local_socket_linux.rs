@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::fs::Mode;
 use rustix::net::SocketType;
@@ -44,6 +45,25 @@ pub fn connect(folder: &Path, name: &str) -> io::Result<Connection> {
     let socket = socket::new(SocketType::STREAM)?;
     rustix::net::connect(&socket, &socket::address_in(folder.as_fd(), name)?)?;
     Ok(Connection(socket.into()))
+}
+
+/// Both ends of a stream that has no name.
+pub fn pair() -> io::Result<(Connection, Connection)> {
+    let (one, other) = UnixStream::pair()?;
+    Ok((Connection(one), Connection(other)))
+}
+
+/// The stream that was given to this process as standard input, which is empty from now on.
+pub fn take_stdin() -> io::Result<Connection> {
+    let given = io::stdin().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    Ok(Connection(given.into()))
+}
+
+impl From<Connection> for Stdio {
+    fn from(connection: Connection) -> Stdio {
+        OwnedFd::from(connection.0).into()
+    }
 }
 
 impl Listener {

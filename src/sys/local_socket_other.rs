@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::process::Stdio;
 
 /// Where connections are made to: never there.
 #[derive(Debug)]
@@ -20,6 +21,22 @@ pub fn listen(_: &Path, _: &str) -> io::Result<Listener> {
 /// An error.
 pub fn connect(_: &Path, _: &str) -> io::Result<Connection> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// An error.
+pub fn pair() -> io::Result<(Connection, Connection)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// An error.
+pub fn take_stdin() -> io::Result<Connection> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl From<Connection> for Stdio {
+    fn from(connection: Connection) -> Stdio {
+        match connection.0 {}
+    }
 }
 
 impl Listener {

@@ -4,8 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::monitor::Monitor;
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::{DetachKeys, Watch};
+use crate::cli::signals::catch_for;
 use crate::engine::{Attachment, Engine, EngineOptions, Shown};
 use crate::runtime::{Signal, TerminalSize};
 use crate::store::ContainerId;
@@ -45,64 +47,96 @@ impl Args {
         let attached = Arc::new(engine.attach(&record.id)?);
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?;
-        let has_left = Arc::new(AtomicBool::new(false));
         if let Some(raw) = &raw {
             raw.enter()?;
         }
         if record.tty {
+            show_anew(&attached);
             follow_size(&attached);
         } else if self.sig_proxy {
             forward_signals(context, record.id.clone())?;
         }
-        if takes_input {
-            let keys = types_keys.then(|| Watch::new(self.detach_keys));
-            let (attached, has_left) = (attached.clone(), has_left.clone());
-            // It ends with this process: nothing breaks a read of standard input off.
-            std::thread::Builder::new().spawn(move || pass_input(&attached, keys, &has_left))?;
-        }
-        let ended = show(&attached);
-        drop(raw);
-        if has_left.load(Ordering::SeqCst) {
-            note("read escape sequence");
-            return Ok(0);
-        }
-        match ended? {
-            Some(code) => Ok(code),
-            // Who ran it was killed, and the container with it.
-            None => Ok(engine.wait(record.id.as_str())?),
-        }
+        let keys = types_keys.then(|| Watch::new(self.detach_keys));
+        let has_left = if takes_input { pass_input(&attached, keys)? } else { Arc::default() };
+        // Where nothing tells the end, who ran it was killed, and the container with it.
+        stay(&attached, raw, &has_left, || Ok(engine.wait(record.id.as_str())?))
     }
 }
 
-/// Shows what comes of the container until it ends: its exit code, if that is told.
-fn show(attached: &Attachment) -> io::Result<Option<i32>> {
+/// Has `monitor` start something with a terminal, to which we are attached from the start, and stays there. Until it is about to
+/// start, an interrupt ends this process, and keys are edited and shown as they were before. `lost` is the exit code where the
+/// monitor is killed.
+pub(super) fn start(
+    (mut monitor, attached): (Monitor, Attachment),
+    keys: Option<DetachKeys>,
+    lost: impl FnOnce() -> Outcome,
+) -> Outcome {
+    let raw = RawMode::prepare()?;
+    monitor.reports()?;
+    let caught = catch_for(true, monitor.signals());
+    raw.enter()?;
+    monitor.go_on(&attached)?;
+    if let Some(caught) = caught {
+        caught.detach();
+    }
+    let attached = Arc::new(attached);
+    follow_size(&attached);
+    let has_left = pass_input(&attached, Some(Watch::new(keys.unwrap_or_default())))?;
+    stay(&attached, Some(raw), &has_left, lost)
+}
+
+/// Shows what comes until the end, or until we leave: the exit code.
+fn stay(attached: &Attachment, raw: Option<RawMode>, has_left: &AtomicBool, lost: impl FnOnce() -> Outcome) -> Outcome {
+    let ended = show(attached);
+    drop(raw);
+    if has_left.load(Ordering::SeqCst) {
+        note("read escape sequence");
+        return Ok(0);
+    }
+    let Some((code, message)) = ended? else { return lost() };
+    if let Some(message) = message {
+        note(&format!("cowbox: {message}"));
+    }
+    Ok(code)
+}
+
+/// Shows what comes of the container until it ends: its exit code, and why, if that is told.
+fn show(attached: &Attachment) -> io::Result<Option<(i32, Option<String>)>> {
     loop {
         match attached.next()? {
             // An output that is gone is no reason to leave the container.
             Some(Shown::Output(bytes)) => drop(stdio::Stdout.write_all(&bytes)),
             Some(Shown::Error(bytes)) => drop(stdio::Stderr.write_all(&bytes)),
-            Some(Shown::End(code)) => return Ok(Some(code)),
+            Some(Shown::End { code, message }) => return Ok(Some((code, message))),
             None => return Ok(None),
         }
     }
 }
 
-/// Passes standard input on until it ends. That it has ended the container does not learn: others may attach.
-fn pass_input(attached: &Attachment, mut keys: Option<Watch>, has_left: &AtomicBool) {
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(len @ 1..) = stdio::read_stdin(&mut buffer) {
-        let (bytes, leaves) = match &mut keys {
-            Some(watch) => watch.pass(&buffer[..len]),
-            None => (buffer[..len].to_vec(), false),
-        };
-        if attached.send(&bytes).is_err() {
-            return;
+/// Passes standard input on until it ends, and whether it was left then. That it has ended the container does not learn: others
+/// may attach.
+fn pass_input(attached: &Arc<Attachment>, mut keys: Option<Watch>) -> io::Result<Arc<AtomicBool>> {
+    let has_left = Arc::new(AtomicBool::new(false));
+    let (attached, leaving) = (attached.clone(), has_left.clone());
+    let pass = move || {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(len @ 1..) = stdio::read_stdin(&mut buffer) {
+            let (bytes, leaves) = match &mut keys {
+                Some(watch) => watch.pass(&buffer[..len]),
+                None => (buffer[..len].to_vec(), false),
+            };
+            if attached.send(&bytes).is_err() {
+                return;
+            }
+            if leaves {
+                leaving.store(true, Ordering::SeqCst);
+                return attached.leave();
+            }
         }
-        if leaves {
-            has_left.store(true, Ordering::SeqCst);
-            return attached.leave();
-        }
-    }
+    };
+    // It ends with this process: nothing breaks a read of standard input off.
+    std::thread::Builder::new().spawn(pass)?;
+    Ok(has_left)
 }
 
 /// Every signal that can be caught is the container's.
@@ -115,12 +149,15 @@ fn forward_signals(context: &Context, id: ContainerId) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The container's terminal has the size of ours, now and later.
-fn follow_size(attached: &Arc<Attachment>) {
+/// A program shows itself anew when the size changes: to who comes back, too.
+fn show_anew(attached: &Attachment) {
     if let Some(size) = terminal::size() {
-        // A program shows itself anew when the size changes: to who comes back, too.
         let _ = attached.resize(TerminalSize { rows: size.rows.saturating_add(1), ..size });
     }
+}
+
+/// The container's terminal has the size of ours, now and later.
+fn follow_size(attached: &Arc<Attachment>) {
     let attached = attached.clone();
     terminal::on_resize(move || {
         if let Some(size) = terminal::size() {

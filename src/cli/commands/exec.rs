@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::attach;
 use super::create::environment;
+use super::monitor::Monitor;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::Forwarding;
@@ -12,13 +14,16 @@ use crate::engine::{ExecOptions, RunStdio};
 use crate::runtime::{Input, Running, Stdio};
 use crate::sys::terminal::{self, RawMode};
 
+/// The exit code of what SIGKILL has ended.
+const KILLED: i32 = 137;
+
 /// Run a command in a running container
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
     /// Run the command in the background, until it or the container ends
     #[arg(short, long)]
     detach: bool,
-    /// Taken as Docker's, and without effect: no key detaches from what runs in the foreground
+    /// The keys that leave a command with a terminal (-it) running in the container
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
     /// Keep standard input open
@@ -55,14 +60,31 @@ impl Args {
         if self.tty && self.interactive && !types_keys {
             return Err(Failure::new("the input device is not a TTY"));
         }
-        if self.tty && self.detach {
-            let hint = Some("leave --tty away: the command's output goes nowhere".into());
-            return Err(Failure { hint, ..Failure::new("--detach with --tty: nobody would hold the terminal") });
-        }
         let mut env = environment(&self.env_file, &self.env)?;
         // A name that has no value here is none there either.
         env.retain(|line| line.contains('='));
         let engine = context.engine()?;
+        let options = ExecOptions {
+            args: self.command,
+            env,
+            working_dir: self.workdir,
+            user: self.user,
+            tty: self.tty,
+            privileged: self.privileged,
+            detach: self.detach && !self.tty,
+        };
+        if types_keys || (self.tty && self.detach) {
+            let id = engine.container(&self.container)?.record.id;
+            if let Some((mut monitor, attached)) = Monitor::attended(context, &id, Some(&options))? {
+                if !self.detach {
+                    // Where the process that holds the terminal is killed, what runs there is, too.
+                    return attach::start((monitor, attached), self.detach_keys, || Ok(KILLED));
+                }
+                monitor.reports()?;
+                monitor.go_on(&attached)?;
+                return Ok(0);
+            }
+        }
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
         let signals = Forwarding::default();
         let (tty, entered, forwarding) = (self.tty, raw.clone(), signals.clone());
@@ -81,15 +103,6 @@ impl Args {
                 ..Stdio::inherit()
             })
         };
-        let options = ExecOptions {
-            args: self.command,
-            env,
-            working_dir: self.workdir,
-            user: self.user,
-            tty: self.tty,
-            privileged: self.privileged,
-            detach: self.detach,
-        };
         if self.detach {
             engine.exec(&self.container, &options, RunStdio::new(Stdio::null())).map_err(exec_failure)?;
             return Ok(0);
@@ -103,7 +116,7 @@ impl Args {
 }
 
 /// A program that cannot run has Docker's exit codes; all else is 1.
-fn exec_failure(error: crate::engine::Error) -> Failure {
+pub(super) fn exec_failure(error: crate::engine::Error) -> Failure {
     match error.exit_code() {
         125 => Failure::from(error),
         _ => Failure::of_run(error),

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
     /// Run the container in the background and print its id
     #[arg(short, long)]
     detach: bool,
-    /// Taken as Docker's, and without effect: no key detaches from what runs in the foreground
+    /// The keys that leave a container with a terminal (-it) running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
     /// Write the container's id to this file
@@ -37,6 +37,8 @@ impl Args {
         let attached = Attached {
             stdin: self.options.is_interactive(),
             tty: self.options.has_terminal(),
+            may_be_left: self.options.is_interactive(),
+            detach_keys: self.detach_keys,
             // A container that is gone when it ends needs no log.
             log: !self.options.is_removed(),
         };
@@ -55,6 +57,6 @@ impl Args {
             context.print_line(id.as_str())?;
             return Ok(0);
         }
-        attached.run(engine, &id)
+        attached.run(context, &id)
     }
 }

@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+use super::monitor::Monitor;
 use super::{attach, monitor};
 use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::{Foreground, Forwarding};
-use crate::engine::{Engine, RunStdio};
+use crate::engine::RunStdio;
 use crate::runtime::{Input, Stdio};
 use crate::store::{ContainerId, Status};
 use crate::sys::terminal::{self, RawMode};
@@ -21,7 +22,7 @@ pub(in crate::cli) struct Args {
     /// Attach standard input too
     #[arg(short, long)]
     interactive: bool,
-    /// The keys that detach, where the container runs in the background already
+    /// The keys that leave a container with a terminal running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
     /// The containers
@@ -41,8 +42,14 @@ impl Args {
                 return attach::Args::of_running(key.clone(), self.detach_keys, !self.interactive).run(context);
             }
             let record = &container.record;
-            let attached = Attached { stdin: self.interactive, tty: record.tty, log: !record.auto_remove };
-            return attached.run(engine, &record.id);
+            let attached = Attached {
+                stdin: self.interactive,
+                tty: record.tty,
+                may_be_left: record.open_stdin,
+                detach_keys: self.detach_keys,
+                log: !record.auto_remove,
+            };
+            return attached.run(context, &record.id);
         }
         context.for_each(&self.containers, |key| {
             let container = engine.container(key)?;
@@ -61,6 +68,10 @@ pub(super) struct Attached {
     pub(super) stdin: bool,
     /// It has a terminal.
     pub(super) tty: bool,
+    /// It takes input from who comes later.
+    pub(super) may_be_left: bool,
+    /// The keys that leave it, if not the usual ones.
+    pub(super) detach_keys: Option<DetachKeys>,
     /// Its output is logged.
     pub(super) log: bool,
 }
@@ -75,9 +86,16 @@ impl Attached {
     }
 
     /// Runs the container to its end; the exit code is its own.
-    pub(super) fn run(&self, engine: &Engine, id: &ContainerId) -> Outcome {
+    pub(super) fn run(self, context: &Context, id: &ContainerId) -> Outcome {
+        let engine = context.engine()?;
         let stdin = if self.stdin { Input::Host } else { Input::Null };
         let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
+        if types_keys
+            && self.may_be_left
+            && let Some(attended) = Monitor::attended(context, id, None)?
+        {
+            return attach::start(attended, self.detach_keys, || engine.wait(id.as_str()).map_err(Failure::of_run));
+        }
         // Left before anything is printed, whatever happens.
         let raw = types_keys.then(RawMode::prepare).transpose()?.map(Arc::new);
         let signals = Forwarding::default();

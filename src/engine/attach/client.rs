@@ -3,7 +3,7 @@
 use std::io;
 
 use super::SOCKET;
-use super::message::{Kind, Peer};
+use super::message::{Kind, Peer, size_bytes};
 use crate::engine::Engine;
 use crate::engine::error::{About, Error, Result};
 use crate::runtime::TerminalSize;
@@ -12,7 +12,7 @@ use crate::sys::local_socket;
 
 /// A connection to the streams of a container. Several threads may use it.
 #[derive(Debug)]
-pub struct Attachment(Peer);
+pub struct Attachment(pub(super) Peer);
 
 /// What comes of a container.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,8 +21,13 @@ pub enum Shown {
     Output(Vec<u8>),
     /// Bytes of its standard error.
     Error(Vec<u8>),
-    /// It has ended, with this exit code.
-    End(i32),
+    /// It has ended.
+    End {
+        /// The exit code.
+        code: i32,
+        /// Why, where it was ended, or what went wrong afterwards.
+        message: Option<String>,
+    },
 }
 
 impl Engine {
@@ -61,8 +66,12 @@ impl Attachment {
         Ok(Some(match kind {
             Kind::Output => Shown::Output(bytes),
             Kind::Error => Shown::Error(bytes),
-            Kind::End => Shown::End(i32::from_le_bytes(bytes.try_into().map_err(|_| broken())?)),
-            Kind::Input | Kind::Size => return Err(broken()),
+            Kind::End => {
+                let (code, text) = bytes.split_first_chunk().ok_or_else(broken)?;
+                let message = (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned());
+                Shown::End { code: i32::from_le_bytes(*code), message }
+            }
+            Kind::Input | Kind::Size | Kind::Exec => return Err(broken()),
         }))
     }
 
@@ -73,8 +82,7 @@ impl Attachment {
 
     /// Tells the size of the window that the container's terminal is seen in.
     pub fn resize(&self, size: TerminalSize) -> io::Result<()> {
-        let [rows, columns] = [size.rows.to_le_bytes(), size.columns.to_le_bytes()];
-        self.0.send(Kind::Size, &[rows, columns].concat())
+        self.0.send(Kind::Size, &size_bytes(size))
     }
 
     /// Leaves the container alone.

@@ -7,9 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use super::SOCKET;
-use super::message::{Kind, Peer};
+use super::handed::HandedEnd;
+use super::message::{Kind, Peer, size_of};
 use crate::engine::logs::{Log, LogTee};
-use crate::runtime::{Input, Output, Running, Stdio, TerminalSize};
+use crate::runtime::{Input, Output, Running, Stdio};
 use crate::sys::local_socket::{self, Listener};
 
 /// How many messages may be typed ahead.
@@ -18,7 +19,10 @@ const TYPED_AHEAD: usize = 16;
 /// The streams of one run.
 pub(crate) struct Hub {
     shared: Arc<Shared>,
-    folder: PathBuf,
+    /// Where others attach, if they can.
+    folder: Option<PathBuf>,
+    /// Who was attached from the start, and is not listened to yet.
+    first: Option<Arc<Peer>>,
 }
 
 struct Shared {
@@ -29,55 +33,65 @@ struct Shared {
 }
 
 impl Hub {
-    /// The streams of a container whose folder is `folder`: nobody is attached. With `takes_input` what is typed is the
-    /// container's input, which never ends by itself; else it has none.
-    pub(crate) fn new(folder: PathBuf, takes_input: bool, log: &Arc<Log>) -> (Hub, Stdio) {
+    /// The streams of a container, or of one more process in it: `first` is attached, or nobody. With `takes_input` what is typed
+    /// is its input, which never ends by itself; else it has none. The output is also kept in `log`.
+    pub(crate) fn new(takes_input: bool, log: Option<&Arc<Log>>, first: Option<HandedEnd>) -> (Hub, Stdio) {
+        let first = first.map(|end| end.0);
         let (typed, to_read) = sync_channel(TYPED_AHEAD);
         let shared = Arc::new(Shared {
-            attached: Mutex::default(),
+            attached: Mutex::new(first.iter().cloned().collect()),
             typed,
             process: OnceLock::new(),
             is_closed: AtomicBool::default(),
         });
         let shown = |kind, stream| {
             let out = Broadcast { shared: shared.clone(), kind };
-            Output::Writer(Box::new(LogTee::new(out, log.clone(), stream)))
+            Output::Writer(match log {
+                Some(log) => Box::new(LogTee::new(out, log.clone(), stream)),
+                None => Box::new(out),
+            })
         };
         let stdin = match takes_input {
             true => Input::Reader(Box::new(Typed { to_read, rest: Vec::new() })),
             false => Input::Null,
         };
         let stdio = Stdio { stdin, stdout: shown(Kind::Output, "stdout"), stderr: shown(Kind::Error, "stderr") };
-        (Hub { shared, folder }, stdio)
+        (Hub { shared, folder: None, first }, stdio)
     }
 
-    /// Lets others attach from now on. The container's lock is held, so that nobody else listens there.
-    pub(crate) fn listen(&self) -> io::Result<()> {
-        let listener = local_socket::listen(&self.folder, SOCKET)?;
+    /// Lets others attach from now on, by the container's folder. The container's lock is held, so that nobody else listens there.
+    pub(crate) fn listen(&mut self, folder: PathBuf) -> io::Result<()> {
+        let listener = local_socket::listen(&folder, SOCKET)?;
+        self.folder = Some(folder);
         let shared = self.shared.clone();
         // It ends when the hub is closed.
         std::thread::Builder::new().spawn(move || shared.take(&listener))?;
         Ok(())
     }
 
-    /// Who is told of sizes.
-    pub(crate) fn serve(&self, process: &Arc<dyn Running>) {
+    /// Who is told of sizes. Now that it runs it takes what the first who is attached has typed.
+    pub(crate) fn serve(&mut self, process: &Arc<dyn Running>) {
         // There was none before.
         let _ = self.shared.process.set(Arc::downgrade(process));
+        if let Some(peer) = self.first.take() {
+            // Without a thread its output is shown all the same.
+            let _ = self.shared.attend_to(peer);
+        }
     }
 
     /// Lets nobody attach any more. The container's lock is held.
     pub(crate) fn close(&self) {
+        let Some(folder) = &self.folder else { return };
         self.shared.is_closed.store(true, Ordering::SeqCst);
         // Nobody listens where this fails.
-        let _ = local_socket::connect(&self.folder, SOCKET);
+        let _ = local_socket::connect(folder, SOCKET);
         // One that stays is found to lead nowhere.
-        let _ = std::fs::remove_file(self.folder.join(SOCKET));
+        let _ = std::fs::remove_file(folder.join(SOCKET));
     }
 
-    /// Tells all who are attached how the container has ended.
-    pub(crate) fn end(&self, code: i32) {
-        self.shared.show(Kind::End, &code.to_le_bytes());
+    /// Tells all who are attached how the container has ended, and why if there is something to say.
+    pub(crate) fn end(&self, code: i32, message: Option<&str>) {
+        self.shared.show(Kind::End, &[&code.to_le_bytes(), message.unwrap_or_default().as_bytes()].concat());
         for peer in self.shared.list().drain(..) {
             peer.end();
         }
@@ -93,27 +107,29 @@ impl Shared {
             }
             let peer = Arc::new(Peer::new(connection));
             self.list().push(peer.clone());
-            let shared = self.clone();
-            // It ends when the other end does.
-            let begun = std::thread::Builder::new().spawn(move || {
-                // One that says what makes no sense is let go as one that leaves.
-                let _ = shared.listen_to(&peer);
-                shared.let_go(&peer);
-            });
-            if begun.is_err() {
+            if self.attend_to(peer).is_err() {
                 return;
             }
         }
     }
 
+    /// Takes what `peer` types, on a thread that ends when the other end does.
+    fn attend_to(self: &Arc<Self>, peer: Arc<Peer>) -> io::Result<()> {
+        let shared = self.clone();
+        let begun = std::thread::Builder::new().spawn(move || {
+            // One that says what makes no sense is let go as one that leaves.
+            let _ = shared.listen_to(&peer);
+            shared.let_go(&peer);
+        });
+        begun.map(drop)
+    }
+
     fn listen_to(&self, peer: &Peer) -> io::Result<()> {
         while let Some((kind, bytes)) = peer.receive()? {
-            match (kind, &bytes[..]) {
+            match (kind, size_of(&bytes)) {
                 // Without a reader the container takes no input.
                 (Kind::Input, _) => drop(self.typed.send(bytes)),
-                (Kind::Size, [a, b, c, d]) => {
-                    let size =
-                        TerminalSize { rows: u16::from_le_bytes([*a, *b]), columns: u16::from_le_bytes([*c, *d]) };
+                (Kind::Size, Some(size)) => {
                     if let Some(process) = self.process.get().and_then(Weak::upgrade) {
                         process.resize(size);
                     }

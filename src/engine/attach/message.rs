@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
+use crate::runtime::TerminalSize;
 use crate::sys::local_socket::Connection;
 
 /// More bytes than this are several messages.
@@ -19,16 +20,29 @@ pub(super) enum Kind {
     Error = 2,
     /// To it: the size of its terminal, lines and columns with two bytes each, the low ones first.
     Size = 3,
-    /// From it, the last one: it has ended, with an exit code of four bytes, the low ones first.
+    /// From it, the last one: it has ended, with an exit code of four bytes, the low ones first, and perhaps a text that says why.
     End = 4,
+    /// To the process that will run it, before all else: what is to run, where that is one more process in a container.
+    Exec = 5,
 }
 
 impl Kind {
     fn of(byte: u8) -> io::Result<Kind> {
-        let known = [Kind::Input, Kind::Output, Kind::Error, Kind::Size, Kind::End];
+        let known = [Kind::Input, Kind::Output, Kind::Error, Kind::Size, Kind::End, Kind::Exec];
         let unknown = || io::Error::new(ErrorKind::InvalidData, format!("a message of the unknown kind {byte}"));
         known.get(usize::from(byte)).copied().ok_or_else(unknown)
     }
+}
+
+/// The bytes of a size.
+pub(super) fn size_bytes(size: TerminalSize) -> Vec<u8> {
+    [size.rows.to_le_bytes(), size.columns.to_le_bytes()].concat()
+}
+
+/// The size that `bytes` are.
+pub(super) fn size_of(bytes: &[u8]) -> Option<TerminalSize> {
+    let [a, b, c, d] = bytes.try_into().ok()?;
+    Some(TerminalSize { rows: u16::from_le_bytes([a, b]), columns: u16::from_le_bytes([c, d]) })
 }
 
 /// One end of a connection.
@@ -104,7 +118,7 @@ mod tests {
         assert_eq!(read(&mut rest).unwrap(), Some((Kind::Size, vec![1, 0, 2, 0])));
         assert_eq!(read(&mut rest).unwrap(), None);
         let error = |bytes: &[u8]| read(bytes).unwrap_err();
-        assert_eq!(error(&[5, 0, 0, 0, 0]).to_string(), "a message of the unknown kind 5");
+        assert_eq!(error(&[6, 0, 0, 0, 0]).to_string(), "a message of the unknown kind 6");
         assert_eq!(error(&[0, 1, 0, 1, 0]).to_string(), "a message that is too long");
         assert_eq!(error(&[0, 9]).kind(), ErrorKind::UnexpectedEof);
     }

@@ -4,10 +4,14 @@
 //! ([`Attachment`]). What goes over a connection are messages: `docs/formats.md` "attach.sock".
 
 mod client;
+mod exec;
+mod handed;
 mod hub;
 mod message;
 
 pub use client::{Attachment, Shown};
+pub use exec::RunningExec;
+pub use handed::HandedEnd;
 pub(super) use hub::Hub;
 
 /// The name of the socket in the container's folder.

@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "native", target_os = "linux"))]
 mod attached;
+#[cfg(all(feature = "native", target_os = "linux"))]
+mod foreground;
 #[cfg(all(feature = "wasm", feature = "base"))]
 mod guests;
 #[cfg(all(feature = "native", target_os = "linux"))]

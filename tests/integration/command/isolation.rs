@@ -279,8 +279,14 @@ fn a_process_enters_in_the_background() {
     assert_eq!(cowbox.run(["exec", "-d", "long", "sh", "-c", script]).ok(), "");
     while cowbox.run(["exec", "long", "ls", "/dev/shm"]).ok() != "began\n" {}
     assert_eq!(cowbox.run(["exec", "long", "sh", "-c", "ps | grep -c '[s]leep 1000'"]).ok(), "2\n");
-    assert!(cowbox.run(["exec", "-d", "-t", "long", "true"]).fails(1).contains("--detach with --tty"));
     cowbox.run(["exec", "-d", "long", "nosuch"]).fails(127);
+    // With a terminal, which somebody holds.
+    let script = "tty >/dev/shm/tty; mv /dev/shm/tty /dev/shm/terminal; exec cat";
+    assert_eq!(cowbox.run(["exec", "-d", "-t", "long", "sh", "-c", script]).ok(), "");
+    while cowbox.run(["exec", "long", "ls", "/dev/shm"]).ok() != "began\nterminal\n" {}
+    assert_eq!(cowbox.run(["exec", "long", "cat", "/dev/shm/terminal"]).ok(), "/dev/pts/0\n");
+    while cowbox.run(["exec", "long", "sh", "-c", "ps | grep -c '[c]at$'"]).out != "1\n" {}
+    cowbox.run(["exec", "-d", "-t", "long", "nosuch"]).fails(127);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::process::Signal;
+
 use super::support::person::Person;
+use super::support::pty::{Pty, wait};
 use super::support::{has_tool, tool};
 
 #[test]
@@ -24,6 +27,38 @@ fn a_user_without_further_ids_is_root_in_containers() {
             .next(),
         Some("refused")
     );
+}
+
+#[test]
+fn keys_leave_what_a_user_runs_on_a_terminal() {
+    let Some(person) = Person::stranger() else { return };
+    let on_terminal = |args: &[&str]| {
+        let mut command = person.command(person.path("cowbox"));
+        command.args(args);
+        Pty::spawn(command, 33, 100)
+    };
+    let mut pty = on_terminal(&["run", "-it", "--rm", "--name", "job", "box", "sh", "-c", "stty size; cat; exit 3"]);
+    pty.shows("33 100\r\n");
+    let mut entered = on_terminal(&["exec", "-it", "job", "sh", "-c", "stty size; exec tail -f /dev/null"]);
+    entered.shows("33 100\r\n");
+    for pty in [&mut pty, &mut entered] {
+        pty.keys("\x10\x11");
+        assert_eq!(pty.ends(), (0, "read escape sequence\r\n".to_owned()));
+    }
+    wait(|| (person.run(["exec", "job", "sh", "-c", "ps | grep -c '[t]ail -f'"]).out == "1\n").then_some(()));
+    let mut pty = on_terminal(&["attach", "job"]);
+    pty.becomes_raw();
+    pty.keys("\x04");
+    assert_eq!(pty.ends().0, 3);
+    let script = "trap 'exit 5' TERM; echo up; while :; do sleep 0.02; done";
+    for args in [vec!["run", "-it", "--name", "job", "box", "sh", "-c", script], vec!["start", "-ai", "job"]] {
+        let mut pty = on_terminal(&args);
+        pty.shows("up\r\n");
+        pty.kill(Signal::TERM);
+        assert_eq!(pty.ends(), (5, String::new()));
+    }
+    person.run(["rm", "job"]).ok();
+    assert_eq!(person.run(["ps", "-aq"]).ok(), "");
 }
 
 #[test]

@@ -204,13 +204,14 @@ fn a_kill_leaves_the_terminal_as_it_was() {
     pty.kill(Signal::KILL);
     assert_eq!(pty.ends(), (1009, String::new()));
     pty.becomes_cooked();
-    // The same where it ends by an error of its own.
-    cowbox.run(["rm", "box"]).ok();
+    // The same where it ends by an error of its own. Where containers can be attached to, this one goes on.
+    cowbox.run(["rm", "-f", "box"]).ok();
     let mut pty = run(&cowbox, "echoing", &echoing());
     pty.shows("ready\r\n");
     pty.kill(Signal::ABORT);
     assert_eq!(pty.ends().0, 1006);
     pty.becomes_cooked();
+    cowbox.run(["rm", "-f", "box"]).ok();
 }
 
 #[test]
@@ -257,17 +258,38 @@ fn nothing_runs_on_after_the_end() {
     use super::support::pty::{children, is_running, wait};
     let cowbox = Cowbox::empty();
     cowbox.program("echoing", &echoing());
-    for signal in [None, Some(Signal::TERM), Some(Signal::KILL)] {
+    for signal in [None, Some(Signal::TERM)] {
         let mut pty = Pty::spawn(cowbox.command(["run", "--rm", "-it", "echoing"]), 30, 100);
         pty.shows("ready\r\n");
-        let watchers = children(pty.pid());
-        assert_eq!(watchers.len(), 1, "a watcher, and nothing else");
+        let others = children(pty.pid());
+        assert_eq!(others.len(), 2, "who watches the terminal, who runs the container, and nothing else");
         match signal {
             None => pty.keys("\x04"),
             Some(signal) => pty.kill(signal),
         }
         pty.ends();
-        wait(|| (!is_running(watchers[0])).then_some(()));
+        for other in others {
+            wait(|| (!is_running(other)).then_some(()));
+        }
         pty.becomes_cooked();
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_leave_a_guest_that_goes_on_and_is_found_again() {
+    let cowbox = Cowbox::empty();
+    let mut pty = run(&cowbox, "echoing", &echoing());
+    pty.shows("ready\r\n");
+    pty.keys("\x10\x11");
+    assert_eq!(pty.ends(), (0, "read escape sequence\r\n".to_owned()));
+    assert!(pty.is_cooked());
+    assert_eq!(exit_code(&cowbox), "running 0\n");
+    let mut pty = Pty::spawn(cowbox.command(["attach", "box"]), 30, 100);
+    pty.becomes_raw();
+    pty.keys("on\r");
+    pty.shows("on\r\non\r\n");
+    pty.keys("\x04");
+    assert_eq!(pty.ends().0, 3);
+    assert_eq!(exit_code(&cowbox), "exited 3\n");
 }

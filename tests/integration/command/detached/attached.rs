@@ -88,13 +88,6 @@ fn a_terminal_is_left_and_found_again() {
     pty.becomes_raw();
     pty.keys("\x04");
     assert_eq!(pty.ends().0, 3);
-    // In the foreground no key detaches.
-    let mut pty = Pty::spawn(boxes.command(["start", "-ai", "job"]), 24, 80);
-    pty.becomes_raw();
-    pty.keys("\x10\x11\r");
-    pty.shows("<\x10>\r\n24 80\r\n");
-    pty.keys("\x04");
-    assert_eq!(pty.ends().0, 3);
 }
 
 #[test]
