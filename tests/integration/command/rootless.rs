@@ -62,6 +62,19 @@ fn keys_leave_what_a_user_runs_on_a_terminal() {
 }
 
 #[test]
+fn a_container_that_was_restarted_is_entered_as_before() {
+    let Some(person) = Person::stranger() else { return };
+    person.run(["run", "-d", "--name", "job", "box", "sleep", "1000"]).ok();
+    for verb in [&["restart", "-t", "0", "job"][..], &["stop", "-t", "0", "job"], &["start", "job"]] {
+        person.run(verb.iter().copied()).ok();
+    }
+    person.run(["restart", "-t", "0", "job"]).ok();
+    assert_eq!(person.run(["exec", "job", "sh", "-c", "echo in"]).ok(), "in\n");
+    person.run(["rm", "-f", "job"]).ok();
+    assert_eq!(person.run(["ps", "-aq"]).ok(), "");
+}
+
+#[test]
 fn devices_and_set_user_id_bits_of_an_image_do_no_harm() {
     let Some(person) = Person::stranger() else { return };
     let script = "test -e /etc/disk || echo none; stat -c %a /set/id; mknod /d b 8 0 2>/dev/null || echo refused

@@ -6,7 +6,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::id_maps::{namespace_of, ranges};
@@ -38,10 +39,11 @@ pub(super) struct Obstacle {
 }
 
 /// Makes this process root of the user namespace that the user's processes share; `folder` is where they hear of each other.
-/// Nothing happens where it is root already. It must be called before there is a second thread.
+/// Nothing happens where it is root already, but that others hear of it if it was born in that namespace. It must be called before
+/// there is a second thread.
 pub fn become_root(folder: &Path) -> Result<()> {
     if users::effective_ids().0 == 0 {
-        return Ok(());
+        return if process::is_in_user_namespace() { be_heard_of(folder) } else { Ok(()) };
     }
     match threads() {
         Ok(1) => {}
@@ -53,25 +55,62 @@ pub fn become_root(folder: &Path) -> Result<()> {
         }
         Err(error) => return Err(refuse(format!("count the threads of this process: {error}"))),
     }
-    let path = folder.join(FILE);
-    let failed = |error: io::Error| refuse(format!("{}: {error}", path.display()));
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    file.lock().map_err(failed)?;
-    let mut text = String::new();
-    // Whatever it holds: what is no line of ours is passed over.
-    let _ = file.read_to_string(&mut text);
-    let mut living: Vec<(u32, u64)> =
-        text.lines().filter_map(parse).filter(|(pid, start)| lives(*pid, *start)).collect();
-    let joined = living.iter().any(|(pid, start)| join(*pid, *start));
+    let mut members = Members::open(folder)?;
+    let joined = members.living.iter().any(|(pid, start)| join(*pid, *start));
     if !joined {
-        living.clear();
+        members.living.clear();
         let namespace = make().map_err(explain)?;
         users::enter(namespace.as_fd()).map_err(explain)?;
     }
-    let pid = std::process::id();
-    living.push((pid, process::start_time(pid).map_err(failed)?));
-    let lines: String = living.iter().map(|(pid, start)| format!("{pid} {start}\n")).collect();
-    file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(lines.as_bytes())).map_err(failed)
+    members.add_self()
+}
+
+/// Lists this process, whose parent was root of the namespace already, beside those that are in the same one.
+fn be_heard_of(folder: &Path) -> Result<()> {
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    if IS_DONE.swap(true, Ordering::Relaxed) || !folder.join(FILE).exists() {
+        return Ok(());
+    }
+    let mut members = Members::open(folder)?;
+    let own = std::process::id();
+    let namespace = process::namespace(own, "user").ok();
+    let is_theirs = |(pid, _): &(u32, u64)| process::namespace(*pid, "user").ok() == namespace;
+    let is_listed = members.living.iter().any(|(pid, _)| *pid == own);
+    match !is_listed && namespace.is_some() && members.living.iter().any(is_theirs) {
+        true => members.add_self(),
+        false => Ok(()),
+    }
+}
+
+/// The processes that are in the namespace, by the locked file that names them.
+struct Members {
+    path: PathBuf,
+    file: File,
+    living: Vec<(u32, u64)>,
+}
+
+impl Members {
+    fn open(folder: &Path) -> Result<Members> {
+        let path = folder.join(FILE);
+        let failed = |error: io::Error| refuse(format!("{}: {error}", path.display()));
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        let mut text = String::new();
+        // Whatever it holds: what is no line of ours is passed over.
+        let _ = file.read_to_string(&mut text);
+        let living = text.lines().filter_map(parse).filter(|(pid, start)| lives(*pid, *start)).collect();
+        Ok(Members { path, file, living })
+    }
+
+    fn add_self(&mut self) -> Result<()> {
+        let failed = |error: io::Error| refuse(format!("{}: {error}", self.path.display()));
+        let pid = std::process::id();
+        self.living.push((pid, process::start_time(pid).map_err(failed)?));
+        let lines: String = self.living.iter().map(|(pid, start)| format!("{pid} {start}\n")).collect();
+        let file = &mut self.file;
+        file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(lines.as_bytes())).map_err(failed)
+    }
 }
 
 /// Whether this process is in a user namespace that does not have all ids.
