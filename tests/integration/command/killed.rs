@@ -218,3 +218,77 @@ fn a_creation_that_is_killed_at_any_step_leaves_nothing_that_cannot_be_deleted()
     );
     bundle.runtime(["delete", "--force", &host.name]).ok();
 }
+
+#[test]
+fn a_start_that_is_killed_at_any_step_leaves_a_container_that_can_be_deleted() {
+    let Some(bundle) = Bundle::new() else { return };
+    let host = Host { cowbox: &bundle.cowbox, name: format!("cowbox-killed-start-{}", std::process::id()) };
+    bundle.args(&["true", &host.name]);
+    bundle.change(|config| config["linux"]["cgroupsPath"] = format!("/{}/one", host.name).into());
+    let create = || {
+        let mut create = bundle.command(["create", &host.name]);
+        assert!(create.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    };
+    let start = || {
+        create();
+        bundle.command(["start", &host.name])
+    };
+    let check = |_, when: &str| {
+        let state = bundle.runtime(["state", &host.name]).ok();
+        let is_known = ["created", "running", "stopped"].iter().any(|status| state.contains(&format!("\"{status}\"")));
+        assert!(is_known, "{when}: {state}");
+        bundle.runtime(["delete", "--force", &host.name]).ok();
+        bundle.is_gone();
+        host.is_free(when);
+    };
+    // The one that is let through is deleted by the next.
+    let make = || {
+        bundle.runtime(["delete", "--force", &host.name]).ok();
+        start()
+    };
+    at_each_step(1, make, check);
+    bundle.runtime(["delete", "--force", &host.name]).ok();
+}
+
+#[test]
+fn a_deletion_that_is_killed_at_any_step_is_done_by_the_next() {
+    let Some(bundle) = Bundle::new() else { return };
+    let host = Host { cowbox: &bundle.cowbox, name: format!("cowbox-killed-delete-{}", std::process::id()) };
+    bundle.args(&["sleep", "1000", &host.name]);
+    bundle.change(|config| config["linux"]["cgroupsPath"] = format!("/{}/one", host.name).into());
+    let make = || {
+        bundle.runtime(["delete", "--force", &host.name]).ok();
+        let mut run = bundle.command(["run", "-d", &host.name]);
+        assert!(run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+        bundle.command(["delete", "--force", &host.name])
+    };
+    at_each_step(1, make, |_, when| {
+        bundle.runtime(["delete", "--force", &host.name]).ok();
+        bundle.is_gone();
+        host.is_free(when);
+    });
+    bundle.runtime(["delete", "--force", &host.name]).ok();
+}
+
+#[test]
+fn a_process_that_runs_a_container_in_the_background_leaves_nothing_where_it_is_killed() {
+    let Some(cowbox) = with_box() else { return };
+    let host = Host { cowbox: &cowbox, name: format!("cowbox-killed-monitor-{}", std::process::id()) };
+    let make = || {
+        // Mostly it is not there.
+        let _ = cowbox.run(["rm", "-f", "job"]);
+        let create = ["create", "--name", "job", "--cgroup-parent", &host.name, "box", "true", &host.name];
+        let id = cowbox.run(create).ok();
+        cowbox.command(["monitor", id.trim()])
+    };
+    at_each_step(2, make, |_, when| {
+        host.settles(when);
+        let listed = cowbox.run(["ps", "-a", "--format", "{{.Status}}"]).ok();
+        let is_true = ["Created", "Exited (137)", "Exited (0)"].iter().any(|state| listed.starts_with(state));
+        assert!(is_true, "{when}: {listed}");
+        cowbox.run(["rm", "job"]).ok();
+        host.is_free(when);
+    });
+    let _ = cowbox.run(["rm", "-f", "job"]);
+    cowbox.is_clean();
+}
