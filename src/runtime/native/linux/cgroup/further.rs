@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::hierarchy::{self, Hierarchies, PROC_BYTES, read_bounded};
 use super::{Cgroup, open_directory};
 use crate::runtime::native::{CgroupRecord, V1Cgroup};
+use crate::sys::linux::mount_table;
 
 impl Cgroup {
     /// The cgroups below these that a process is put into: each of `asked` is a path for all hierarchies, or one behind the
@@ -38,7 +39,7 @@ impl Cgroup {
     /// that one can hold none because cgroups below it have controllers. None where the cgroup was named.
     pub(in super::super) fn directory_of_first(&self, init: u32) -> Result<Option<OwnedFd>, String> {
         let Some(own) = self.record.unified.as_deref().filter(|_| !self.is_named) else { return Ok(None) };
-        let mounts = read_bounded(Path::new("/proc/self/mountinfo"), PROC_BYTES)?;
+        let mounts = mount_table::read().map_err(|error| format!("cannot read the table of mounts: {error}"))?;
         let of_init = read_bounded(Path::new(&format!("/proc/{init}/cgroup")), PROC_BYTES)?;
         let place = Hierarchies::parse(&mounts, &of_init).unified.map(|hierarchy| hierarchy.own);
         place.filter(|place| place != own && place.starts_with(own)).map(|place| open_directory(&place)).transpose()
