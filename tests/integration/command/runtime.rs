@@ -464,9 +464,9 @@ fn without_a_tree_of_its_own_a_container_has_the_hosts_terminals() {
     let listener = UnixListener::bind(&socket).unwrap();
     bundle.runtime(["run", "--detach", "--console-socket", socket.to_str().unwrap(), "one"]).ok();
     let mut master = File::from(received_descriptor(&listener.accept().unwrap().0));
-    let mut shown = [0; 64];
-    let len = master.read(&mut shown).unwrap();
-    assert_eq!(str::from_utf8(&shown[..len]).unwrap(), "terminal\r\n");
+    let mut shown = [0; 10];
+    master.read_exact(&mut shown).unwrap();
+    assert_eq!(str::from_utf8(&shown).unwrap(), "terminal\r\n");
     bundle.wait("one");
     bundle.runtime(["delete", "one"]).ok();
     bundle.is_gone();

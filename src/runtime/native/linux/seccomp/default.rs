@@ -4,7 +4,7 @@
 //! such, so that their upper halves get nobody past a rule.
 
 use super::Filter;
-use super::abi::Abi;
+use super::abi::{Abi, X32_BIT};
 use super::program::{Compare, Outcome, Rule, Table, Test, assemble};
 use super::syscalls::{ANY, ARGS, ARM, Row, TABLE, X86};
 use crate::runtime::native::CapSet;
@@ -41,14 +41,18 @@ fn table(abi: Abi, given: u64) -> Table {
     }
 }
 
-/// Numbered rows by their numbers, which are small but for the bits that all of them have: nothing is compared.
+/// Numbered rows by their numbers. But for the bits that all of them have, most are so small that nothing needs to be compared.
 fn in_order<'a>(rows: impl Iterator<Item = (u32, &'a Row)>) -> Vec<(u32, &'a Row)> {
-    const NUMBERS: u32 = 1 << 10;
-    let mut places = vec![None; NUMBERS as usize];
+    const SMALL: u32 = 1 << 10;
+    let (mut small, mut others) = (vec![None; SMALL as usize], Vec::new());
     for (number, row) in rows {
-        places[(number % NUMBERS) as usize] = Some((number, row));
+        match small.get_mut((number & !X32_BIT) as usize) {
+            Some(place) => *place = Some((number, row)),
+            None => others.push((number, row)),
+        }
     }
-    places.into_iter().flatten().collect()
+    others.sort_unstable_by_key(|(number, _)| *number);
+    small.into_iter().flatten().chain(others).collect()
 }
 
 /// What a call that depends on its arguments gets.
