@@ -29,7 +29,12 @@ impl Engine {
         let known = cgroup_of(id, &container.state)?;
         let cgroup = native::pausable(known.clone(), &cgroups_path(&container.record))?;
         if known.as_ref() != Some(&cgroup) {
-            self.store.set_container_state(id, &ContainerState { cgroup: to_value(&cgroup), ..container.state })?;
+            // What it says now: the container may have ended meanwhile.
+            let state = self.store.written_state(id)?;
+            if state.status != Status::Running {
+                return Err(Error::conflict(format!("container {key} is not running")));
+            }
+            self.store.set_container_state(id, &ContainerState { cgroup: to_value(&cgroup), ..state })?;
         }
         native::pause(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup)?;
         Ok(())
