@@ -101,7 +101,8 @@ impl RunningContainer<'_> {
 
     /// Uses the time in which the process runs to clean up what other containers have left.
     pub fn tidy(&mut self) {
-        if !self.is_tidy {
+        // Who runs a native one may touch what others of its kind have left.
+        if !self.is_tidy && self.record.runtime == "native" {
             self.is_tidy = true;
             // What cannot be cleaned up now is tried again by the next one.
             let _ = self.engine.store.empty_spares();
@@ -133,15 +134,12 @@ impl RunningContainer<'_> {
             exit_code: status.code,
             oom_killed: status.reason == ExitReason::OutOfMemory,
             error: status.message.clone().unwrap_or_default(),
-            cgroup: None,
-            ..self.state.clone()
+            ..self.state
         };
         drop(self.running);
-        // Where it was paused it has other cgroups than it began with.
-        let written = self.engine.store.written_state(&self.record.id).map(|state| state.cgroup);
-        let cgroup = written.unwrap_or(self.state.cgroup);
-        let left = ContainerState { cgroup, ..ContainerState::default() };
-        let removed = cgroup_of(&self.record.id, &left)
+        // Where it was paused it has other cgroups than it began with. What cannot be read leaves them to be found by their names.
+        let written = self.engine.store.written_state(&self.record.id).unwrap_or_default();
+        let removed = cgroup_of(&self.record.id, &written)
             .and_then(|cgroup| cgroup.map_or(Ok(()), |cgroup| Ok(native::clean_up(&cgroup)?)));
         if self.record.auto_remove {
             match self.files.upper.map(Arc::try_unwrap) {
@@ -160,7 +158,7 @@ impl RunningContainer<'_> {
             return Ok(status);
         }
         let flushed = self.files.flush();
-        let cgroup = left.cgroup.filter(|_| removed.is_err());
+        let cgroup = written.cgroup.filter(|_| removed.is_err());
         self.engine.store.set_container_state(&self.record.id, &ContainerState { cgroup, ..state })?;
         drop((self.files, self.lock));
         removed?;

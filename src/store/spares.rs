@@ -1,7 +1,7 @@
 //! Folders that native containers leave for those to come.
 //!
-//! To make and to remove directories is most of what a short-lived container does to a disk. What one has left that wrote no files is
-//! therefore put aside as it is, emptied by a later one while its process runs, and used by one after that.
+//! To make and to remove directories is most of what a short-lived container does to a disk. What one has left that wrote no files and
+//! no log is therefore put aside as it is, emptied by a later one while its process runs, and used by one after that.
 
 use std::fs;
 use std::io;
@@ -31,7 +31,10 @@ impl Store {
         if !folder.join("work").exists() {
             return Ok(false);
         }
-        let is_small = is_empty(&self.native_changes(id))?;
+        // What it wrote or said is gone when it is.
+        let is_small = !self.log_path(id).exists()
+            && holds_only(&self.native_changes(id), &[])?
+            && holds_only(&folder.join("work/work"), &["incompat"])?;
         // Whoever renames it has it: nobody else removes anything in it from here on.
         let place = match is_small {
             true => self.spare_of(id.as_str())?,
@@ -90,10 +93,13 @@ impl Store {
     }
 }
 
-/// Whether there is nothing in a directory, or no directory.
-fn is_empty(folder: &Path) -> io::Result<bool> {
+/// Whether there is nothing else in a directory, or no directory. Overlayfs leaves marks in its own, and files that were being copied
+/// when a container was killed.
+fn holds_only(folder: &Path, names: &[&str]) -> io::Result<bool> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        entries => Ok(entries?.next().is_none()),
+        entries => {
+            Ok(entries?.all(|entry| entry.is_ok_and(|entry| names.iter().any(|name| entry.file_name() == *name))))
+        }
     }
 }

@@ -93,8 +93,12 @@ fn the_files_of_a_container_are_gone_when_it_is() {
     cowbox.run(["run", "--rm", "box", "busybox", "sh", "-ec", "echo secret > /unlike-any-other"]).ok();
     job(&cowbox, "first", "box", "echo secret > /unlike-any-other");
     cowbox.run(["rm", "first"]).ok();
-    let left = listing(&cowbox.root()).into_iter().filter(|path| path.contains("unlike-any-other"));
-    assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(job(&cowbox, "said", "box", "echo secret"), "secret\n");
+    let is_left = |path: &String| path.contains("unlike-any-other") || path.ends_with("/log");
+    let left = || listing(&cowbox.root()).into_iter().filter(is_left).collect::<Vec<_>>();
+    assert_eq!(left().len(), 1, "its log");
+    cowbox.run(["rm", "said"]).ok();
+    assert_eq!(left(), [""; 0]);
 }
 
 #[test]
