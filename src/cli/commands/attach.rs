@@ -156,13 +156,16 @@ fn show_anew(attached: &Attachment) {
     }
 }
 
-/// The container's terminal has the size of ours, now and later.
+/// The container's terminal has the size of ours, now and later. What is sent from here on finds it so.
 fn follow_size(attached: &Arc<Attachment>) {
+    tell_size(attached);
     let attached = attached.clone();
-    terminal::on_resize(move || {
-        if let Some(size) = terminal::size() {
-            // One that has ended needs no size.
-            let _ = attached.resize(size);
-        }
-    });
+    terminal::on_resize(move || tell_size(&attached));
+}
+
+fn tell_size(attached: &Attachment) {
+    if let Some(size) = terminal::size() {
+        // One that has ended needs no size.
+        let _ = attached.resize(size);
+    }
 }

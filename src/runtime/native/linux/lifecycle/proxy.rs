@@ -22,15 +22,19 @@ pub(super) fn attend(master: OwnedFd, process: &OwnedFd) -> Result<(), Error> {
     if let Some(raw) = &raw {
         raw.enter().map_err(|error| failed(format!("make the terminal raw: {}", plain(&error))))?;
     }
+    // Who types finds it as large as what they see.
+    resize(&master);
     let resized = master.clone();
-    sys::terminal::on_resize(move || {
-        if let Some(size) = sys::terminal::size() {
-            process::set_window(&resized, size.rows, size.columns);
-        }
-    });
+    sys::terminal::on_resize(move || resize(&resized));
     let typed = copy_of(&master)?;
     std::thread::spawn(move || copy_input(typed));
     copy_output(&master, process).map_err(|error| failed(format!("copy what is written: {}", plain(&error))))
+}
+
+fn resize(master: &OwnedFd) {
+    if let Some(size) = sys::terminal::size() {
+        process::set_window(master, size.rows, size.columns);
+    }
 }
 
 fn copy_input(mut typed: File) {
