@@ -196,10 +196,12 @@ fn receive(socket: RawFd) -> io::Result<(Option<Message>, Option<OwnedFd>)> {
     // SAFETY: the bytes of the message, all of them zero so far.
     let bytes = unsafe { std::slice::from_raw_parts_mut(message.as_mut_ptr().cast::<u8>(), size_of::<Message>()) };
     let (len, fd) = match receive_bytes(socket, bytes) {
-        // A child that was killed leaves a connection that is reset.
-        Err(libc::ECONNRESET) => return Ok((None, None)),
-        received => received.map_err(io::Error::from_raw_os_error)?,
-    };
+        // A child that ends before it has read all that it was told resets the connection. That is heard of once, and before what
+        // the child has said.
+        Err(libc::ECONNRESET) => receive_bytes(socket, bytes),
+        received => received,
+    }
+    .map_err(io::Error::from_raw_os_error)?;
     // SAFETY: it is new, and nobody else has it.
     let fd = fd.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     if len == 0 {
@@ -292,5 +294,31 @@ pub(super) unsafe fn send_bytes(socket: RawFd, bytes: &[u8], fd: RawFd) -> Resul
                 _ => return Err(errno()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn a_child_that_fails_before_it_has_heard_all_says_why() {
+        let (parent, child) = pair().unwrap();
+        parent.go_on(b"a word").unwrap();
+        let failed = Message { kind: FAILED, number: 7, errno: libc::ENOTDIR, detail_len: 0, detail: [0; DETAIL_MAX] };
+        // SAFETY: an open descriptor, and none.
+        unsafe { send(child.as_raw_fd(), &failed, -1) }.unwrap();
+        drop(child);
+        assert!(matches!(parent.next(), Ok(Event::Failed(Failure { step: 7, errno: libc::ENOTDIR, .. }))));
+        assert!(matches!(parent.next(), Ok(Event::Closed)));
+    }
+
+    #[test]
+    fn a_child_that_was_killed_before_it_has_heard_all_is_closed() {
+        let (parent, child) = pair().unwrap();
+        parent.go_on(b"a word").unwrap();
+        drop(child);
+        assert!(matches!(parent.next(), Ok(Event::Closed)));
     }
 }
