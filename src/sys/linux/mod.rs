@@ -21,6 +21,7 @@ mod mounts_raw;
 mod near;
 mod place;
 pub mod process;
+pub mod read_ahead;
 pub mod script;
 pub mod seccomp;
 pub mod socket;

@@ -14,10 +14,11 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::oci::runtime::Process;
 use crate::runtime::native::ImageFiles;
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::loop_device::{self, LoopDevice};
-use crate::sys::linux::{detached, flags, process};
+use crate::sys::linux::{detached, flags, process, read_ahead};
 use crate::sys::positional;
 
 /// Four numbers of up to 20 digits, and what is between them.
@@ -62,6 +63,12 @@ impl MountedImage {
     /// Whether overlayfs takes it at a place in the tree of mounts alone. It is this container's own then.
     pub(super) fn needs_place(&self) -> bool {
         self.needs_place
+    }
+
+    /// Reads the program of a process that will run soon, where it is one of the image's.
+    pub(super) fn read_ahead(&self, process: &Process) {
+        let candidates = super::process::candidates(process).unwrap_or_default();
+        read_ahead::program(&self.mount, candidates.iter().map(String::as_str));
     }
 
     /// The mount.

@@ -191,7 +191,12 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
             None => Err(refuse("the container's process waits for nothing that is known")),
         },
     };
-    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer)?;
+    let run_soon = || {
+        if let Some(image) = &image {
+            image.read_ahead(process);
+        }
+    };
+    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer, run_soon)?;
     Ok(Launched {
         process: child,
         start_time,
@@ -288,7 +293,7 @@ pub(super) fn enter(
     let start_time = process::start_time(child.pid()).unwrap_or(0);
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
-    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join)?;
+    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join, || {})?;
     Ok(Launched {
         process: child,
         start_time,
@@ -363,7 +368,7 @@ enum Answer {
 }
 
 /// Answers the process until its program runs or it waits for its start, and returns the master of its terminal. `answer` is
-/// asked at each point at which the process waits.
+/// asked at each point at which the process waits; once it waits for nothing more, there is time for `meanwhile`.
 fn follow(
     script: &Script,
     channel: &Channel,
@@ -371,15 +376,20 @@ fn follow(
     process: &Process,
     hand_over: Option<&HandOver>,
     mut answer: impl FnMut(u32) -> Result<Answer>,
+    meanwhile: impl Fn(),
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
     let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();
     let (mut syncs, hears) = (has(|step| matches!(step, Step::Sync(_))), has(|step| matches!(step, Step::Hear)) > 0);
     let let_run = |syncs| {
-        if hears && syncs == 0 {
+        if syncs > 0 {
+            return;
+        }
+        if hears {
             // The word is there before the process listens. One that has ended meanwhile says why.
             let _ = channel.go_on(b"");
         }
+        meanwhile();
     };
     let_run(syncs);
     let result = loop {
