@@ -120,9 +120,9 @@ impl Engine {
         fill_from: Option<&Namespace>,
         target: &GuestPath,
     ) -> Result<std::path::PathBuf> {
-        let directory = self.store.volume_directory(name)?;
+        let directory = self.volume_directory(name)?;
         let Some(namespace) = fill_from else { return Ok(directory) };
-        let _lock = self.store.lock_volume_directory(name)?;
+        let _lock = self.store.lock_native_volume(name)?;
         let files =
             kernel_dir(&directory, &self.kernel_options(record, false)).about(|| directory.display().to_string())?;
         if volumes::is_empty(&files)? {

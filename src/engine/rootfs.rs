@@ -9,7 +9,8 @@ use crate::runtime::Rootfs;
 use crate::store::{ContainerRecord, MountRecord, MountSource};
 use crate::vfs::{
     Errno, FileKind, GuestPath, HostOptions, InodeRef, MemFsOptions, Namespace, NewInode, NewKind, ProcInfo,
-    ProcessSource, Upper, UpperOptions, devfs, etc_hostname, etc_hosts, etc_resolv_conf, host, memfile, memfs, procfs,
+    ProcessSource, Upper, UpperOptions, devfs, etc_hostname, etc_hosts, etc_resolv_conf, host, kernel_dir, memfile,
+    memfs, procfs,
 };
 
 /// The size of a tmpfs that names none: half of the memory is Linux's choice, this is ours.
@@ -58,7 +59,7 @@ impl Engine {
         }
         let mut volumes = Vec::new();
         for mount in &record.mounts {
-            let volume = self.mount(&mut namespace, mount).about(|| format!("mount {}", mount.target))?;
+            let volume = self.mount(record, &mut namespace, mount).about(|| format!("mount {}", mount.target))?;
             volumes.extend(volume);
         }
         make_working_dir(&namespace, &record.working_dir)
@@ -66,7 +67,12 @@ impl Engine {
         Ok((Rootfs { namespace: Arc::new(namespace), processes }, volumes))
     }
 
-    fn mount(&self, namespace: &mut Namespace, mount: &MountRecord) -> Result<Option<Arc<Upper>>> {
+    fn mount(
+        &self,
+        record: &ContainerRecord,
+        namespace: &mut Namespace,
+        mount: &MountRecord,
+    ) -> Result<Option<Arc<Upper>>> {
         let target = GuestPath::new(&mount.target)?;
         let mut volume = None;
         let root = match &mount.source {
@@ -76,8 +82,14 @@ impl Engine {
             }
             MountSource::Volume { name, no_copy, .. } => {
                 let fill_from = (!no_copy).then_some(&*namespace);
-                let upper = self.open_volume(name, mount.read_only, fill_from, &target)?;
-                volume.insert(upper).root()
+                if self.store.native_volume(name).is_some() {
+                    let directory = self.native_volume(record, name, fill_from, &target)?;
+                    let options = self.kernel_options(record, mount.read_only);
+                    kernel_dir(&directory, &options).about(|| format!("volume {name}"))?
+                } else {
+                    let upper = self.open_volume(name, mount.read_only, fill_from, &target)?;
+                    volume.insert(upper).root()
+                }
             }
             MountSource::Tmpfs { size, mode, .. } => memfs(&MemFsOptions {
                 limit_bytes: size.unwrap_or(TMPFS_SIZE),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::error::{Error, Result};
 use crate::runtime::native;
-use crate::store::{ContainerRecord, IsolationRecord, Store};
+use crate::store::{ContainerRecord, IsolationRecord, MountSource, Store};
 use crate::vfs::{KernelOptions, OwnerMap};
 
 /// Whether the caller is the same user in the container as outside.
@@ -41,9 +41,14 @@ impl Engine {
         Ok(native::become_root(self.store.root())?)
     }
 
-    /// As [`Engine::become_root`], where the container needs it.
+    /// As [`Engine::become_root`], where the container needs it: its files, or those of a volume, are of all ids of the user.
     pub fn become_root_for(&self, record: &ContainerRecord) -> Result<()> {
-        if record.runtime == "native" { self.become_root() } else { Ok(()) }
+        let is_native = |source: &MountSource| match source {
+            MountSource::Volume { name, .. } => self.store.native_volume(name).is_some(),
+            _ => false,
+        };
+        let needs = record.runtime == "native" || record.mounts.iter().any(|mount| is_native(&mount.source));
+        if needs { self.become_root() } else { Ok(()) }
     }
 
     /// How owners of a container's files stand on disk, where that is not as the container sees them.

@@ -10,10 +10,13 @@ use super::error::{About, Error, Result};
 use super::names::is_valid_name;
 use crate::archive;
 use crate::oci::hex;
-use crate::store::{ContainerRecord, MountSource, Volume};
+use crate::store::{ContainerRecord, MountSource, Status, Volume};
 use crate::sys::random;
 use crate::sys::raw_files::Owners;
-use crate::vfs::{FileKind, GuestPath, InodeRef, MemFsOptions, Namespace, SetAttr, Upper, UpperOptions, memfs};
+use crate::vfs::{
+    FileKind, GuestPath, InodeRef, KernelOptions, MemFsOptions, Namespace, SetAttr, Upper, UpperOptions, kernel_dir,
+    memfs,
+};
 
 /// Volumes that are mounted in this process: containers of one process share them.
 fn mounted() -> &'static Mutex<HashMap<PathBuf, Weak<Upper>>> {
@@ -65,21 +68,12 @@ impl Engine {
         fill_from: Option<&Namespace>,
         target: &GuestPath,
     ) -> Result<Arc<Upper>> {
-        if self.store.is_native_volume(name) {
-            return Err(Error::conflict(format!(
-                "volume {name} holds the files of native containers: WASI containers need a volume of their own"
-            )));
-        }
         let folder = self.store.volume_data(name);
         let mut mounted = mounted().lock().expect("no panic while it is held");
         if let Some(upper) = mounted.get(&folder).and_then(Weak::upgrade).filter(|_| !read_only) {
             return Ok(upper);
         }
-        let open = |read_only| {
-            let below = memfs(&MemFsOptions { mode: 0o755, ..MemFsOptions::default() });
-            let upper = Upper::open(&folder, below, &UpperOptions { read_only, ..UpperOptions::default() });
-            Ok::<_, Error>(Arc::new(upper.about(|| format!("volume {name}"))?))
-        };
+        let open = |read_only| self.open_volume_alone(name, read_only);
         let mut upper = open(read_only)?;
         if let Some(namespace) = fill_from
             && is_empty(&upper.root())?
@@ -95,6 +89,51 @@ impl Engine {
             mounted.insert(folder, Arc::downgrade(&upper));
         }
         Ok(upper)
+    }
+
+    fn open_volume_alone(&self, name: &str, read_only: bool) -> Result<Arc<Upper>> {
+        let below = memfs(&MemFsOptions { mode: 0o755, ..MemFsOptions::default() });
+        let options = UpperOptions { read_only, ..UpperOptions::default() };
+        let upper = Upper::open(&self.store.volume_data(name), below, &options);
+        Ok(Arc::new(upper.about(|| format!("volume {name}"))?))
+    }
+
+    /// The directory with the files of a volume, from now on: for native containers, and for WASI ones that mount it after them.
+    pub(super) fn volume_directory(&self, name: &str) -> Result<PathBuf> {
+        if let Some(directory) = self.store.native_volume(name) {
+            return Ok(directory);
+        }
+        let _lock = self.store.lock_native_volume(name)?;
+        if let Some(directory) = self.store.native_volume(name) {
+            return Ok(directory);
+        }
+        let _lease = self.store.lease()?;
+        let staged = self.store.begin_native_volume(name)?;
+        let mut holds = None;
+        if self.store.has_upper(name)? {
+            self.check_unused(name)?;
+            let upper = holds.insert(self.open_volume_alone(name, false)?);
+            let root = kernel_dir(&staged, &KernelOptions::default()).about(|| staged.display().to_string())?;
+            let options = archive::ApplyOptions { or_root: true, ..archive::ApplyOptions::default() };
+            copy_up(&Namespace::new(upper.root()), &GuestPath::root(), &root, &options)
+                .about(|| format!("keep the files of volume {name} in a directory"))?;
+        }
+        Ok(self.store.finish_native_volume(name, &staged)?)
+    }
+
+    /// What a WASI container sees of a volume must not change its form.
+    fn check_unused(&self, name: &str) -> Result<()> {
+        for id in self.store.volume_users(name)? {
+            let user = self.container(&id)?;
+            if user.record.runtime != "native" && user.state.status == Status::Running {
+                return Err(Error::conflict(format!(
+                    "volume {name} is in use by container {}, which runs a WASI program",
+                    user.name
+                ))
+                .hint("stop that one first: native containers and WASI ones can use a volume together once a native one has mounted it"));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the volumes that were made for this container.

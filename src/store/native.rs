@@ -11,6 +11,7 @@ use super::Store;
 use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::layers::tree_name;
+use super::layout::escape;
 use super::lock::{self, Lock};
 use super::sharing::{DeviceRecord, ResolverRecord, SecurityRecord, SharingRecord};
 use crate::archive;
@@ -245,28 +246,51 @@ impl Store {
         self.layout.checkouts().exists()
     }
 
-    /// The directory of a volume's files for native containers, made where it is missing. [`Error::Conflict`] for a volume
-    /// that WASI containers have written to: theirs are kept in another form.
-    pub fn volume_directory(&self, name: &str) -> Result<PathBuf> {
+    /// The directory of a volume that has its files there: one that a native container has mounted.
+    pub fn native_volume(&self, name: &str) -> Option<PathBuf> {
+        Some(self.volume_data(name).with_file_name("files")).filter(|files| files.exists())
+    }
+
+    /// Whether WASI containers have mounted a volume that is no native one, and so may have files there, in another form.
+    pub fn has_upper(&self, name: &str) -> Result<bool> {
+        Ok(!self.parts_of_upper(name)?.is_empty())
+    }
+
+    fn parts_of_upper(&self, name: &str) -> Result<Vec<PathBuf>> {
         let data = self.volume_data(name);
-        if fs::read_dir(&data).context("list", &data)?.flatten().any(|entry| entry.file_name() != "lock") {
-            return Err(Error::Conflict(format!(
-                "volume {name} holds the files of WASI containers: native containers need a volume of their own"
-            )));
+        let parts = fs::read_dir(&data).context("list", &data)?.flatten();
+        Ok(parts.filter(|entry| entry.file_name() != "lock").map(|entry| entry.path()).collect())
+    }
+
+    /// A new directory for what will be the files of a native volume. The volume's directory is locked.
+    pub fn begin_native_volume(&self, name: &str) -> Result<PathBuf> {
+        let staged = self.layout.tmp().join(format!("volume-{}", escape(name)));
+        if staged.exists() {
+            // Whoever began it was killed.
+            fs::remove_dir_all(&staged).context("remove", &staged)?;
         }
-        let files = data.with_file_name("files");
-        make_directory(&files).context("create", &files)?;
+        fs::create_dir(&staged).context("create", &staged)?;
+        Ok(staged)
+    }
+
+    /// Makes the volume one whose files are those in the directory, which holds all that WASI containers have left in it.
+    pub fn finish_native_volume(&self, name: &str, staged: &Path) -> Result<PathBuf> {
+        let files = self.volume_data(name).with_file_name("files");
+        let parts = self.parts_of_upper(name)?;
+        if !parts.is_empty() {
+            sync_all(staged).context("sync", staged)?;
+        }
+        fs::rename(staged, &files).context("rename", staged)?;
+        for part in parts {
+            let removed = if part.is_dir() { fs::remove_dir_all(&part) } else { fs::remove_file(&part) };
+            removed.context("remove", &part)?;
+        }
         Ok(files)
     }
 
-    /// Held by whoever gives a volume its first files for native containers; others wait.
-    pub fn lock_volume_directory(&self, name: &str) -> Result<Lock> {
+    /// Held by whoever makes a native volume, or gives it its first files; others wait.
+    pub fn lock_native_volume(&self, name: &str) -> Result<Lock> {
         lock::exclusive(&self.volume_data(name).with_file_name("files.lock"))
-    }
-
-    /// Whether the volume holds files of native containers.
-    pub fn is_native_volume(&self, name: &str) -> bool {
-        self.volume_data(name).with_file_name("files").exists()
     }
 }
 
