@@ -196,7 +196,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
             image.read_ahead(process);
         }
     };
-    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer, run_soon)?;
+    let master = follow(&script, (&child, &channel), process, options.listener.as_ref(), answer, run_soon)?;
     Ok(Launched {
         process: child,
         start_time,
@@ -293,7 +293,7 @@ pub(super) fn enter(
     let start_time = process::start_time(child.pid()).unwrap_or(0);
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
-    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join, || {})?;
+    let master = follow(&script, (&child, &channel), process, options.listener.as_ref(), join, || {})?;
     Ok(Launched {
         process: child,
         start_time,
@@ -371,8 +371,7 @@ enum Answer {
 /// asked at each point at which the process waits; once it waits for nothing more, there is time for `meanwhile`.
 fn follow(
     script: &Script,
-    channel: &Channel,
-    child: &Child,
+    (child, channel): (&Child, &Channel),
     process: &Process,
     hand_over: Option<&HandOver>,
     mut answer: impl FnMut(u32) -> Result<Answer>,
