@@ -14,6 +14,9 @@ pub struct Lifecycle {
     pub root: PathBuf,
     /// Whether systemd makes the cgroups.
     pub systemd_cgroup: bool,
+    /// The address of the bus of the user's session, where there is one: users other than root of the system have a systemd of
+    /// their own there.
+    pub user_bus: Option<String>,
     /// How bundles are run whose program is a wasm module; they are refused where this program cannot.
     pub module_runner: Option<ModuleRunner>,
     /// Hears of what is odd and no error.

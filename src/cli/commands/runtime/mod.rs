@@ -258,9 +258,29 @@ fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Resu
     Ok(Lifecycle {
         root,
         systemd_cgroup,
+        user_bus: user_bus(),
         module_runner: module::runner(),
         warn: Box::new(move |line| log.line(Level::Warning, line)),
     })
+}
+
+/// The address of the bus of the user's session: sd_bus_open_user(3).
+fn user_bus() -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    variable("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
+        let socket = Path::new(&variable("XDG_RUNTIME_DIR")?).join("bus");
+        socket.exists().then(|| bus_address(&socket))
+    })
+}
+
+/// The address of a bus at a socket: D-Bus Specification, "Server Addresses".
+fn bus_address(socket: &Path) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.\\*".contains(&byte);
+    let escaped = socket.as_os_str().as_encoded_bytes().iter().map(|byte| match is_plain(*byte) {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02x}"),
+    });
+    format!("unix:path={}", escaped.collect::<String>())
 }
 
 /// Where states are kept.
@@ -450,6 +470,12 @@ mod tests {
         assert_eq!(of(true, true, Some("ann"), Some("/s")), own);
         assert_eq!(of(true, true, Some("root"), Some("/s")), run);
         assert_eq!(of(true, true, None, None), run);
+    }
+
+    #[test]
+    fn the_bus_of_a_session_is_at_its_socket() {
+        assert_eq!(bus_address(Path::new("/run/user/1000/bus")), "unix:path=/run/user/1000/bus");
+        assert_eq!(bus_address(Path::new("/a b,c/bus")), "unix:path=/a%20b%2cc/bus");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::starting::{KILL, state_document};
 use crate::oci::runtime::Status;
 use crate::runtime::Error;
 use crate::runtime::native::lifecycle::{Id, Lifecycle, failed};
-use crate::runtime::native::system::cgroup::Cgroup;
+use crate::runtime::native::system::cgroup::{Cgroup, NotedScope};
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::sys::linux::process::{self, OtherProcess};
@@ -83,7 +83,7 @@ fn delete_unfinished(folder: &Folder, id: &Id, force: bool, warn: &dyn Fn(&str))
     }
     // Who creates it, if it still does, does not find its folder any more, and undoes what it has made. If it was killed, its
     // process may hold the lock for another moment.
-    let at = |(path, scope): (String, Option<String>)| Cgroup::at(&path, scope.as_deref());
+    let at = |(path, scope): (String, Option<NotedScope>)| Cgroup::at(&path, scope);
     if let Some(cgroup) = folder.noted_cgroup().map(at).transpose().map_err(failed)?.flatten() {
         clear(&cgroup, warn);
     }

@@ -10,7 +10,7 @@ use super::proxy;
 use super::record::{Facts, Record, status};
 use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
-use crate::runtime::native::system::cgroup::{Begun, Cgroup, Reach, Scope, check_systemd};
+use crate::runtime::native::system::cgroup::{Begun, Cgroup, Manager, Reach, Scope};
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, HandOver, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::lifecycle::words::plain;
@@ -149,8 +149,9 @@ impl Lifecycle {
         rootless::check(linux, bundle.spec.process.as_ref())?;
         let scope = match self.systemd_cgroup {
             true => {
-                check_systemd().map_err(failed)?;
-                Some(Scope::new(&linux.cgroups_path, id.as_str(), &bundle.spec.annotations).map_err(failed)?)
+                let manager = Manager::find(self.user_bus.as_deref()).map_err(failed)?;
+                let annotations = &bundle.spec.annotations;
+                Some(Scope::new(manager, &linux.cgroups_path, id.as_str(), annotations).map_err(failed)?)
             }
             false => None,
         };
@@ -254,7 +255,7 @@ fn begin_cgroup(folder: &Folder, id: &Id, bundle: &mut NativeBundle, scope: Opti
     if let Some(scope) = scope {
         // Nothing is made so far, and it is known that nobody else has one there.
         let begun = launch::cgroup(bundle, Reach::All, Some(scope))?;
-        folder.note_cgroup(scope.path(), Some(scope.unit()))?;
+        folder.note_cgroup(scope.path(), Some((scope.unit(), scope.bus())))?;
         return Ok(begun);
     }
     let reach = if is_rootless && linux.cgroups_path.is_empty() { Reach::Allowed } else { Reach::All };

@@ -106,7 +106,7 @@ impl Lifecycle {
             v1: Some(true),
             v2: Some(true),
             systemd: Some(true),
-            systemd_user: Some(false),
+            systemd_user: Some(true),
             rdma: Some(false),
         };
         let mut features = Features::new(options, capabilities, cgroup);
@@ -153,7 +153,7 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let to = told.clone();
         let warn = Box::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
-        (Lifecycle { root: root.join("containers"), systemd_cgroup: false, module_runner: None, warn }, told)
+        (Lifecycle { root: root.join("containers"), systemd_cgroup: false, user_bus: None, module_runner: None, warn }, told)
     }
 
     fn id(text: &str) -> Id {
