@@ -10,7 +10,7 @@ use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{SCHEDULER, push_labels, push_process};
+use super::process::{SCHEDULER, keeps_groups, push_labels, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
@@ -43,6 +43,8 @@ pub(super) struct LaunchOptions {
     pub(super) die_with_parent: bool,
     /// How many descriptors from 3 on it keeps.
     pub(super) preserve_fds: u32,
+    /// Whether a process that enters keeps the groups of who calls, as the first one of its container.
+    pub(super) keeps_groups: bool,
     /// Whether it has a session keyring of its own.
     pub(super) keyring: bool,
     /// Whether its root is entered by pivot_root(2), which a root on the host's first file system cannot be.
@@ -70,6 +72,7 @@ impl LaunchOptions {
             plain_lines: false,
             die_with_parent: false,
             preserve_fds: 0,
+            keeps_groups: false,
             keyring: true,
             pivot: true,
             personality: None,
@@ -143,6 +146,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
     let with = Surroundings {
         namespaces: &namespaces,
         cgroup: record.as_ref(),
+        is_to_add: cgroup.0.as_ref().is_some_and(Cgroup::is_to_add),
         image: image.as_ref(),
         made: bundle.made.as_ref(),
         streams: &options.streams,
@@ -154,6 +158,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         keyring: options.keyring,
         pivot: options.pivot,
         preserve_fds: options.preserve_fds,
+        keeps_groups: keeps_groups(&spec.annotations),
         is_let_on: options.note.is_some() || cgroup.0.is_some(),
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
@@ -258,7 +263,7 @@ pub(super) fn enter(
     script.push(step, format!("join the namespaces of process {pid}"));
     let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
     if has_users && has_root {
-        script.push(Step::BecomeRoot, "become root of the user namespace");
+        script.push(Step::BecomeRoot { keeps_groups: options.keeps_groups }, "become root of the user namespace");
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
     if process.terminal {
@@ -271,7 +276,7 @@ pub(super) fn enter(
         plan::push_personality(&mut script, personality)?;
     }
     let run = Step::Execute(super::process::program(process)?);
-    push_process(&mut script, process, filter, options.preserve_fds, Script::default(), run)?;
+    push_process(&mut script, process, filter, options.preserve_fds, options.keeps_groups, Script::default(), run)?;
     let spawn = Spawn {
         script: &script,
         namespaces: 0,

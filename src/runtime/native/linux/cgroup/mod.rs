@@ -207,9 +207,9 @@ impl Cgroup {
         self.directory.as_ref().filter(|_| !self.is_far).map(AsFd::as_fd)
     }
 
-    /// Whether a process that was cloned into [`Cgroup::clone_fd`] has to be moved into others too.
+    /// Whether a process has to be moved into one, also if it was cloned into [`Cgroup::clone_fd`].
     pub(super) fn is_to_add(&self) -> bool {
-        self.is_far || !self.record.v1.is_empty()
+        self.unmade.is_some() || self.is_far || !self.record.v1.is_empty()
     }
 
     /// The cgroups of a scope that is not made yet. They must be nobody else's.

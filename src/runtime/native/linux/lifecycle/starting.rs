@@ -14,6 +14,7 @@ use crate::runtime::native::system::cgroup::{Begun, Cgroup, Manager, Reach, Scop
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, HandOver, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::process::keeps_groups;
 use crate::runtime::native::system::rootless;
 use crate::runtime::native::{NativeBundle, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, TerminalSize};
@@ -127,6 +128,7 @@ impl Lifecycle {
             more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
         let options = LaunchOptions {
             personality: more.personality,
+            keeps_groups: keeps_groups(&record.annotations),
             listener,
             ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
         };

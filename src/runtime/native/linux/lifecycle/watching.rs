@@ -6,6 +6,7 @@ use crate::oci::runtime::{CgroupFeatures, Enabled, Features, MountExtensions, Re
 use crate::runtime::native::CapSet;
 use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::{Cgroup, SYSTEMD_PROPERTY};
+use crate::runtime::native::system::process::KEEP_GROUPS;
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::runtime::native::system::processes::processes;
 use crate::runtime::{Error, InitProcess};
@@ -110,7 +111,7 @@ impl Lifecycle {
             rdma: Some(false),
         };
         let mut features = Features::new(options, capabilities, cgroup);
-        let annotations = super::module::ANNOTATIONS.into_iter().chain([SYSTEMD_PROPERTY]);
+        let annotations = super::module::ANNOTATIONS.into_iter().chain([SYSTEMD_PROPERTY, KEEP_GROUPS]);
         features.potentially_unsafe_config_annotations = Some(annotations.map(str::to_owned).collect());
         if let Some(linux) = &mut features.linux {
             linux.mount_extensions = Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) });
