@@ -33,7 +33,7 @@ use clap::{Args as _, CommandFactory, Parser, Subcommand};
 
 use crate::cli::quick;
 use crate::runtime;
-use crate::runtime::native::{Id, Lifecycle, StartOptions};
+use crate::runtime::native::{Debug, Id, Lifecycle, StartOptions};
 use log::{Format, Level, Log};
 
 /// Run containers from OCI bundles, with the commands of runc
@@ -52,13 +52,13 @@ struct Options {
     /// Where the states of containers are kept; best in a tmpfs [default: /run/cowbox; of other users $XDG_RUNTIME_DIR/cowbox]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// The file that errors and warnings are appended to
+    /// The file that errors, warnings and what --debug tells are appended to
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// The form of lines in it
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log_format: Format,
-    /// Log more
+    /// Log what is done, too
     #[arg(long)]
     debug: bool,
     /// Have systemd make cgroups; cgroupsPath is then SLICE:PREFIX:NAME
@@ -196,12 +196,12 @@ fn main(arguments: Vec<OsString>) -> i32 {
             return i32::from(error.use_stderr());
         }
     };
-    let Options { root, log, log_format, systemd_cgroup, version: asks_version, .. } = cli.options;
+    let Options { root, log, log_format, debug, systemd_cgroup, version: asks_version, .. } = cli.options;
     let log = Arc::new(Log { file: log, format: log_format });
     let outcome = match cli.command {
         _ if asks_version => print(&version()).map(|()| 0),
         None => Cli::command().print_help().map(|()| 0).map_err(Failure::from),
-        Some(command) => command.run(|| lifecycle(root, systemd_cgroup, log.clone())),
+        Some(command) => command.run(|| lifecycle(root, systemd_cgroup, debug, log.clone())),
     };
     outcome.unwrap_or_else(|failure| {
         log.line(Level::Error, &failure.message);
@@ -252,15 +252,17 @@ impl Command {
     }
 }
 
-fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Result<Lifecycle, Failure> {
+fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, debug: bool, log: Arc<Log>) -> Result<Lifecycle, Failure> {
     let root = root.map_or_else(default_root, Ok)?;
     let root = std::path::absolute(&root).unwrap_or(root);
+    let hearing = log.clone();
     Ok(Lifecycle {
         root,
         systemd_cgroup,
         user_bus: user_bus(),
         module_runner: module::runner(),
         warn: Box::new(move |line| log.line(Level::Warning, line)),
+        debug: if debug { Debug::to(move |line| hearing.line(Level::Debug, line)) } else { Debug::default() },
     })
 }
 

@@ -14,6 +14,7 @@ use super::process::{SCHEDULER, keeps_groups, push_labels, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
+use crate::runtime::native::lifecycle::Debug;
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSize};
 use crate::sys::linux::ahead::NetworkAhead;
@@ -59,6 +60,8 @@ pub(super) struct LaunchOptions {
     pub(super) note: Option<NoteInit>,
     /// The state for hooks; empty where there are none.
     pub(super) state: StateOf,
+    /// Hears of what is done.
+    pub(super) debug: Debug,
     /// Takes the listener of its filter; without it there can be none.
     pub(super) listener: Option<HandOver>,
 }
@@ -80,6 +83,7 @@ impl LaunchOptions {
             network: None,
             note: None,
             state: Box::new(|_, _| Vec::new()),
+            debug: Debug::default(),
             listener: None,
         }
     }
@@ -174,9 +178,10 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         .map_err(|error| rootless::refuse_process(&error))?;
     drop(network);
     binds.kept.clear();
+    tell_steps(&options.debug, &script, &child);
     // From here on while the process prepares what it needs.
     let start_time = process::start_time(child.pid()).unwrap_or(0);
-    if let Some(note) = options.note {
+    if let Some(note) = options.note.take() {
         note(Some(InitProcess { pid: child.pid(), start_time })).inspect_err(|_| end(&child))?;
     }
     if let Some(cgroup) = &cgroup.0 {
@@ -196,7 +201,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
             None => Err(refuse("the container's process waits for nothing that is known")),
         },
     };
-    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), answer)?;
+    let master = follow(&script, &channel, &child, process, &options, answer)?;
     Ok(Launched {
         process: child,
         start_time,
@@ -290,10 +295,11 @@ pub(super) fn enter(
         spawned => spawned,
     };
     let (child, channel) = spawned.map_err(|error| refuse(format!("make a process in the container: {error}")))?;
+    tell_steps(&options.debug, &script, &child);
     let start_time = process::start_time(child.pid()).unwrap_or(0);
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
-    let master = follow(&script, &channel, &child, process, options.listener.as_ref(), join)?;
+    let master = follow(&script, &channel, &child, process, &options, join)?;
     Ok(Launched {
         process: child,
         start_time,
@@ -374,7 +380,7 @@ fn follow(
     channel: &Channel,
     child: &Child,
     process: &Process,
-    hand_over: Option<&HandOver>,
+    options: &LaunchOptions,
     mut answer: impl FnMut(u32) -> Result<Answer>,
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
@@ -387,9 +393,11 @@ fn follow(
         }
     };
     let_run(syncs);
+    let tell = |what: &str| options.debug.tell(|| format!("init: process {} {what}", child.pid()));
     let result = loop {
         match channel.next() {
             Ok(Event::Reached(point)) => {
+                tell(&format!("waits for the runtime at point {point}"));
                 let gone = |error| refuse(format!("let the container's process go on: {error}"));
                 let answered = answer(point).and_then(|answer| match answer {
                     Answer::Word(word) => channel.go_on(&word).map_err(gone),
@@ -401,12 +409,24 @@ fn follow(
                 syncs -= 1;
                 let_run(syncs);
             }
-            Ok(Event::Master(fd)) => master = Some(fd),
-            Ok(Event::Closed | Event::Ready) => break Ok(()),
+            Ok(Event::Master(fd)) => {
+                tell("has sent the master of its terminal");
+                master = Some(fd);
+            }
+            Ok(Event::Closed) => {
+                tell("has closed the pipe: its program runs");
+                break Ok(());
+            }
+            Ok(Event::Ready) => {
+                tell("is prepared and waits for its start");
+                break Ok(());
+            }
             Ok(Event::Failed(failure)) => break Err(explain(script.words(failure.step), &failure, process)),
             Ok(Event::Listener(listener)) => {
                 let none = "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime";
-                let handed = hand_over.map_or_else(|| Err(refuse(none)), |hand| hand(listener, child.pid()));
+                tell("has sent the listener of its filter");
+                let handed =
+                    options.listener.as_ref().map_or_else(|| Err(refuse(none)), |hand| hand(listener, child.pid()));
                 if handed.is_err() {
                     break handed;
                 }
@@ -419,6 +439,17 @@ fn follow(
         return Err(error);
     }
     Ok(master)
+}
+
+/// Tells what a process that was just made is to do.
+fn tell_steps(debug: &Debug, script: &Script, child: &Child) {
+    debug.tell(|| format!("child process in init(): process {} has {} steps", child.pid(), script.steps().len()));
+    for step in 0..script.steps().len() as u32 {
+        let words = script.words(step);
+        if !words.is_empty() {
+            debug.tell(|| format!("init: step {step}: {words}"));
+        }
+    }
 }
 
 /// Sees to it that nothing stays of a container that could not start: it is ending, or has to.

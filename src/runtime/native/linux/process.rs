@@ -1,7 +1,7 @@
 //! What a process is and may do, as steps: what a container's first process and those that enter it share.
 
-use std::collections::{BTreeMap, HashMap};
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 
 use super::plan::{refuse, text};

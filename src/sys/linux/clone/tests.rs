@@ -245,7 +245,11 @@ fn init_passes_signals_on_and_waits_for_all() {
 #[test]
 #[allow(clippy::disallowed_macros)]
 fn a_user_namespace_gets_its_ids_while_the_process_waits() {
-    let script = script(vec![Step::Sync(0), Step::BecomeRoot { keeps_groups: false }, shell("test \"$(id -u):$(id -g)\" = 0:0")]);
+    let script = script(vec![
+        Step::Sync(0),
+        Step::BecomeRoot { keeps_groups: false },
+        shell("test \"$(id -u):$(id -g)\" = 0:0"),
+    ]);
     let (child, channel) = match spawn(&of(&script, libc::CLONE_NEWUSER as u64)) {
         Err(error) => return println!("skipped: no user namespaces: {error}"),
         Ok(spawned) => spawned,

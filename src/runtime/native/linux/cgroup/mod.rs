@@ -30,7 +30,7 @@ use tree::MakeError;
 
 pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
 pub(super) use owner::owner_of;
-pub(super) use systemd::{PREFIX as SYSTEMD_PROPERTY, Scope, Manager};
+pub(super) use systemd::{Manager, PREFIX as SYSTEMD_PROPERTY, Scope};
 
 /// Where hierarchies are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -129,7 +129,15 @@ impl Cgroup {
 
     fn new(found: &Hierarchies, record: CgroupRecord) -> Cgroup {
         let has_device_programs = found.has_device_programs;
-        Cgroup { record, directory: None, has_device_programs, unmade: None, owner: None, is_named: false, is_far: false }
+        Cgroup {
+            record,
+            directory: None,
+            has_device_programs,
+            unmade: None,
+            owner: None,
+            is_named: false,
+            is_far: false,
+        }
     }
 
     /// Makes cgroups at the paths that `directory` tells for each hierarchy, and writes limits.

@@ -68,6 +68,7 @@ impl Lifecycle {
             other => return Err(failed(format!("cannot start a container in the {} state", other.as_str()))),
         }
         let channel = Channel::of_connection(folder.connect()?);
+        self.debug.tell(|| format!("start container {}: let process {} go on", id.as_str(), record.pid));
         let word = state_document(&record.state(Status::Created));
         channel.go_on(&word).map_err(|error| failed(format!("start the process that waits: {}", plain(&error))))?;
         loop {
@@ -84,6 +85,7 @@ impl Lifecycle {
                 Event::Reached(_) | Event::Master(_) | Event::Listener(_) | Event::Ready => {}
             }
         }
+        self.debug.tell(|| format!("init: process {} has closed the pipe: its program runs", record.pid));
         folder.note_start()?;
         let state = state_document(&record.state(Status::Running));
         hooks::must_run("poststart", &record.poststart, &state).inspect_err(|_| {
@@ -132,6 +134,7 @@ impl Lifecycle {
             listener,
             ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
         };
+        self.debug.tell(|| format!("exec in container {}: enter process {}", id.as_str(), first.pid()));
         let launched = launch::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
         let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
         if let Err(error) = hand_out(&mut launched, &request.options) {
@@ -175,6 +178,7 @@ impl Lifecycle {
         options: &StartOptions,
     ) -> Result<Launched, Error> {
         let _lock = folder.lock()?;
+        self.debug.tell(|| format!("create container {} of the bundle {}", id.as_str(), bundle.folder.display()));
         if bundle.seccomp != SeccompChoice::Unconfined {
             let cache = self.root.join("~filters");
             bundle.filter_cache = sys::durable::create_private_directory(&cache).is_ok().then_some(cache);
@@ -193,6 +197,7 @@ impl Lifecycle {
         let listener = folder.listen()?;
         let network = launch::network(&bundle);
         let cgroup = begin_cgroup(folder, id, &mut bundle, scope)?;
+        self.tell_cgroup(&cgroup, scope);
         let profile = bundle.spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
         let creating = State { status: Status::Creating, ..state.clone() };
         let options_of_it = LaunchOptions {
@@ -217,6 +222,21 @@ impl Lifecycle {
         Ok(launched)
     }
 
+    /// Tells where the cgroups of a container are.
+    fn tell_cgroup(&self, begun: &Begun, scope: Option<&Scope>) {
+        if let Some(scope) = scope {
+            let whose =
+                scope.bus().map_or("the system's systemd".to_owned(), |bus| format!("the user's systemd at {bus}"));
+            self.debug.tell(|| format!("cgroup: {} is to be made by {whose}", scope.unit()));
+        }
+        let Some(record) = begun.0.as_ref().map(Cgroup::to_record) else {
+            return self.debug.tell(|| "cgroup: none".to_owned());
+        };
+        for path in record.v1.iter().map(|place| &place.path).chain(&record.unified) {
+            self.debug.tell(|| format!("cgroup: {}", path.display()));
+        }
+    }
+
     /// What all processes are started with.
     fn options(
         &self,
@@ -229,6 +249,7 @@ impl Lifecycle {
             preserve_fds: options.preserve_fds + options.listen_fds,
             window: window_size(options),
             plain_lines: options.console_socket.is_none() && !io::stdout().is_terminal(),
+            debug: self.debug.clone(),
             keyring: !options.no_new_keyring,
             pivot: !options.no_pivot,
             wait_for_start,

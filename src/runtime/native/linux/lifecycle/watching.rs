@@ -6,8 +6,8 @@ use crate::oci::runtime::{CgroupFeatures, Enabled, Features, MountExtensions, Re
 use crate::runtime::native::CapSet;
 use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::{Cgroup, SYSTEMD_PROPERTY};
-use crate::runtime::native::system::process::KEEP_GROUPS;
 use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::process::KEEP_GROUPS;
 use crate::runtime::native::system::processes::processes;
 use crate::runtime::{Error, InitProcess};
 use crate::sys::linux::process;
@@ -147,6 +147,7 @@ const MOUNT_OPTIONS: [&str; 56] = [
 mod tests {
     use super::super::record::tests::record;
     use super::*;
+    use crate::runtime::native::Debug;
     use std::process::{Command, Stdio};
     use std::sync::{Arc, Mutex};
 
@@ -154,7 +155,9 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let to = told.clone();
         let warn = Box::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
-        (Lifecycle { root: root.join("containers"), systemd_cgroup: false, user_bus: None, module_runner: None, warn }, told)
+        let root = root.join("containers");
+        let debug = Debug::default();
+        (Lifecycle { root, systemd_cgroup: false, user_bus: None, module_runner: None, warn, debug }, told)
     }
 
     fn id(text: &str) -> Id {

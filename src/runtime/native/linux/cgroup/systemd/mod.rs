@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn scopes_of_a_user_are_below_the_users_systemd() {
-        let manager = || Manager { bus: Some("unix:path=/b".to_owned()), root: "/user.slice/user@7.service".to_owned() };
+        let manager =
+            || Manager { bus: Some("unix:path=/b".to_owned()), root: "/user.slice/user@7.service".to_owned() };
         let table = [
             ("", "/user.slice/user@7.service/user.slice/cowbox-one.scope"),
             ("user.slice:libpod:x", "/user.slice/user@7.service/user.slice/libpod-x.scope"),
