@@ -28,7 +28,10 @@ pub struct Lifecycle {
 
 /// Whoever wants to hear of each thing that is done; mostly nobody.
 #[derive(Clone, Default)]
-pub struct Debug(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Debug(Option<Hear>);
+
+/// Takes a line.
+type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Debug {
     /// Lines go to `hear`.

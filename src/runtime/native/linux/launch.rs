@@ -10,7 +10,7 @@ use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{SCHEDULER, keeps_groups, push_labels, push_process};
+use super::process::{Kept, SCHEDULER, keeps_groups, push_labels, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
@@ -161,8 +161,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         die_with_parent: options.die_with_parent,
         keyring: options.keyring,
         pivot: options.pivot,
-        preserve_fds: options.preserve_fds,
-        keeps_groups: keeps_groups(&spec.annotations),
+        kept: Kept { descriptors: options.preserve_fds, groups: keeps_groups(&spec.annotations) },
         is_let_on: options.note.is_some() || cgroup.0.is_some(),
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
@@ -280,8 +279,9 @@ pub(super) fn enter(
     if let Some(personality) = &options.personality {
         plan::push_personality(&mut script, personality)?;
     }
+    let kept = Kept { descriptors: options.preserve_fds, groups: options.keeps_groups };
     let run = Step::Execute(super::process::program(process)?);
-    push_process(&mut script, process, filter, options.preserve_fds, options.keeps_groups, Script::default(), run)?;
+    push_process(&mut script, process, filter, kept, Script::default(), run)?;
     let spawn = Spawn {
         script: &script,
         namespaces: 0,

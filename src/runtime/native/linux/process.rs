@@ -61,14 +61,21 @@ pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> 
     Ok(())
 }
 
-/// Limits, rights and the program, which `run` runs after what is done `last`. With `keeps_groups` its groups are those of who starts
-/// it, and not those that it asks for.
+/// What a process has of whoever starts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// How many descriptors from 3 on.
+    pub(super) descriptors: u32,
+    /// Its groups, and not those that it asks for.
+    pub(super) groups: bool,
+}
+
+/// Limits, rights and the program, which `run` runs after what is done `last`.
 pub(super) fn push_process(
     script: &mut Script,
     process: &Process,
     filter: Option<Filter>,
-    preserve_fds: u32,
-    keeps_groups: bool,
+    kept: Kept,
     last: Script,
     run: Step,
 ) -> Result<()> {
@@ -82,7 +89,7 @@ pub(super) fn push_process(
     if matches!(run, Step::Execute(_)) && !has_home(&process.env) {
         script.push(Step::FindHome(user.uid), "");
     }
-    let groups = (!keeps_groups).then(|| user.additional_gids.clone());
+    let groups = (!kept.groups).then(|| user.additional_gids.clone());
     let identity = Step::Identity { uid: user.uid, gid: user.gid, groups };
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
     script.push(enter_directory(process, true)?, format!("enter the working directory {}", process.cwd));
@@ -90,7 +97,7 @@ pub(super) fn push_process(
     if let Step::Execute(_) = run {
         script.push(Step::FindProgram, "exec");
     }
-    script.push(Step::CloseFrom(3 + preserve_fds), "close descriptors");
+    script.push(Step::CloseFrom(3 + kept.descriptors), "close descriptors");
     // With no_new_privs a filter needs no rights, and is loaded last: it then need not allow what comes before.
     let (early, late) = if process.no_new_privileges { (None, filter) } else { (filter, None) };
     push_filter(script, early);
