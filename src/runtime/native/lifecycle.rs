@@ -40,7 +40,7 @@ impl Debug {
     }
 
     /// Tells a line, which is made only where somebody listens.
-    pub(super) fn tell(&self, line: impl FnOnce() -> String) {
+    pub fn tell(&self, line: impl FnOnce() -> String) {
         if let Some(hear) = &self.0 {
             hear(&line());
         }
