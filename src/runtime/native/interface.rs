@@ -124,6 +124,9 @@ pub struct CgroupRecord {
     /// The unit of systemd that they belong to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// The address of the bus on which a user's systemd is asked for that unit; the system's needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bus: Option<String>,
 }
 
 /// A cgroup in one hierarchy of v1.

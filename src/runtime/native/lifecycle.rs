@@ -3,6 +3,7 @@
 //! What is done with them is in the twins: `linux/lifecycle/` does it, `absent.rs` says that it needs Linux.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::ModuleRunner;
 use crate::oci::runtime::{Process, State};
@@ -14,10 +15,36 @@ pub struct Lifecycle {
     pub root: PathBuf,
     /// Whether systemd makes the cgroups.
     pub systemd_cgroup: bool,
+    /// The address of the bus of the user's session, where there is one: users other than root of the system have a systemd of
+    /// their own there.
+    pub user_bus: Option<String>,
     /// How bundles are run whose program is a wasm module; they are refused where this program cannot.
     pub module_runner: Option<ModuleRunner>,
     /// Hears of what is odd and no error.
     pub warn: Box<dyn Fn(&str) + Send + Sync>,
+    /// Hears of what is done.
+    pub debug: Debug,
+}
+
+/// Whoever wants to hear of each thing that is done; mostly nobody.
+#[derive(Clone, Default)]
+pub struct Debug(Option<Hear>);
+
+/// Takes a line.
+type Hear = Arc<dyn Fn(&str) + Send + Sync>;
+
+impl Debug {
+    /// Lines go to `hear`.
+    pub fn to(hear: impl Fn(&str) + Send + Sync + 'static) -> Debug {
+        Debug(Some(Arc::new(hear)))
+    }
+
+    /// Tells a line, which is made only where somebody listens.
+    pub fn tell(&self, line: impl FnOnce() -> String) {
+        if let Some(hear) = &self.0 {
+            hear(&line());
+        }
+    }
 }
 
 /// The id of a container: letters, digits and `_+-.`, at most 1024 of them, and neither `.` nor `..`.

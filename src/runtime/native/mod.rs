@@ -17,7 +17,7 @@ pub use interface::{
     OverlayRoot, SeccompChoice, V1Cgroup,
 };
 pub use lifecycle::{
-    Afterwards, ContainerState, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,
+    Afterwards, ContainerState, Debug, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,
 };
 pub use system::{
     Native, become_root, caller, can_mount_images, checks, clean_up, clean_up_at, enter, is_alive,

@@ -11,8 +11,8 @@ use super::calls::{Outcome, check, errno, hide, prctl, syscall};
 use super::place::{Place, with_exact_modes};
 
 /// Becomes root of its user namespace, in no other groups where it may say so.
-pub(super) fn become_root() -> Outcome {
-    match set_groups(&[]) {
+pub(super) fn become_root(keeps_groups: bool) -> Outcome {
+    match if keeps_groups { Ok(()) } else { set_groups(&[]) } {
         Ok(()) | Err(libc::EPERM) => {}
         Err(errno) => return Err(errno),
     }
@@ -20,12 +20,14 @@ pub(super) fn become_root() -> Outcome {
 }
 
 /// Becomes this user with these groups and keeps its capabilities, also the effective ones. In a user namespace in which groups
-/// may not be chosen nobody has to who asks for none but its own.
-pub(super) fn identity(uid: u32, gid: u32, groups: &[u32]) -> Outcome {
+/// may not be chosen nobody has to who asks for none but its own. Without `groups` it keeps those it has.
+pub(super) fn identity(uid: u32, gid: u32, groups: Option<&[u32]>) -> Outcome {
     prctl(libc::PR_SET_KEEPCAPS, 1)?;
-    match set_groups(groups) {
-        Err(libc::EPERM) if groups.iter().all(|group| *group == gid) && has_set_gid()? => {}
-        set => set?,
+    if let Some(groups) = groups {
+        match set_groups(groups) {
+            Err(libc::EPERM) if groups.iter().all(|group| *group == gid) && has_set_gid()? => {}
+            set => set?,
+        }
     }
     set_ids(uid, gid)?;
     prctl(libc::PR_SET_KEEPCAPS, 0)?;

@@ -139,8 +139,8 @@ pub enum Step {
     Sync(u32),
     /// Waits for the parent's word, which may be there already.
     Hear,
-    /// Becomes root of its user namespace.
-    BecomeRoot,
+    /// Becomes root of its user namespace, with no further groups unless they are kept.
+    BecomeRoot { keeps_groups: bool },
     /// setns(2).
     Join { namespace: RawFd, kind: u64 },
     /// unshare(2).
@@ -221,8 +221,8 @@ pub enum Step {
     /// Capabilities that can never be gained: all but these are dropped from the bounding set.
     Bounding(u64),
     /// setgroups(2), setresgid(2), setresuid(2), keeping capabilities. Where groups may not be chosen, `groups` of none but `gid`
-    /// are no error.
-    Identity { uid: u32, gid: u32, groups: Vec<u32> },
+    /// are no error; without `groups` those stay that there are.
+    Identity { uid: u32, gid: u32, groups: Option<Vec<u32>> },
     /// capset(2), and the ambient set.
     Capabilities { effective: u64, permitted: u64, inheritable: u64, ambient: u64 },
     /// `PR_SET_NO_NEW_PRIVS`.

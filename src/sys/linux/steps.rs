@@ -126,7 +126,7 @@ impl Walk {
                     self.hear();
                     Ok(())
                 }
-                Step::BecomeRoot => become_root(),
+                Step::BecomeRoot { keeps_groups } => become_root(*keeps_groups),
                 Step::Join { namespace, kind } => {
                     if *kind & libc::CLONE_NEWUSER as u64 != 0 {
                         // Its root may look into all that run there.
@@ -225,7 +225,7 @@ impl Walk {
                     syscall(libc::syscall(libc::SYS_sched_setattr, 0, attributes.as_ptr(), 0)).map(drop)
                 }
                 Step::Bounding(kept) => bounding(*kept),
-                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups),
+                Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups.as_deref()),
                 Step::Capabilities { effective, permitted, inheritable, ambient } => {
                     capabilities(*effective, *permitted, *inheritable, *ambient)
                 }
@@ -284,7 +284,7 @@ impl Walk {
     #[allow(unsafe_code)]
     unsafe fn stays_tied(&self, step: &Step) -> Outcome {
         let forgets = match step {
-            Step::BecomeRoot | Step::Identity { .. } | Step::Capabilities { .. } => true,
+            Step::BecomeRoot { .. } | Step::Identity { .. } | Step::Capabilities { .. } => true,
             Step::Join { kind, .. } => *kind & libc::CLONE_NEWUSER as u64 != 0,
             _ => false,
         };

@@ -33,7 +33,7 @@ pub fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: an open descriptor; the only thread is the calling one.
     check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWUSER) }).map_err(failed)?;
     forget();
-    ids::become_root().map_err(failed)?;
+    ids::become_root(false).map_err(failed)?;
     // The kernel hides who changes its rights; `/proc/self/fd` would be root's then.
     prctl(libc::PR_SET_DUMPABLE, 1).map_err(failed)?;
     // SAFETY: a number; the working directory and the root stay.

@@ -498,3 +498,23 @@ fn errors_are_logged_as_clients_read_them() {
     let line: Value = serde_json::from_str(&fs::read_to_string(&log).unwrap()).unwrap();
     assert_eq!((&line["level"], &line["msg"]), (&json!("error"), &json!("container does not exist")));
 }
+
+#[test]
+fn debugging_tells_what_is_done_in_the_log_or_on_standard_error() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.script("echo seen");
+    let lines = ["create container one", "child process in init(): process ", "has closed the pipe", "is removed"];
+    let ended = bundle.runtime(["--debug", "run", "one"]);
+    assert_eq!((ended.code, &*ended.out), (0, "seen\n"), "{ended:?}");
+    let is_debug = |line: &str| line.starts_with("time=\"") && line.contains("\" level=debug msg=\"");
+    assert!(ended.err.lines().all(is_debug), "{}", ended.err);
+    assert!(lines.iter().all(|line| ended.err.contains(line)), "{}", ended.err);
+    let log = bundle.path("log");
+    let ended = bundle.runtime(["--debug", "--log", log.to_str().unwrap(), "--log-format", "json", "run", "one"]);
+    assert_eq!((ended.code, &*ended.out, &*ended.err), (0, "seen\n", ""));
+    let text = fs::read_to_string(log).unwrap();
+    let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(all.iter().all(|line| line["level"] == "debug"), "{text}");
+    assert!(lines.iter().all(|line| text.contains(line)), "{text}");
+    bundle.is_gone();
+}

@@ -1,10 +1,10 @@
 //! `cowbox runtime` for other users than root. The tests run as root and act as somebody else.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -166,5 +166,43 @@ fn ids_of_the_users_ranges_are_in_a_container() {
     bundle.runtime(["delete", "--force", "one"]).ok();
     bundle.script("id; cat /proc/self/setgroups");
     assert_eq!(bundle.run("two").ok(), "uid=5 gid=6 groups=7\nallow\n");
+    bundle.is_gone();
+}
+
+#[test]
+fn the_callers_groups_are_kept_where_an_annotation_says_so() {
+    let Some(person) = Person::with_ranges() else { return };
+    let Some(bundle) = Bundle::of_user(person.uid) else { return };
+    map_ranges(&bundle, &person);
+    bundle.change(|config| config["process"]["user"] = json!({"uid": 5, "gid": 6, "additionalGids": [7]}));
+    // A group that only the caller is in, and nobody in the container.
+    const OWN: u32 = 23456;
+    let file = bundle.root().join("of-the-group");
+    fs::write(&file, "seen").unwrap();
+    chown(&file, Some(0), Some(OWN)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o040)).unwrap();
+    let script = "id -G; cat /of-the-group || true";
+    bundle.script(script);
+    let run = |args: &[&str]| {
+        let (uid, groups) = (person.uid.to_string(), format!("{},{OWN}", person.uid));
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &uid, "--regid", &uid, "--groups", &groups]).arg(bundle.path("cowbox"));
+        command.args(["runtime", "--root", "states"]).args(args).current_dir(bundle.path(""));
+        let (out, err) = (bundle.path("out"), bundle.path("err"));
+        command.stdin(Stdio::null()).stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
+        let code = command.status().unwrap().code().unwrap_or(-1);
+        let text = |path| fs::read_to_string(path).unwrap();
+        Ended { code, out: text(out), err: text(err) }
+    };
+    assert_eq!(run(&["run", "one"]).ok(), "6 7\n");
+    for (value, seen) in [("1", "6 0 65534\nseen"), ("0", "6 7\n")] {
+        bundle.change(|config| config["annotations"] = json!({"run.oci.keep_original_groups": value}));
+        bundle.script(script);
+        assert_eq!(run(&["run", "one"]).ok(), seen, "{value}");
+        bundle.args(&["sleep", "1000"]);
+        run(&["run", "-d", "one"]).ok();
+        assert_eq!(run(&["exec", "one", "sh", "-c", script]).ok(), seen, "{value}");
+        run(&["delete", "--force", "one"]).ok();
+    }
     bundle.is_gone();
 }

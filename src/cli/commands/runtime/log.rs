@@ -1,4 +1,4 @@
-//! Errors and warnings as runc logs them: logrus's text or JSON, in a file or on standard error.
+//! Errors, warnings and, with `--debug`, what is done, in the form of runc: logrus's text or JSON, in a file or on standard error.
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
@@ -20,6 +20,7 @@ pub(super) enum Format {
 pub(super) enum Level {
     Error,
     Warning,
+    Debug,
 }
 
 /// Where lines go.
@@ -41,7 +42,7 @@ impl Log {
         // That standard error is closed is nothing one could say anywhere.
         let _ = match (logged, level) {
             (true, Level::Error) => writeln!(err, "{message}"),
-            (true, Level::Warning) => Ok(()),
+            (true, Level::Warning | Level::Debug) => Ok(()),
             (false, _) if err.is_terminal() => writeln!(err, "{}[0000] {message}", level.short()),
             (false, _) => err.write_all(line.as_bytes()),
         };
@@ -61,6 +62,7 @@ impl Level {
         match self {
             Level::Error => "error",
             Level::Warning => "warning",
+            Level::Debug => "debug",
         }
     }
 
@@ -68,6 +70,7 @@ impl Level {
         match self {
             Level::Error => "ERRO",
             Level::Warning => "WARN",
+            Level::Debug => "DEBU",
         }
     }
 }

@@ -33,7 +33,7 @@ use clap::{Args as _, CommandFactory, Parser, Subcommand};
 
 use crate::cli::quick;
 use crate::runtime;
-use crate::runtime::native::{Id, Lifecycle, StartOptions};
+use crate::runtime::native::{Debug, Id, Lifecycle, StartOptions};
 use log::{Format, Level, Log};
 
 /// Run containers from OCI bundles, with the commands of runc
@@ -52,13 +52,13 @@ struct Options {
     /// Where the states of containers are kept; best in a tmpfs [default: /run/cowbox; of other users $XDG_RUNTIME_DIR/cowbox]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// The file that errors and warnings are appended to
+    /// The file that errors, warnings and what --debug tells are appended to
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// The form of lines in it
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     log_format: Format,
-    /// Log more
+    /// Log what is done, too
     #[arg(long)]
     debug: bool,
     /// Have systemd make cgroups; cgroupsPath is then SLICE:PREFIX:NAME
@@ -196,12 +196,12 @@ fn main(arguments: Vec<OsString>) -> i32 {
             return i32::from(error.use_stderr());
         }
     };
-    let Options { root, log, log_format, systemd_cgroup, version: asks_version, .. } = cli.options;
+    let Options { root, log, log_format, debug, systemd_cgroup, version: asks_version, .. } = cli.options;
     let log = Arc::new(Log { file: log, format: log_format });
     let outcome = match cli.command {
         _ if asks_version => print(&version()).map(|()| 0),
         None => Cli::command().print_help().map(|()| 0).map_err(Failure::from),
-        Some(command) => command.run(|| lifecycle(root, systemd_cgroup, log.clone())),
+        Some(command) => command.run(|| lifecycle(root, systemd_cgroup, debug, log.clone())),
     };
     outcome.unwrap_or_else(|failure| {
         log.line(Level::Error, &failure.message);
@@ -252,15 +252,37 @@ impl Command {
     }
 }
 
-fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, log: Arc<Log>) -> Result<Lifecycle, Failure> {
+fn lifecycle(root: Option<PathBuf>, systemd_cgroup: bool, debug: bool, log: Arc<Log>) -> Result<Lifecycle, Failure> {
     let root = root.map_or_else(default_root, Ok)?;
     let root = std::path::absolute(&root).unwrap_or(root);
+    let hearing = log.clone();
     Ok(Lifecycle {
         root,
         systemd_cgroup,
+        user_bus: user_bus(),
         module_runner: module::runner(),
         warn: Box::new(move |line| log.line(Level::Warning, line)),
+        debug: if debug { Debug::to(move |line| hearing.line(Level::Debug, line)) } else { Debug::default() },
     })
+}
+
+/// The address of the bus of the user's session: sd_bus_open_user(3).
+fn user_bus() -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    variable("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
+        let socket = Path::new(&variable("XDG_RUNTIME_DIR")?).join("bus");
+        socket.exists().then(|| bus_address(&socket))
+    })
+}
+
+/// The address of a bus at a socket: D-Bus Specification, "Server Addresses".
+fn bus_address(socket: &Path) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/.\\*".contains(&byte);
+    let escaped = socket.as_os_str().as_encoded_bytes().iter().map(|byte| match is_plain(*byte) {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02x}"),
+    });
+    format!("unix:path={}", escaped.collect::<String>())
 }
 
 /// Where states are kept.
@@ -450,6 +472,12 @@ mod tests {
         assert_eq!(of(true, true, Some("ann"), Some("/s")), own);
         assert_eq!(of(true, true, Some("root"), Some("/s")), run);
         assert_eq!(of(true, true, None, None), run);
+    }
+
+    #[test]
+    fn the_bus_of_a_session_is_at_its_socket() {
+        assert_eq!(bus_address(Path::new("/run/user/1000/bus")), "unix:path=/run/user/1000/bus");
+        assert_eq!(bus_address(Path::new("/a b,c/bus")), "unix:path=/a%20b%2cc/bus");
     }
 
     #[test]

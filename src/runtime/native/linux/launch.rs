@@ -10,10 +10,11 @@ use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{SCHEDULER, push_labels, push_process};
+use super::process::{Kept, SCHEDULER, keeps_groups, push_labels, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
+use crate::runtime::native::lifecycle::Debug;
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSize};
 use crate::sys::linux::ahead::NetworkAhead;
@@ -43,6 +44,8 @@ pub(super) struct LaunchOptions {
     pub(super) die_with_parent: bool,
     /// How many descriptors from 3 on it keeps.
     pub(super) preserve_fds: u32,
+    /// Whether a process that enters keeps the groups of who calls, as the first one of its container.
+    pub(super) keeps_groups: bool,
     /// Whether it has a session keyring of its own.
     pub(super) keyring: bool,
     /// Whether its root is entered by pivot_root(2), which a root on the host's first file system cannot be.
@@ -57,6 +60,8 @@ pub(super) struct LaunchOptions {
     pub(super) note: Option<NoteInit>,
     /// The state for hooks; empty where there are none.
     pub(super) state: StateOf,
+    /// Hears of what is done.
+    pub(super) debug: Debug,
     /// Takes the listener of its filter; without it there can be none.
     pub(super) listener: Option<HandOver>,
 }
@@ -70,6 +75,7 @@ impl LaunchOptions {
             plain_lines: false,
             die_with_parent: false,
             preserve_fds: 0,
+            keeps_groups: false,
             keyring: true,
             pivot: true,
             personality: None,
@@ -77,6 +83,7 @@ impl LaunchOptions {
             network: None,
             note: None,
             state: Box::new(|_, _| Vec::new()),
+            debug: Debug::default(),
             listener: None,
         }
     }
@@ -143,6 +150,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
     let with = Surroundings {
         namespaces: &namespaces,
         cgroup: record.as_ref(),
+        is_to_add: cgroup.0.as_ref().is_some_and(Cgroup::is_to_add),
         image: image.as_ref(),
         made: bundle.made.as_ref(),
         streams: &options.streams,
@@ -153,7 +161,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         die_with_parent: options.die_with_parent,
         keyring: options.keyring,
         pivot: options.pivot,
-        preserve_fds: options.preserve_fds,
+        kept: Kept { descriptors: options.preserve_fds, groups: keeps_groups(&spec.annotations) },
         is_let_on: options.note.is_some() || cgroup.0.is_some(),
         start: options.wait_for_start.as_ref().map(AsRawFd::as_raw_fd),
         module: bundle.module.as_ref(),
@@ -169,9 +177,10 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         .map_err(|error| rootless::refuse_process(&error))?;
     drop(network);
     binds.kept.clear();
+    tell_steps(&options.debug, &script, &child);
     // From here on while the process prepares what it needs.
     let start_time = process::start_time(child.pid()).unwrap_or(0);
-    if let Some(note) = options.note {
+    if let Some(note) = options.note.take() {
         note(Some(InitProcess { pid: child.pid(), start_time })).inspect_err(|_| end(&child))?;
     }
     if let Some(cgroup) = &cgroup.0 {
@@ -196,7 +205,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
             image.read_ahead(process);
         }
     };
-    let master = follow(&script, (&child, &channel), process, options.listener.as_ref(), answer, run_soon)?;
+    let master = follow(&script, (&child, &channel), process, &options, answer, run_soon)?;
     Ok(Launched {
         process: child,
         start_time,
@@ -263,7 +272,7 @@ pub(super) fn enter(
     script.push(step, format!("join the namespaces of process {pid}"));
     let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
     if has_users && has_root {
-        script.push(Step::BecomeRoot, "become root of the user namespace");
+        script.push(Step::BecomeRoot { keeps_groups: options.keeps_groups }, "become root of the user namespace");
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
     if process.terminal {
@@ -275,8 +284,9 @@ pub(super) fn enter(
     if let Some(personality) = &options.personality {
         plan::push_personality(&mut script, personality)?;
     }
+    let kept = Kept { descriptors: options.preserve_fds, groups: options.keeps_groups };
     let run = Step::Execute(super::process::program(process)?);
-    push_process(&mut script, process, filter, options.preserve_fds, Script::default(), run)?;
+    push_process(&mut script, process, filter, kept, Script::default(), run)?;
     let spawn = Spawn {
         script: &script,
         namespaces: 0,
@@ -290,10 +300,11 @@ pub(super) fn enter(
         spawned => spawned,
     };
     let (child, channel) = spawned.map_err(|error| refuse(format!("make a process in the container: {error}")))?;
+    tell_steps(&options.debug, &script, &child);
     let start_time = process::start_time(child.pid()).unwrap_or(0);
     let join =
         |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
-    let master = follow(&script, (&child, &channel), process, options.listener.as_ref(), join, || {})?;
+    let master = follow(&script, (&child, &channel), process, &options, join, || {})?;
     Ok(Launched {
         process: child,
         start_time,
@@ -373,7 +384,7 @@ fn follow(
     script: &Script,
     (child, channel): (&Child, &Channel),
     process: &Process,
-    hand_over: Option<&HandOver>,
+    options: &LaunchOptions,
     mut answer: impl FnMut(u32) -> Result<Answer>,
     meanwhile: impl Fn(),
 ) -> Result<Option<OwnedFd>> {
@@ -391,9 +402,11 @@ fn follow(
         meanwhile();
     };
     let_run(syncs);
+    let tell = |what: &str| options.debug.tell(|| format!("init: process {} {what}", child.pid()));
     let result = loop {
         match channel.next() {
             Ok(Event::Reached(point)) => {
+                tell(&format!("waits for the runtime at point {point}"));
                 let gone = |error| refuse(format!("let the container's process go on: {error}"));
                 let answered = answer(point).and_then(|answer| match answer {
                     Answer::Word(word) => channel.go_on(&word).map_err(gone),
@@ -405,12 +418,24 @@ fn follow(
                 syncs -= 1;
                 let_run(syncs);
             }
-            Ok(Event::Master(fd)) => master = Some(fd),
-            Ok(Event::Closed | Event::Ready) => break Ok(()),
+            Ok(Event::Master(fd)) => {
+                tell("has sent the master of its terminal");
+                master = Some(fd);
+            }
+            Ok(Event::Closed) => {
+                tell("has closed the pipe: its program runs");
+                break Ok(());
+            }
+            Ok(Event::Ready) => {
+                tell("is prepared and waits for its start");
+                break Ok(());
+            }
             Ok(Event::Failed(failure)) => break Err(explain(script.words(failure.step), &failure, process)),
             Ok(Event::Listener(listener)) => {
                 let none = "a seccomp profile with a listener needs a runtime that hands it on: cowbox runtime";
-                let handed = hand_over.map_or_else(|| Err(refuse(none)), |hand| hand(listener, child.pid()));
+                tell("has sent the listener of its filter");
+                let handed =
+                    options.listener.as_ref().map_or_else(|| Err(refuse(none)), |hand| hand(listener, child.pid()));
                 if handed.is_err() {
                     break handed;
                 }
@@ -423,6 +448,17 @@ fn follow(
         return Err(error);
     }
     Ok(master)
+}
+
+/// Tells what a process that was just made is to do.
+fn tell_steps(debug: &Debug, script: &Script, child: &Child) {
+    debug.tell(|| format!("child process in init(): process {} has {} steps", child.pid(), script.steps().len()));
+    for step in 0..script.steps().len() as u32 {
+        let words = script.words(step);
+        if !words.is_empty() {
+            debug.tell(|| format!("init: step {step}: {words}"));
+        }
+    }
 }
 
 /// Sees to it that nothing stays of a container that could not start: it is ending, or has to.

@@ -32,7 +32,7 @@ pub(super) fn push(
     let run = Step::ExecuteOpen { file: own.as_raw_fd(), program };
     // The runner needs no rights, whoever it is.
     let process = Process { capabilities: None, no_new_privileges: true, cwd: ".".into(), ..process.clone() };
-    push_process(script, &process, with.filter, with.preserve_fds, last, run)?;
+    push_process(script, &process, with.filter, with.kept, last, run)?;
     Ok(own)
 }
 

@@ -10,7 +10,7 @@ use super::image::MountedImage;
 use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{enter_directory, program, push_labels, push_process};
+use super::process::{Kept, enter_directory, program, push_labels, push_process};
 use super::rootless::is_rootless;
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
@@ -29,6 +29,8 @@ pub(super) const MOUNTED: u32 = 1;
 pub(super) struct Surroundings<'a> {
     pub(super) namespaces: &'a Namespaces,
     pub(super) cgroup: Option<&'a CgroupRecord>,
+    /// Whether it is moved there once it has begun.
+    pub(super) is_to_add: bool,
     pub(super) image: Option<&'a MountedImage>,
     pub(super) made: Option<&'a MadeFiles>,
     pub(super) streams: &'a [OwnedFd; 3],
@@ -40,7 +42,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) keyring: bool,
     /// Whether the root is entered by pivot_root(2).
     pub(super) pivot: bool,
-    pub(super) preserve_fds: u32,
+    pub(super) kept: Kept,
     /// Whether it waits, before its program, for the word that all is written down and limited.
     pub(super) is_let_on: bool,
     /// The socket that it waits at for its start.
@@ -52,7 +54,7 @@ pub(super) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// The step that waits for the start, if it waits. `file` stays open.
     pub(super) fn wait_for_start(&self, file: Option<RawFd>) -> Option<Step> {
-        self.start.map(|socket| Step::WaitForStart { socket, first: 3 + self.preserve_fds, file })
+        self.start.map(|socket| Step::WaitForStart { socket, first: 3 + self.kept.descriptors, file })
     }
 
     /// Whether somebody outside decides on calls. They get the listener before the start, as with other runtimes, so that the
@@ -86,13 +88,13 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     if with.die_with_parent {
         script.push(Step::DieWithParent, "tie the container to this process");
     }
-    if !linux.uid_mappings.is_empty() || with.cgroup.is_some_and(|cgroup| !cgroup.v1.is_empty()) {
+    if !linux.uid_mappings.is_empty() || with.is_to_add {
         script.push(Step::Sync(PREPARED), "wait for the parent");
     }
     // Where there is no root, the caller stays who they are.
     let has_root = linux.uid_mappings.is_empty() || linux.uid_mappings.iter().any(|map| map.container_id == 0);
     if with.namespaces.has_users() && has_root {
-        script.push(Step::BecomeRoot, "become root of the user namespace");
+        script.push(Step::BecomeRoot { keeps_groups: with.kept.groups }, "become root of the user namespace");
     }
     with.namespaces.push(&mut script);
     push_host(&mut script, spec, linux, with.namespaces)?;
@@ -162,7 +164,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         last.push(Step::Init, "start an init");
     }
     let run = Step::Execute(program(process)?);
-    push_process(&mut script, process, with.filter, with.preserve_fds, last, run)?;
+    push_process(&mut script, process, with.filter, with.kept, last, run)?;
     Ok(Plan { script, binds })
 }
 

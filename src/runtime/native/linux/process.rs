@@ -1,7 +1,7 @@
 //! What a process is and may do, as steps: what a container's first process and those that enter it share.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 
 use super::plan::{refuse, text};
@@ -11,6 +11,10 @@ use crate::runtime::Result;
 use crate::runtime::native::CapSet;
 use crate::sys::linux::flags;
 use crate::sys::linux::script::{Program, Script, Step};
+
+/// The annotation with which the processes of a container keep the groups of who starts them: crun(1). Podman's
+/// `--group-add keep-groups` sets it.
+pub(super) const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
 
 /// What the step is called that sets the scheduler.
 pub(super) const SCHEDULER: &str = "set the scheduler";
@@ -35,6 +39,11 @@ const SCHEDULER_FLAGS: &[(&str, u64)] = &[
     ("SCHED_FLAG_UTIL_CLAMP_MAX", 64),
 ];
 
+/// Whether the processes of a container with these annotations keep the groups of who starts them.
+pub(super) fn keeps_groups(annotations: &BTreeMap<String, String>) -> bool {
+    annotations.get(KEEP_GROUPS).is_some_and(|value| value != "0")
+}
+
 /// What is said to the security modules by files of `/proc`: the host's, before the root is another.
 pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> {
     if !process.apparmor_profile.is_empty() {
@@ -52,12 +61,21 @@ pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> 
     Ok(())
 }
 
+/// What a process has of whoever starts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// How many descriptors from 3 on.
+    pub(super) descriptors: u32,
+    /// Its groups, and not those that it asks for.
+    pub(super) groups: bool,
+}
+
 /// Limits, rights and the program, which `run` runs after what is done `last`.
 pub(super) fn push_process(
     script: &mut Script,
     process: &Process,
     filter: Option<Filter>,
-    preserve_fds: u32,
+    kept: Kept,
     last: Script,
     run: Step,
 ) -> Result<()> {
@@ -71,14 +89,15 @@ pub(super) fn push_process(
     if matches!(run, Step::Execute(_)) && !has_home(&process.env) {
         script.push(Step::FindHome(user.uid), "");
     }
-    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups: user.additional_gids.clone() };
+    let groups = (!kept.groups).then(|| user.additional_gids.clone());
+    let identity = Step::Identity { uid: user.uid, gid: user.gid, groups };
     script.push(identity, format!("become user {}:{}", user.uid, user.gid));
     script.push(enter_directory(process, true)?, format!("enter the working directory {}", process.cwd));
     // What takes calls that a profile may not know, as many are newer than it, comes before the filter.
     if let Step::Execute(_) = run {
         script.push(Step::FindProgram, "exec");
     }
-    script.push(Step::CloseFrom(3 + preserve_fds), "close descriptors");
+    script.push(Step::CloseFrom(3 + kept.descriptors), "close descriptors");
     // With no_new_privs a filter needs no rights, and is loaded last: it then need not allow what comes before.
     let (early, late) = if process.no_new_privileges { (None, filter) } else { (filter, None) };
     push_filter(script, early);

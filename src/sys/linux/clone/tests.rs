@@ -109,7 +109,7 @@ fn a_program_runs_in_new_namespaces_and_a_root_of_its_own() {
         Step::Limit { resource: libc::RLIMIT_NOFILE, soft: 77, hard: 77 },
         Step::Umask(0o27),
         Step::Bounding(1),
-        Step::Identity { uid: 1234, gid: 567, groups: vec![8, 9] },
+        Step::Identity { uid: 1234, gid: 567, groups: Some(vec![8, 9]) },
         Step::Capabilities { effective: 1, permitted: 1, inheritable: 1, ambient: 1 },
         Step::NoNewPrivileges,
         Step::WorkingDirectory { path: c"/usr".to_owned(), must: true },
@@ -245,7 +245,11 @@ fn init_passes_signals_on_and_waits_for_all() {
 #[test]
 #[allow(clippy::disallowed_macros)]
 fn a_user_namespace_gets_its_ids_while_the_process_waits() {
-    let script = script(vec![Step::Sync(0), Step::BecomeRoot, shell("test \"$(id -u):$(id -g)\" = 0:0")]);
+    let script = script(vec![
+        Step::Sync(0),
+        Step::BecomeRoot { keeps_groups: false },
+        shell("test \"$(id -u):$(id -g)\" = 0:0"),
+    ]);
     let (child, channel) = match spawn(&of(&script, libc::CLONE_NEWUSER as u64)) {
         Err(error) => return println!("skipped: no user namespaces: {error}"),
         Ok(spawned) => spawned,

@@ -113,7 +113,7 @@ impl Cgroup {
         }
         let mut result = match &self.record.scope {
             // Without its cgroups the scope has gone by itself.
-            Some(unit) if self.directories().any(Path::exists) => systemd::stop(unit),
+            Some(unit) if self.directories().any(Path::exists) => systemd::stop(self.record.bus.as_deref(), unit),
             _ => Ok(()),
         };
         for dir in self.directories() {

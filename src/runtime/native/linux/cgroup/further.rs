@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::hierarchy::{self, Hierarchies, PROC_BYTES, read_bounded};
 use super::{Cgroup, open_directory};
-use crate::runtime::native::{CgroupRecord, V1Cgroup};
+use crate::runtime::native::V1Cgroup;
 use crate::sys::linux::mount_table;
 
 impl Cgroup {
     /// The cgroups below these that a process is put into: each of `asked` is a path for all hierarchies, or one behind the
     /// controllers of v1 whose hierarchy it is for. They must be there.
     pub(in super::super) fn below(&self, asked: &[String]) -> Result<Cgroup, String> {
-        let mut record = CgroupRecord { scope: None, ..self.record.clone() };
+        let mut record = self.record.clone();
         for text in asked {
             match text.split_once(':') {
                 Some((controllers, path)) => {

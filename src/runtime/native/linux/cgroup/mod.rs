@@ -30,7 +30,7 @@ use tree::MakeError;
 
 pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
 pub(super) use owner::owner_of;
-pub(super) use systemd::{PREFIX as SYSTEMD_PROPERTY, Scope, check as check_systemd};
+pub(super) use systemd::{Manager, PREFIX as SYSTEMD_PROPERTY, Scope};
 
 /// Where hierarchies are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -70,6 +70,14 @@ impl Reach {
     }
 }
 
+/// A scope that systemd may have made for a container whose creation was broken off.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotedScope {
+    pub(super) unit: String,
+    /// The address of the bus on which a user's systemd was asked for it.
+    pub(super) bus: Option<String>,
+}
+
 /// Where the files of one controller are.
 enum Place<'a> {
     V1(&'a Path),
@@ -97,6 +105,8 @@ pub(super) struct Cgroup {
     owner: Option<u32>,
     /// Whether it was named for one process, which is in no other one then.
     is_named: bool,
+    /// Whether only systemd can move processes of ours into it.
+    is_far: bool,
 }
 
 impl Cgroup {
@@ -106,7 +116,7 @@ impl Cgroup {
         // What cannot be kept is told before anything is made.
         let needed = limits::needed(request.resources)?;
         if let Some(scope) = request.scope {
-            return Cgroup::of_scope(scope).map(|cgroup| Some(Cgroup { owner: request.owner, ..cgroup }));
+            return Cgroup::of_scope(scope, &needed).map(|cgroup| Some(Cgroup { owner: request.owner, ..cgroup }));
         }
         let is_asked = !needed.is_empty() || request.reach.is_wide();
         if !is_asked && (request.path.is_empty() || !system::is_unified(Path::new(MOUNTED))) {
@@ -119,7 +129,15 @@ impl Cgroup {
 
     fn new(found: &Hierarchies, record: CgroupRecord) -> Cgroup {
         let has_device_programs = found.has_device_programs;
-        Cgroup { record, directory: None, has_device_programs, unmade: None, owner: None, is_named: false }
+        Cgroup {
+            record,
+            directory: None,
+            has_device_programs,
+            unmade: None,
+            owner: None,
+            is_named: false,
+            is_far: false,
+        }
     }
 
     /// Makes cgroups at the paths that `directory` tells for each hierarchy, and writes limits.
@@ -194,17 +212,18 @@ impl Cgroup {
 
     /// The directory of v2, for `CLONE_INTO_CGROUP`; none where there is none.
     pub(super) fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.directory.as_ref().map(AsFd::as_fd)
+        self.directory.as_ref().filter(|_| !self.is_far).map(AsFd::as_fd)
     }
 
-    /// Whether a process that was cloned into [`Cgroup::clone_fd`] has to be moved into others too.
+    /// Whether a process has to be moved into one, also if it was cloned into [`Cgroup::clone_fd`].
     pub(super) fn is_to_add(&self) -> bool {
-        !self.record.v1.is_empty()
+        self.unmade.is_some() || self.is_far || !self.record.v1.is_empty()
     }
 
     /// The cgroups of a scope that is not made yet. They must be nobody else's.
-    fn of_scope(scope: &Scope) -> Result<Cgroup, String> {
+    fn of_scope(scope: &Scope, needed: &[String]) -> Result<Cgroup, String> {
         let found = Hierarchies::read()?;
+        scope.check(&found, needed)?;
         let place = |hierarchy: &Hierarchy| {
             let path = hierarchy::below(&hierarchy.point, scope.path())?;
             tree::refuse_used(&path).map_err(|error| error.message).map(|()| path)
@@ -235,7 +254,8 @@ impl Cgroup {
         let none = Resources::default();
         let resources = resources.unwrap_or(&none);
         scope.start(pid, resources, || directories(&record).any(|dir| tree::holds(dir, pid)))?;
-        self.record = CgroupRecord { scope: Some(scope.unit().to_owned()), ..record };
+        let bus = scope.bus().map(str::to_owned);
+        self.record = CgroupRecord { scope: Some(scope.unit().to_owned()), bus, ..record };
         let needed = limits::needed(Some(resources))?;
         let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
         tree::complete(&Hierarchies::read()?, &self.record, &needed).map_err(|error| error.message)?;
@@ -247,6 +267,9 @@ impl Cgroup {
 
     /// Moves a process that was cloned into [`Cgroup::clone_fd`] into the others, too.
     pub(super) fn add(&self, pid: u32) -> Result<(), String> {
+        if self.is_far {
+            systemd::attach(&self.record, pid)?;
+        }
         self.record.v1.iter().try_for_each(|place| tree::add(&place.path, pid))
     }
 
@@ -270,11 +293,12 @@ impl Cgroup {
         record.scope.as_deref().map_or(Ok(()), systemd::check_unit)?;
         // One that is gone has no directory to clone into.
         let directory = record.unified.as_deref().and_then(|path| system::open_directory(path).ok());
-        Ok(Cgroup { directory, ..Cgroup::new(&found, record.clone()) })
+        let is_far = is_far(&found, record);
+        Ok(Cgroup { directory, is_far, ..Cgroup::new(&found, record.clone()) })
     }
 
     /// The cgroups that are there at the path of a spec, or of this scope; none where there are none.
-    pub(super) fn at(path: &str, scope: Option<&str>) -> Result<Option<Cgroup>, String> {
+    pub(super) fn at(path: &str, scope: Option<NotedScope>) -> Result<Option<Cgroup>, String> {
         let found = Hierarchies::read()?;
         let mut record = CgroupRecord::default();
         for hierarchy in &found.v1 {
@@ -289,7 +313,9 @@ impl Cgroup {
         if record == CgroupRecord::default() {
             return Ok(None);
         }
-        record.scope = scope.map(str::to_owned);
+        if let Some(NotedScope { unit, bus }) = scope {
+            record = CgroupRecord { scope: Some(unit), bus, ..record };
+        }
         Cgroup::from_record(&record).map(Some)
     }
 
@@ -297,7 +323,7 @@ impl Cgroup {
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
         limits::needed(Some(resources))?;
         if let Some(unit) = &self.record.scope {
-            systemd::update(unit, resources, self.record.unified.as_deref())?;
+            systemd::update(self.record.bus.as_deref(), unit, resources, self.record.unified.as_deref())?;
         }
         self.write_limits(resources)
     }
@@ -398,6 +424,15 @@ fn open_directory(path: &Path) -> Result<OwnedFd, String> {
 
 fn directories(record: &CgroupRecord) -> impl Iterator<Item = &Path> {
     record.v1.iter().map(|place| place.path.as_path()).chain(record.unified.as_deref())
+}
+
+/// Whether a user's scope is where the user may not move their processes to: what is between it and us is the system's. That is
+/// so for who is in a session that the user's systemd did not make.
+fn is_far(found: &Hierarchies, record: &CgroupRecord) -> bool {
+    let (Some(_), Some(hierarchy), Some(dir)) = (&record.bus, &found.unified, &record.unified) else { return false };
+    let both = hierarchy.own.components().zip(dir.components()).take_while(|(own, other)| own == other);
+    let common: PathBuf = both.map(|(own, _)| own).collect();
+    !system::is_writable(&common.join("cgroup.procs"))
 }
 
 fn v1_place<'a>(record: &'a CgroupRecord, controller: &str) -> Option<&'a Path> {

@@ -8,7 +8,7 @@ use super::starting::{KILL, state_document};
 use crate::oci::runtime::Status;
 use crate::runtime::Error;
 use crate::runtime::native::lifecycle::{Id, Lifecycle, failed};
-use crate::runtime::native::system::cgroup::Cgroup;
+use crate::runtime::native::system::cgroup::{Cgroup, NotedScope};
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::sys::linux::process::{self, OtherProcess};
@@ -24,9 +24,11 @@ impl Lifecycle {
         let record = folder.existing()?;
         let first = self.process_of(&record)?;
         if all || (signal == KILL && !record.own_pids) {
+            self.debug.tell(|| format!("send signal {signal} to all processes of container {}", id.as_str()));
             return signal_all(&record, first.as_ref(), signal);
         }
         let first = first.ok_or_else(|| failed("container not running"))?;
+        self.debug.tell(|| format!("send signal {signal} to process {}", record.pid));
         let sent = first.signal(signal).map_err(|error| failed(format!("unable to signal init: {}", plain(&error))))?;
         if !sent {
             return Err(failed("container not running"));
@@ -49,6 +51,7 @@ impl Lifecycle {
         }
         // Before the lock, which who starts it may hold as long as a hook runs.
         if let Some(process) = self.process_of(&record)? {
+            self.debug.tell(|| format!("send signal {KILL} to process {}", record.pid));
             process.signal(KILL).map_err(|error| failed(format!("unable to signal init: {}", plain(&error))))?;
             thaw_to_end(&record, KILL)?;
             let ended = process.wait(PATIENCE);
@@ -61,9 +64,11 @@ impl Lifecycle {
             lock => lock?,
         };
         if let Some(cgroup) = record.cgroup()? {
+            self.debug.tell(|| format!("remove the cgroups of container {}", id.as_str()));
             clear(&cgroup, &self.warn);
         }
         folder.remove()?;
+        self.debug.tell(|| format!("the state of container {} is removed", id.as_str()));
         hooks::run("poststop", &record.poststop, &state_document(&record.state(Status::Stopped)), &self.warn);
         Ok(())
     }
@@ -83,7 +88,7 @@ fn delete_unfinished(folder: &Folder, id: &Id, force: bool, warn: &dyn Fn(&str))
     }
     // Who creates it, if it still does, does not find its folder any more, and undoes what it has made. If it was killed, its
     // process may hold the lock for another moment.
-    let at = |(path, scope): (String, Option<String>)| Cgroup::at(&path, scope.as_deref());
+    let at = |(path, scope): (String, Option<NotedScope>)| Cgroup::at(&path, scope);
     if let Some(cgroup) = folder.noted_cgroup().map(at).transpose().map_err(failed)?.flatten() {
         clear(&cgroup, warn);
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::record::Record;
 use crate::runtime::Error;
 use crate::runtime::native::lifecycle::{Id, failed};
+use crate::runtime::native::system::cgroup::NotedScope;
 use crate::runtime::native::system::lifecycle::words::plain;
 use crate::sys;
 use crate::sys::linux::socket;
@@ -124,20 +125,20 @@ impl Folder {
     }
 
     /// Notes where the cgroup will be, and the scope that systemd will make, before they are made.
-    pub(super) fn note_cgroup(&self, path: &str, scope: Option<&str>) -> Result<(), Error> {
-        let line = scope.map_or_else(String::new, |unit| format!("\n{unit}"));
-        let noted = std::fs::write(self.path.join(CGROUP), format!("{path}{line}"));
+    pub(super) fn note_cgroup(&self, path: &str, scope: Option<(&str, Option<&str>)>) -> Result<(), Error> {
+        let (unit, bus) = scope.unzip();
+        let lines = [Some(path), unit, bus.flatten()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+        let noted = std::fs::write(self.path.join(CGROUP), lines);
         noted.map_err(|error| self.failed("note the cgroup in", &error))
     }
 
     /// Where a cgroup may have been made, and by which scope; none where that was not begun.
-    pub(super) fn noted_cgroup(&self) -> Option<(String, Option<String>)> {
+    pub(super) fn noted_cgroup(&self) -> Option<(String, Option<NotedScope>)> {
         // Nothing is made before all of it is written: an empty note was broken off.
         let text = std::fs::read_to_string(self.path.join(CGROUP)).ok().filter(|text| !text.is_empty())?;
-        Some(match text.split_once('\n') {
-            Some((path, unit)) => (path.to_owned(), Some(unit.to_owned())),
-            None => (text, None),
-        })
+        let mut lines = text.split('\n').map(str::to_owned);
+        let path = lines.next()?;
+        Some((path, lines.next().map(|unit| NotedScope { unit, bus: lines.next() })))
     }
 
     /// Listens where the start is asked for.
@@ -248,6 +249,11 @@ mod tests {
         assert_eq!(folder.noted_cgroup(), None);
         folder.note_cgroup("a/c", None).unwrap();
         assert_eq!(folder.noted_cgroup(), Some(("a/c".to_owned(), None)));
+        for bus in [None, Some("unix:path=/run/user/7/bus")] {
+            folder.note_cgroup("/a.slice/b-c.scope", Some(("b-c.scope", bus))).unwrap();
+            let scope = NotedScope { unit: "b-c.scope".to_owned(), bus: bus.map(str::to_owned) };
+            assert_eq!(folder.noted_cgroup(), Some(("/a.slice/b-c.scope".to_owned(), Some(scope))));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!   ~filters/           compiled filters of system calls; no id begins with `~`
 //!   ID/                 0700; locked (flock(2)) by who creates, starts, changes or deletes the container
 //!     state.json        this record; the container exists once it is there
-//!     cgroup            the path of its cgroup, and the scope of systemd on a second line, written before they are made
+//!     cgroup            the path of its cgroup; for a scope its name and the bus of a user's systemd on further lines; written before they are made
 //!     start.sock        the socket on which the process waits for its start; gone once it was started
 //! ```
 //!

@@ -10,10 +10,11 @@ use super::proxy;
 use super::record::{Facts, Record, status};
 use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
-use crate::runtime::native::system::cgroup::{Begun, Cgroup, Reach, Scope, check_systemd};
+use crate::runtime::native::system::cgroup::{Begun, Cgroup, Manager, Reach, Scope};
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, HandOver, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::process::keeps_groups;
 use crate::runtime::native::system::rootless;
 use crate::runtime::native::{NativeBundle, SeccompChoice};
 use crate::runtime::{Error, ErrorKind, TerminalSize};
@@ -67,6 +68,7 @@ impl Lifecycle {
             other => return Err(failed(format!("cannot start a container in the {} state", other.as_str()))),
         }
         let channel = Channel::of_connection(folder.connect()?);
+        self.debug.tell(|| format!("start container {}: let process {} go on", id.as_str(), record.pid));
         let word = state_document(&record.state(Status::Created));
         channel.go_on(&word).map_err(|error| failed(format!("start the process that waits: {}", plain(&error))))?;
         loop {
@@ -83,6 +85,7 @@ impl Lifecycle {
                 Event::Reached(_) | Event::Master(_) | Event::Listener(_) | Event::Ready => {}
             }
         }
+        self.debug.tell(|| format!("init: process {} has closed the pipe: its program runs", record.pid));
         folder.note_start()?;
         let state = state_document(&record.state(Status::Running));
         hooks::must_run("poststart", &record.poststart, &state).inspect_err(|_| {
@@ -127,9 +130,11 @@ impl Lifecycle {
             more.seccomp.map_or(SeccompChoice::Unconfined, |profile| SeccompChoice::Profile(Box::new(profile)));
         let options = LaunchOptions {
             personality: more.personality,
+            keeps_groups: keeps_groups(&record.annotations),
             listener,
             ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
         };
+        self.debug.tell(|| format!("exec in container {}: enter process {}", id.as_str(), first.pid()));
         let launched = launch::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
         let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
         if let Err(error) = hand_out(&mut launched, &request.options) {
@@ -149,8 +154,9 @@ impl Lifecycle {
         rootless::check(linux, bundle.spec.process.as_ref())?;
         let scope = match self.systemd_cgroup {
             true => {
-                check_systemd().map_err(failed)?;
-                Some(Scope::new(&linux.cgroups_path, id.as_str(), &bundle.spec.annotations).map_err(failed)?)
+                let manager = Manager::find(self.user_bus.as_deref()).map_err(failed)?;
+                let annotations = &bundle.spec.annotations;
+                Some(Scope::new(manager, &linux.cgroups_path, id.as_str(), annotations).map_err(failed)?)
             }
             false => None,
         };
@@ -172,6 +178,7 @@ impl Lifecycle {
         options: &StartOptions,
     ) -> Result<Launched, Error> {
         let _lock = folder.lock()?;
+        self.debug.tell(|| format!("create container {} of the bundle {}", id.as_str(), bundle.folder.display()));
         if bundle.seccomp != SeccompChoice::Unconfined {
             let cache = self.root.join("~filters");
             bundle.filter_cache = sys::durable::create_private_directory(&cache).is_ok().then_some(cache);
@@ -190,6 +197,7 @@ impl Lifecycle {
         let listener = folder.listen()?;
         let network = launch::network(&bundle);
         let cgroup = begin_cgroup(folder, id, &mut bundle, scope)?;
+        self.tell_cgroup(&cgroup, scope);
         let profile = bundle.spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
         let creating = State { status: Status::Creating, ..state.clone() };
         let options_of_it = LaunchOptions {
@@ -214,6 +222,21 @@ impl Lifecycle {
         Ok(launched)
     }
 
+    /// Tells where the cgroups of a container are.
+    fn tell_cgroup(&self, begun: &Begun, scope: Option<&Scope>) {
+        if let Some(scope) = scope {
+            let whose =
+                scope.bus().map_or("the system's systemd".to_owned(), |bus| format!("the user's systemd at {bus}"));
+            self.debug.tell(|| format!("cgroup: {} is to be made by {whose}", scope.unit()));
+        }
+        let Some(record) = begun.0.as_ref().map(Cgroup::to_record) else {
+            return self.debug.tell(|| "cgroup: none".to_owned());
+        };
+        for path in record.v1.iter().map(|place| &place.path).chain(&record.unified) {
+            self.debug.tell(|| format!("cgroup: {}", path.display()));
+        }
+    }
+
     /// What all processes are started with.
     fn options(
         &self,
@@ -226,6 +249,7 @@ impl Lifecycle {
             preserve_fds: options.preserve_fds + options.listen_fds,
             window: window_size(options),
             plain_lines: options.console_socket.is_none() && !io::stdout().is_terminal(),
+            debug: self.debug.clone(),
             keyring: !options.no_new_keyring,
             pivot: !options.no_pivot,
             wait_for_start,
@@ -254,7 +278,7 @@ fn begin_cgroup(folder: &Folder, id: &Id, bundle: &mut NativeBundle, scope: Opti
     if let Some(scope) = scope {
         // Nothing is made so far, and it is known that nobody else has one there.
         let begun = launch::cgroup(bundle, Reach::All, Some(scope))?;
-        folder.note_cgroup(scope.path(), Some(scope.unit()))?;
+        folder.note_cgroup(scope.path(), Some((scope.unit(), scope.bus())))?;
         return Ok(begun);
     }
     let reach = if is_rootless && linux.cgroups_path.is_empty() { Reach::Allowed } else { Reach::All };

@@ -7,6 +7,7 @@ use crate::runtime::native::CapSet;
 use crate::runtime::native::lifecycle::{ContainerState, Id, Lifecycle, failed};
 use crate::runtime::native::system::cgroup::{Cgroup, SYSTEMD_PROPERTY};
 use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::process::KEEP_GROUPS;
 use crate::runtime::native::system::processes::processes;
 use crate::runtime::{Error, InitProcess};
 use crate::sys::linux::process;
@@ -106,11 +107,11 @@ impl Lifecycle {
             v1: Some(true),
             v2: Some(true),
             systemd: Some(true),
-            systemd_user: Some(false),
+            systemd_user: Some(true),
             rdma: Some(false),
         };
         let mut features = Features::new(options, capabilities, cgroup);
-        let annotations = super::module::ANNOTATIONS.into_iter().chain([SYSTEMD_PROPERTY]);
+        let annotations = super::module::ANNOTATIONS.into_iter().chain([SYSTEMD_PROPERTY, KEEP_GROUPS]);
         features.potentially_unsafe_config_annotations = Some(annotations.map(str::to_owned).collect());
         if let Some(linux) = &mut features.linux {
             linux.mount_extensions = Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) });
@@ -146,6 +147,7 @@ const MOUNT_OPTIONS: [&str; 56] = [
 mod tests {
     use super::super::record::tests::record;
     use super::*;
+    use crate::runtime::native::Debug;
     use std::process::{Command, Stdio};
     use std::sync::{Arc, Mutex};
 
@@ -153,7 +155,9 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let to = told.clone();
         let warn = Box::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
-        (Lifecycle { root: root.join("containers"), systemd_cgroup: false, module_runner: None, warn }, told)
+        let root = root.join("containers");
+        let debug = Debug::default();
+        (Lifecycle { root, systemd_cgroup: false, user_bus: None, module_runner: None, warn, debug }, told)
     }
 
     fn id(text: &str) -> Id {

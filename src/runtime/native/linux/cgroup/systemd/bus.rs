@@ -8,6 +8,11 @@ use std::process::{Command, Stdio};
 const PROGRAMS: [&str; 3] = ["/usr/bin/busctl", "/bin/busctl", "/run/current-system/sw/bin/busctl"];
 /// What is read of its errors.
 const ERROR_MAX: u64 = 4096;
+/// What is read of its answers.
+const ANSWER_MAX: u64 = 64 << 10;
+const NAME: &str = "org.freedesktop.systemd1";
+const PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const SECONDS: &str = "--timeout=30";
 
 /// A property of a unit: its name, the type of its value, and the value as words of busctl's.
@@ -57,30 +62,45 @@ pub(super) fn program() -> Result<&'static str, String> {
     found.ok_or_else(|| format!("systemd's tool {} is missing", PROGRAMS[0]))
 }
 
-/// Asks for a transient scope.
-pub(super) fn start_scope(unit: &str, properties: &[Property]) -> Result<(), String> {
+/// Asks for a transient scope. Here and below, `bus` is the address of the bus of a user's session; without one it is the system's
+/// systemd that is asked.
+pub(super) fn start_scope(bus: Option<&str>, unit: &str, properties: &[Property]) -> Result<(), String> {
     let mut words = vec![unit.to_owned(), "replace".to_owned()];
     words.extend(as_words(properties));
     // No further units.
     words.push("0".to_owned());
-    call("StartTransientUnit", "ssa(sv)a(sa(sv))", &words)
+    call(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", &words)
 }
 
 /// Changes properties of a unit until it ends.
-pub(super) fn set(unit: &str, properties: &[Property]) -> Result<(), String> {
+pub(super) fn set(bus: Option<&str>, unit: &str, properties: &[Property]) -> Result<(), String> {
     let mut words = vec![unit.to_owned(), "true".to_owned()];
     words.extend(as_words(properties));
-    call("SetUnitProperties", "sba(sv)", &words)
+    call(bus, "SetUnitProperties", "sba(sv)", &words)
 }
 
 /// Stops a unit.
-pub(super) fn stop(unit: &str) -> Result<(), String> {
-    call("StopUnit", "ss", &[unit.to_owned(), "replace".to_owned()])
+pub(super) fn stop(bus: Option<&str>, unit: &str) -> Result<(), String> {
+    call(bus, "StopUnit", "ss", &[unit.to_owned(), "replace".to_owned()])
 }
 
 /// Lets systemd forget a unit that has failed.
-pub(super) fn reset(unit: &str) -> Result<(), String> {
-    call("ResetFailedUnit", "s", &[unit.to_owned()])
+pub(super) fn reset(bus: Option<&str>, unit: &str) -> Result<(), String> {
+    call(bus, "ResetFailedUnit", "s", &[unit.to_owned()])
+}
+
+/// Moves a process into the cgroup `below` that of a unit, which `/` is.
+pub(super) fn attach(bus: Option<&str>, unit: &str, below: &str, pid: u32) -> Result<(), String> {
+    let words = [unit, below, "1", &pid.to_string()].map(str::to_owned);
+    call(bus, "AttachProcessesToUnit", "ssau", &words)
+}
+
+/// Where the cgroup of systemd itself is, below which its units have theirs.
+pub(super) fn control_group(bus: Option<&str>) -> Result<String, String> {
+    let said = run(bus, &["--json=short"], &["get-property", NAME, PATH, MANAGER, "ControlGroup"])?;
+    let value: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
+    let path = value.get("data").and_then(serde_json::Value::as_str);
+    path.map(str::to_owned).ok_or_else(|| format!("{said:?} is no path of a cgroup"))
 }
 
 fn as_words(properties: &[Property]) -> Vec<String> {
@@ -93,29 +113,35 @@ fn as_words(properties: &[Property]) -> Vec<String> {
 }
 
 /// Calls a method of systemd's manager, and waits for its answer.
-fn call(method: &str, signature: &str, words: &[String]) -> Result<(), String> {
+fn call(bus: Option<&str>, method: &str, signature: &str, words: &[String]) -> Result<(), String> {
+    let mut all = vec!["call", NAME, PATH, MANAGER, method, signature];
+    all.extend(words.iter().map(String::as_str));
+    run(bus, &["--quiet"], &all).map(drop)
+}
+
+/// Runs the tool. What it printed.
+fn run(bus: Option<&str>, options: &[&str], words: &[&str]) -> Result<String, String> {
     let program = program()?;
     let failed = |error: std::io::Error| format!("run {program}: {error}");
     let mut command = Command::new(program);
-    command.args([
-        "--system",
-        "--quiet",
-        SECONDS,
-        "--",
-        "call",
-        "org.freedesktop.systemd1",
-        "/org/freedesktop/systemd1",
-    ]);
-    command.args(["org.freedesktop.systemd1.Manager", method, signature]).args(words);
     command.env_clear().env("LC_ALL", "C").current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    match bus {
+        Some(address) => command.env("DBUS_SESSION_BUS_ADDRESS", address).arg("--user"),
+        None => command.arg("--system"),
+    };
+    command.args(options).args([SECONDS, "--"]).args(words);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
-    let mut said = Vec::new();
+    let (mut answer, mut said) = (Vec::new(), Vec::new());
+    // One line each, which the pipes hold.
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(ANSWER_MAX).read_to_end(&mut answer).map_err(failed)?;
+    }
     if let Some(stderr) = child.stderr.take() {
         stderr.take(ERROR_MAX).read_to_end(&mut said).map_err(failed)?;
     }
     match child.wait().map_err(failed)? {
-        status if status.success() => Ok(()),
+        status if status.success() => Ok(String::from_utf8_lossy(&answer).into_owned()),
         status if said.is_empty() => Err(format!("{program}: {status}")),
         _ => {
             let said = String::from_utf8_lossy(&said);

@@ -7,23 +7,22 @@
 mod annotations;
 mod bus;
 mod limits;
+mod manager;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::hierarchy::Hierarchies;
 use crate::oci::runtime::Resources;
-use crate::sys;
+use crate::runtime::native::CgroupRecord;
 use crate::sys::linux::process;
 use bus::Property;
 
 pub use annotations::PREFIX;
+pub use manager::Manager;
 
-/// What is there exactly while systemd runs the system: sd_booted(3).
-const BOOTED: &str = "/run/systemd/system";
-/// The slice of scopes whose client names none.
-const SLICE: &str = "system.slice";
 /// The prefix of those without a `cgroupsPath`.
 const NAME: &str = "cowbox";
 /// How long a name of a unit may be.
@@ -37,6 +36,8 @@ const TRIES: u32 = 100;
 /// A transient scope: what a container's `linux.cgroupsPath` of the form `SLICE:PREFIX:NAME` asks for.
 #[derive(Clone, Debug)]
 pub struct Scope {
+    /// Whose it is.
+    manager: Manager,
     /// The name of the unit.
     unit: String,
     slice: String,
@@ -48,11 +49,16 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope of the container `id`. Nothing is made.
-    pub fn new(cgroups_path: &str, id: &str, annotations: &BTreeMap<String, String>) -> Result<Scope, String> {
+    /// The scope of the container `id` that `manager` is to make. Nothing is made.
+    pub fn new(
+        manager: Manager,
+        cgroups_path: &str,
+        id: &str,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Scope, String> {
         let (slice, prefix, name) = match cgroups_path.split(':').collect::<Vec<_>>()[..] {
-            [""] => (SLICE, NAME, id),
-            ["", prefix, name] => (SLICE, prefix, name),
+            [""] => (manager.slice(), NAME, id),
+            ["", prefix, name] => (manager.slice(), prefix, name),
             [slice, prefix, name] => (slice, prefix, name),
             _ => {
                 return Err(format!(
@@ -73,7 +79,8 @@ impl Scope {
         Ok(Scope {
             unit,
             slice: slice.to_owned(),
-            path,
+            path: format!("{}{path}", manager.root),
+            manager,
             description: format!("cowbox container {id}"),
             asked: annotations::properties(annotations)?,
         })
@@ -82,6 +89,16 @@ impl Scope {
     /// The name of its unit.
     pub fn unit(&self) -> &str {
         &self.unit
+    }
+
+    /// The address of the bus on which the user's systemd is asked for it; the system's has none.
+    pub fn bus(&self) -> Option<&str> {
+        self.manager.bus.as_deref()
+    }
+
+    /// Refuses limits that cannot be kept in it.
+    pub(super) fn check(&self, found: &Hierarchies, needed: &[String]) -> Result<(), String> {
+        self.manager.check(found, needed)
     }
 
     /// Where its cgroup is, from the root of each hierarchy.
@@ -114,9 +131,10 @@ impl Scope {
             }
             if Instant::now() > until {
                 return Err(format!(
-                    "systemd did not move process {pid} into {} in {} seconds; see `systemctl status {}`",
+                    "systemd did not move process {pid} into {} in {} seconds; see `systemctl {}status {}`",
                     self.path,
                     PATIENCE.as_secs(),
+                    if self.bus().is_some() { "--user " } else { "" },
                     self.unit
                 ));
             }
@@ -129,11 +147,11 @@ impl Scope {
         let mut tries = 0;
         loop {
             tries += 1;
-            match bus::start_scope(&self.unit, properties) {
+            match bus::start_scope(self.bus(), &self.unit, properties) {
                 // One that has just ended, or failed, is not forgotten yet.
                 Err(error) if tries < TRIES && error.contains("already") => {
                     // It may be forgotten by now.
-                    let _ = bus::reset(&self.unit);
+                    let _ = bus::reset(self.bus(), &self.unit);
                     thread::sleep(PAUSE);
                 }
                 result => return result.map_err(|error| format!("ask systemd for the scope {}: {error}", self.unit)),
@@ -142,38 +160,36 @@ impl Scope {
     }
 }
 
-/// Whether systemd can be asked for scopes.
-pub fn check() -> Result<(), String> {
-    const ELSE: &str = "set the client's cgroup manager to cgroupfs";
-    if sys::process::owner().0 != 0 || process::is_in_user_namespace() {
-        return Err(format!("--systemd-cgroup is for root of the host alone; {ELSE}"));
-    }
-    if !Path::new(BOOTED).is_dir() {
-        return Err(format!("--systemd-cgroup needs systemd, which does not run here ({BOOTED} is missing); {ELSE}"));
-    }
-    bus::program().map(drop).map_err(|error| format!("{error}, which --systemd-cgroup needs; {ELSE}"))
-}
-
 /// Gives new limits to a scope whose cgroup is at `dir`.
-pub(super) fn update(unit: &str, resources: &Resources, dir: Option<&Path>) -> Result<(), String> {
+pub(super) fn update(bus: Option<&str>, unit: &str, resources: &Resources, dir: Option<&Path>) -> Result<(), String> {
     let properties = limits::properties(resources, dir)?;
     if properties.is_empty() {
         return Ok(());
     }
-    bus::set(unit, &properties).map_err(|error| format!("give new limits to the scope {unit}: {error}"))
+    bus::set(bus, unit, &properties).map_err(|error| format!("give new limits to the scope {unit}: {error}"))
 }
 
 /// Ends a scope. One that is gone is no error.
-pub(super) fn stop(unit: &str) -> Result<(), String> {
-    match bus::stop(unit) {
+pub(super) fn stop(bus: Option<&str>, unit: &str) -> Result<(), String> {
+    match bus::stop(bus, unit) {
         Err(error) if error.contains("not loaded") => Ok(()),
         Err(error) => Err(format!("stop the scope {unit}: {error}")),
         Ok(()) => {
             // It fails where the unit is gone, as it should be.
-            let _ = bus::reset(unit);
+            let _ = bus::reset(bus, unit);
             Ok(())
         }
     }
+}
+
+/// Moves a process into the cgroup of a record, which is a scope's or below it, by asking systemd.
+pub(super) fn attach(record: &CgroupRecord, pid: u32) -> Result<(), String> {
+    let (Some(unit), Some(dir)) = (&record.scope, &record.unified) else { return Ok(()) };
+    let is_behind = |part: &Component<'_>| part.as_os_str() != unit.as_str();
+    let below = dir.components().skip_while(is_behind).skip(1);
+    let below: String = below.map(|part| format!("/{}", part.as_os_str().to_string_lossy())).collect();
+    bus::attach(record.bus.as_deref(), unit, if below.is_empty() { "/" } else { &below }, pid)
+        .map_err(|error| format!("ask systemd to move process {pid} into {}: {error}", dir.display()))
 }
 
 /// Refuses what is no name of a unit: systemd.unit(5).
@@ -221,7 +237,22 @@ mod tests {
     use super::*;
 
     fn scope(path: &str) -> Result<Scope, String> {
-        Scope::new(path, "one", &BTreeMap::new())
+        Scope::new(Manager::default(), path, "one", &BTreeMap::new())
+    }
+
+    #[test]
+    fn scopes_of_a_user_are_below_the_users_systemd() {
+        let manager =
+            || Manager { bus: Some("unix:path=/b".to_owned()), root: "/user.slice/user@7.service".to_owned() };
+        let table = [
+            ("", "/user.slice/user@7.service/user.slice/cowbox-one.scope"),
+            ("user.slice:libpod:x", "/user.slice/user@7.service/user.slice/libpod-x.scope"),
+            ("user-pod.slice:libpod:x", "/user.slice/user@7.service/user.slice/user-pod.slice/libpod-x.scope"),
+        ];
+        for (asked, path) in table {
+            let scope = Scope::new(manager(), asked, "one", &BTreeMap::new()).unwrap();
+            assert_eq!((scope.path(), scope.bus()), (path, Some("unix:path=/b")), "{asked}");
+        }
     }
 
     #[test]
