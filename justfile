@@ -36,6 +36,6 @@ sdk:
 programs *ARGS:
     tests/programs/check.sh {{ARGS}}
 
-# A script in a virtual machine with an older kernel and cgroup v2: tests/vm/run says more.
+# A script in a virtual machine with an older kernel and cgroup v2, or all checks that there are for it: tests/vm/run says more.
 vm *ARGS:
-    tests/vm/run {{ARGS}}
+    {{ if ARGS == "" { "for checks in 'run tests/vm/rootless-checks' systemd lsm integration; do tests/vm/$checks || exit; done" } else { "tests/vm/run " + ARGS } }}

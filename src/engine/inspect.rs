@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::apparmor;
 use super::error::Result;
 use super::images::Image;
 use super::inspect_host::host_config;
@@ -74,6 +75,7 @@ impl Engine {
             "RestartCount": 0,
             "Driver": "erofs",
             "Platform": record.platform.split('/').next().unwrap_or_default(),
+            "AppArmorProfile": if record.runtime == "native" { apparmor::word(&record.isolation) } else { "" },
             "HostConfig": host_config(record),
             "Mounts": record.mounts.iter().map(|mount| self.mount_point(mount)).collect::<Vec<_>>(),
             "Config": {

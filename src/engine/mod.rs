@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod apparmor;
 mod attach;
 mod builtin;
 mod cgroups;

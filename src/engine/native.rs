@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::cgroups::cgroup_of;
 use super::error::{About, Error, Result};
 use super::native_etc::etc_files;
-use super::native_options::has_apparmor;
 use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
 use super::rootless::keeps_ids;
 use super::run::RunStdio;
-use super::{Engine, native_binds, native_devices, user};
+use super::{Engine, apparmor, native_binds, native_devices, user};
 use crate::oci::runtime::{
     Capabilities, IdMapping, Linux, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
@@ -102,6 +101,7 @@ impl Engine {
         let hostname = sharing.network.as_ref().map_or(&record.hostname, |other| &other.hostname);
         let has_names = isolation.sharing.uts.is_own();
         let mut process = self.native_process(record, namespace)?;
+        process.apparmor_profile = apparmor::profile(isolation)?;
         for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
             *line = format!("HOSTNAME={hostname}");
         }
@@ -163,7 +163,6 @@ impl Engine {
             rlimits: rlimits(record),
             no_new_privileges: isolation.no_new_privileges,
             oom_score_adj: isolation.oom_score_adj,
-            apparmor_profile: isolation.security.apparmor.clone().filter(|_| has_apparmor()).unwrap_or_default(),
             ..Process::default()
         })
     }
@@ -253,7 +252,9 @@ impl Engine {
             },
             ..record.clone()
         };
-        let process = self.native_process(&like, &namespace)?;
+        let mut process = self.native_process(&like, &namespace)?;
+        // The container's, also of a process that is privileged.
+        process.apparmor_profile = apparmor::profile(&record.isolation)?;
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::apparmor;
 use super::create::CreateOptions;
 use super::error::{Error, Result};
 use super::native_devices::parse_rule;
@@ -37,13 +38,7 @@ pub(super) fn check(options: &CreateOptions) -> Result<()> {
         }
     }
     isolation.device_rules.iter().try_for_each(|rule| parse_rule(rule).map(drop))?;
-    match &isolation.security.apparmor {
-        Some(profile) if profile != "unconfined" && !has_apparmor() => Err(Error::invalid(format!(
-            "--security-opt apparmor={profile}: AppArmor is not enabled in this host's kernel"
-        ))
-        .hint("leave it away, or start the kernel with apparmor=1 security=apparmor")),
-        _ => Ok(()),
-    }
+    apparmor::check(isolation)
 }
 
 fn contradiction(isolation: &IsolationRecord, has_hostname: bool) -> Option<&'static str> {
@@ -59,11 +54,6 @@ fn contradiction(isolation: &IsolationRecord, has_hostname: bool) -> Option<&'st
         (joins_network && !resolver.hosts.is_empty(), "custom host-to-IP mapping and the network mode"),
     ];
     rules.into_iter().find(|(is_broken, _)| *is_broken).map(|(_, words)| words)
-}
-
-/// Whether processes have AppArmor profiles.
-pub(super) fn has_apparmor() -> bool {
-    fs::read("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.first() == Some(&b'Y'))
 }
 
 /// The first option that native containers alone have, as it is given on the command line.

@@ -177,8 +177,10 @@ pub enum Step {
     SetMount { target: Target, attributes: MountAttributes },
     /// A target that can be read and not written to: a mount of itself.
     ReadOnly(Target),
-    /// A target that shows nothing: an empty directory or file.
-    Mask(Target),
+    /// A target that shows nothing: an empty directory, a tmpfs with these options, or file.
+    Mask { target: Target, options: CString },
+    /// Gives a target this label of SELinux.
+    Label { target: Target, label: CString },
     /// A device node or a fifo; what is there stays if it is the same device.
     MakeNode { target: CString, mode: u32, device: u64, owner: (u32, u32) },
     /// A symbolic link.

@@ -185,7 +185,14 @@ impl Walk {
                     set_attributes(place.fd(), attributes)
                 }
                 Step::ReadOnly(target) => self.read_only(target),
-                Step::Mask(target) => self.mask(target),
+                Step::Mask { target, options } => self.mask(target, options),
+                Step::Label { target, label } => {
+                    let Some(place) = self.place(target)? else { return Ok(()) };
+                    check(libc::fchdir(place.fd()))?;
+                    let value = label.to_bytes();
+                    let name = c"security.selinux".as_ptr();
+                    check(libc::setxattr(c".".as_ptr(), name, value.as_ptr().cast(), value.len(), 0)).map(drop)
+                }
                 Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
@@ -385,14 +392,13 @@ impl Walk {
     }
 
     #[allow(unsafe_code)]
-    unsafe fn mask(&self, target: &Target) -> Outcome {
+    unsafe fn mask(&self, target: &Target, options: &CStr) -> Outcome {
         let Some(place) = self.place(target)? else { return Ok(()) };
         // SAFETY: descriptors that are open; literal texts.
         unsafe {
             if place.is_directory()? {
                 check(libc::fchdir(place.fd()))?;
                 let flags = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-                let options = c"size=0k,nr_inodes=1";
                 let kind = c"tmpfs".as_ptr();
                 return check(libc::mount(kind, c".".as_ptr(), kind, flags, options.as_ptr().cast())).map(drop);
             }

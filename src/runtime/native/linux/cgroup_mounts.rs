@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::cgroup;
+use super::labels;
 use super::mounts::{push_new, push_read_only};
 use super::options::Options;
 use super::plan::{refuse, target, text};
-use crate::oci::runtime::Mount;
+use crate::oci::runtime::{Linux, Mount};
 use crate::runtime::Result;
 use crate::runtime::native::CgroupRecord;
 use crate::sys::linux::flags;
@@ -22,7 +23,13 @@ pub(super) enum Shown<'a> {
     Own(Option<&'a CgroupRecord>),
 }
 
-pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options, shown: &Shown<'_>) -> Result<()> {
+pub(super) fn push_cgroup(
+    script: &mut Script,
+    linux: &Linux,
+    mount: &Mount,
+    options: &Options,
+    shown: &Shown<'_>,
+) -> Result<()> {
     let table = mount_table::read().map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
     let hierarchies = hierarchies(&table);
     if let [(name, kind, _)] = &hierarchies[..]
@@ -44,7 +51,7 @@ pub(super) fn push_cgroup(script: &mut Script, mount: &Mount, options: &Options,
         target: target(base, Make::Directory)?,
         kind: text("tmpfs")?,
         flags: options.flags & !flags::MS_RDONLY,
-        data: Some(text("mode=755")?),
+        data: Some(labels::with_label(linux, "tmpfs", "mode=755")?),
         copy_up: false,
         keep_mode: false,
     };

@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::erofs::{Image, LayerBuilder, Node, NodeKind, PackId, PackWriter, merge};
+    use crate::oci::runtime::Linux;
     use crate::runtime::native::system::{files, plan};
     use crate::runtime::native::{Lower, NativeRoot, OverlayRoot};
     use crate::sys::linux::channel::Event;
@@ -229,7 +230,7 @@ mod tests {
         let flags = flags::MS_REC | flags::MS_PRIVATE;
         let private = Step::Mount { source: None, target: c"/".to_owned(), kind: None, flags, data: None };
         script.push(private, "keep mounts from the host");
-        plan::push_root(&mut script, &place, &NativeRoot::Overlay(overlay), Some(&image)).unwrap();
+        plan::push_root(&mut script, &Linux::default(), &place, &NativeRoot::Overlay(overlay), Some(&image)).unwrap();
         // The file of the image is there to be shown elsewhere.
         let bind = Step::Bind {
             source: BindSource::Path(CString::new(format!("{place}/f")).unwrap()),

@@ -8,9 +8,10 @@ use super::container::is_alive;
 use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
+use super::labels::{self, APPARMOR};
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{Kept, SCHEDULER, keeps_groups, push_labels, push_process};
+use super::process::{Kept, SCHEDULER, keeps_groups, push_process};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
@@ -255,6 +256,7 @@ pub(super) fn enter(
         0 => None,
         _ => Some(process::open_namespace(pid, "pid").map_err(gone)?),
     };
+    labels::check(process, &Linux::default())?;
     let mut script = Script::default();
     if options.die_with_parent {
         script.push(Step::DieWithParent, "tie the process to this one");
@@ -262,7 +264,7 @@ pub(super) fn enter(
     if cgroup.is_some_and(Cgroup::is_to_add) {
         script.push(Step::Sync(PREPARED), "wait for the parent");
     }
-    push_labels(&mut script, process)?;
+    labels::push(&mut script, process)?;
     // Who is not root here has to be in the user namespace before they may go into the others.
     let has_users = join & flags::CLONE_NEWUSER as u64 != 0;
     let is_first = has_users && users::effective_ids().0 != 0;
@@ -481,6 +483,8 @@ pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Erro
                 "process scheduler can't be used together with AllowedCPUs (resources.cpu.cpus), and needs CAP_SYS_NICE"
                     .to_owned()
             }
+            flags::ENOENT if words.starts_with(APPARMOR) => "no such profile is loaded".to_owned(),
+            flags::EINVAL if words.starts_with(APPARMOR) => "AppArmor is not enabled in this host's kernel".to_owned(),
             flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
             _ => error.to_string(),
         };

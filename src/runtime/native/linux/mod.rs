@@ -9,6 +9,7 @@ mod files;
 mod hooks;
 mod id_maps;
 mod image;
+mod labels;
 mod launch;
 mod lifecycle;
 mod module;

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::binds::{Binds, From};
 use super::cgroup_mounts::{Shown, push_cgroup};
 use super::id_maps;
+use super::labels;
 use super::options::Options;
 use super::plan::{refuse, target, text};
 use crate::oci::runtime::{Linux, LinuxDevice, Mount, Spec};
@@ -38,18 +39,21 @@ pub(super) fn push_mounts(
     let mut binds = Binds::default();
     for mount in &spec.mounts {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
-        let options = Options::parse(&mount.options).map_err(at)?;
+        let mut options = Options::parse(&mount.options).map_err(at)?;
         let is_bind = mount.kind == "bind" || options.bind;
         let is_mapped = options.id_map.is_some() || !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
         if is_mapped && !is_bind {
             return Err(at("only bind mounts can have mapped ids".into()));
+        }
+        if !is_bind && !options.data.iter().any(|word| word.starts_with("context=")) {
+            options.data.extend(labels::of_mount(linux, &mount.kind));
         }
         match mount.kind.as_str() {
             _ if is_bind => {
                 let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
                 binds.push(script, mount, &options, from, map)?;
             }
-            "cgroup" | "cgroup2" => push_cgroup(script, mount, &options, cgroups)?,
+            "cgroup" | "cgroup2" => push_cgroup(script, linux, mount, &options, cgroups)?,
             "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,
             _ if is_dev(mount) => {
                 // Its files are made in it first.
@@ -58,6 +62,7 @@ pub(super) fn push_mounts(
             }
             _ => push_new(script, mount, &options)?,
         }
+        labels::push_queues(script, linux, mount)?;
         if options.propagation != 0 && !is_bind {
             let step =
                 Step::SetMount { target: target(&mount.destination, Make::Nothing)?, attributes: options.spread() };

@@ -7,10 +7,11 @@ use std::path::Path;
 use super::binds::{self, Binds};
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
+use super::labels;
 use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{Kept, enter_directory, program, push_labels, push_process};
+use super::process::{Kept, enter_directory, program, push_process};
 use super::rootless::is_rootless;
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
@@ -84,6 +85,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
     let none = Linux::default();
     let linux = spec.linux.as_ref().unwrap_or(&none);
+    labels::check(process, linux)?;
     let mut script = Script::default();
     if with.die_with_parent {
         script.push(Step::DieWithParent, "tie the container to this process");
@@ -98,7 +100,6 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     with.namespaces.push(&mut script);
     push_host(&mut script, spec, linux, with.namespaces)?;
-    push_labels(&mut script, process)?;
     let has_mounts = with.namespaces.has_mounts();
     let mut binds = match has_mounts {
         true => push_mount_tree(&mut script, spec, linux, folder, root, &with)?,
@@ -120,7 +121,10 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         script.push(Step::NewSession, "make a session");
         script.push(Step::Streams(with.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
     }
+    // Not before the hooks: what they run would have the labels, too.
+    labels::push(&mut script, process)?;
     if with.keyring {
+        labels::push_key(&mut script, process)?;
         script.push(Step::NewKeyring, "make a session keyring");
     }
     if has_mounts {
@@ -171,7 +175,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
 /// What is hidden in the root.
 fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
     for path in &linux.masked_paths {
-        script.push(Step::Mask(target(path, Make::Skip)?), format!("mask {path}"));
+        let options = labels::with_label(linux, "tmpfs", "size=0k,nr_inodes=1")?;
+        script.push(Step::Mask { target: target(path, Make::Skip)?, options }, format!("mask {path}"));
     }
     for path in &linux.readonly_paths {
         script.push(Step::ReadOnly(target(path, Make::Skip)?), format!("make {path} read-only"));
@@ -284,9 +289,9 @@ fn push_mount_tree(
         script.push(mount(&point, flags::MS_PRIVATE)?, format!("keep the mounts of {point} from the host"));
     }
     if let Some(made) = with.made {
-        push_made_files(script, made)?;
+        push_made_files(script, linux, made)?;
     }
-    push_root(script, &place, root, with.image)?;
+    push_root(script, linux, &place, root, with.image)?;
     let cgroups = match with.namespaces.has_cgroups() {
         true => Shown::Namespace,
         false => Shown::Own(with.cgroup),
@@ -300,7 +305,7 @@ fn push_mount_tree(
 }
 
 /// Files of the container in a file system in memory, which goes with what is bound of it. Who writes to them may use some more.
-fn push_made_files(script: &mut Script, made: &MadeFiles) -> Result<()> {
+fn push_made_files(script: &mut Script, linux: &Linux, made: &MadeFiles) -> Result<()> {
     const MORE_BYTES: usize = 1 << 20;
     let path = |name: &str| made.place.join(name).to_str().map_or_else(|| Err(not_utf8(&made.place)), text);
     let bytes: usize = made.files.iter().map(|(_, content)| content.len()).sum();
@@ -310,7 +315,11 @@ fn push_made_files(script: &mut Script, made: &MadeFiles) -> Result<()> {
             target: path("")?,
             kind: Some(text("tmpfs")?),
             flags: flags::MS_NOSUID | flags::MS_NODEV | flags::MS_NOEXEC,
-            data: Some(text(&format!("mode=755,nr_inodes=16,size={}", 2 * bytes + MORE_BYTES))?),
+            data: Some(labels::with_label(
+                linux,
+                "tmpfs",
+                &format!("mode=755,nr_inodes=16,size={}", 2 * bytes + MORE_BYTES),
+            )?),
         },
         "mount the files that are made for the container",
     );
@@ -388,6 +397,7 @@ fn root_place(spec: &Spec, folder: &Path, root: &NativeRoot) -> Result<String> {
 /// The root: mounted on `place`, and opened.
 pub(super) fn push_root(
     script: &mut Script,
+    linux: &Linux,
     place: &str,
     root: &NativeRoot,
     image: Option<&MountedImage>,
@@ -402,7 +412,7 @@ pub(super) fn push_root(
         },
         NativeRoot::Overlay(overlay) => {
             let lower = push_lower(script, place, overlay, image)?;
-            let data = text(&overlay_options(overlay, &lower)?)?;
+            let data = labels::with_label(linux, "overlay", &overlay_options(overlay, &lower)?)?;
             let kind = Some(text("overlay")?);
             Step::Mount { source: kind.clone(), target: text(place)?, kind, flags: 0, data: Some(data) }
         }

@@ -44,23 +44,6 @@ pub(super) fn keeps_groups(annotations: &BTreeMap<String, String>) -> bool {
     annotations.get(KEEP_GROUPS).is_some_and(|value| value != "0")
 }
 
-/// What is said to the security modules by files of `/proc`: the host's, before the root is another.
-pub(super) fn push_labels(script: &mut Script, process: &Process) -> Result<()> {
-    if !process.apparmor_profile.is_empty() {
-        let own = std::path::Path::new("/proc/self/attr/apparmor/exec");
-        let path = if own.exists() { "/proc/self/attr/apparmor/exec" } else { "/proc/self/attr/exec" };
-        let label = format!("exec {}", process.apparmor_profile);
-        let step = Step::Write { path: text(path)?, text: label.into_bytes() };
-        script.push(step, format!("set the AppArmor profile {}", process.apparmor_profile));
-    }
-    if !process.selinux_label.is_empty() {
-        let label = process.selinux_label.clone().into_bytes();
-        let step = Step::Write { path: text("/proc/self/attr/exec")?, text: label };
-        script.push(step, format!("set the SELinux label {}", process.selinux_label));
-    }
-    Ok(())
-}
-
 /// What a process has of whoever starts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kept {

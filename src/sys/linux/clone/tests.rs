@@ -99,9 +99,9 @@ fn a_program_runs_in_new_namespaces_and_a_root_of_its_own() {
             copy_up: false,
             keep_mode: false,
         },
-        Step::Mask(at(c"proc/version", Make::Skip)),
-        Step::Mask(at(c"proc/no such file", Make::Skip)),
-        Step::Mask(at(c"home", Make::Skip)),
+        Step::Mask { target: at(c"proc/version", Make::Skip), options: c"size=0k,nr_inodes=1".to_owned() },
+        Step::Mask { target: at(c"proc/no such file", Make::Skip), options: c"size=0k,nr_inodes=1".to_owned() },
+        Step::Mask { target: at(c"home", Make::Skip), options: c"size=0k,nr_inodes=1".to_owned() },
         Step::ReadOnly(at(c"proc/sys", Make::Skip)),
     ];
     steps.extend(host_as_root(dir.path(), masks));

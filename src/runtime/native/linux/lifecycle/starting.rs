@@ -109,10 +109,18 @@ impl Lifecycle {
         if more.is_module {
             return Err(failed("exec is not possible in the container of a wasm module: it has no other programs"));
         }
+        let (profile, label) = (more.process.apparmor_profile.clone(), more.process.selinux_label.clone());
         let mut process = match request.process {
             ExecProcess::Whole(process) => *process,
             ExecProcess::Changed(changes) => changes.applied_to(more.process),
         };
+        // Who says nothing of labels means those of the container.
+        if process.apparmor_profile.is_empty() {
+            process.apparmor_profile = profile;
+        }
+        if process.selinux_label.is_empty() {
+            process.selinux_label = label;
+        }
         super::config::check_process(&process)?;
         super::config::keep_known_capabilities(&mut process, &self.warn);
         check_terminal(process.terminal, request.detach, &request.options)?;

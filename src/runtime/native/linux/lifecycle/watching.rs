@@ -114,6 +114,8 @@ impl Lifecycle {
         let annotations = super::module::ANNOTATIONS.into_iter().chain([SYSTEMD_PROPERTY, KEEP_GROUPS]);
         features.potentially_unsafe_config_annotations = Some(annotations.map(str::to_owned).collect());
         if let Some(linux) = &mut features.linux {
+            linux.apparmor = Some(Enabled { enabled: Some(true) });
+            linux.selinux = Some(Enabled { enabled: Some(true) });
             linux.mount_extensions = Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) });
         }
         Ok(features)
