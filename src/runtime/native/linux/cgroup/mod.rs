@@ -3,6 +3,7 @@
 //! A system has cgroup v2 (one hierarchy), v1 (several, each with its controllers) or both beside each other. Each limit goes to
 //! the hierarchy that has its controller, whichever version that is; a limit that no hierarchy can keep is an error.
 
+mod check;
 mod control;
 mod devices;
 mod further;
@@ -22,12 +23,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use crate::oci::runtime::Resources;
-use crate::runtime::Check;
 use crate::runtime::native::{CgroupRecord, V1Cgroup};
 use crate::sys::linux::cgroup as system;
 use hierarchy::{Hierarchies, Hierarchy};
 use tree::MakeError;
 
+pub(super) use check::{check, has_v1};
 pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
 pub(super) use owner::owner_of;
 pub(super) use systemd::{Manager, PREFIX as SYSTEMD_PROPERTY, Scope};
@@ -367,46 +368,6 @@ fn not_delegated(error: MakeError, needed: &[&str]) -> String {
     match needed.first().filter(|_| error.is_not_writable) {
         Some(controller) => format!("{}: {}", limits::purpose(controller), error.message),
         None => error.message,
-    }
-}
-
-/// Whether a controller of v1 is mounted.
-pub(super) fn has_v1(controller: &str) -> bool {
-    Hierarchies::read().is_ok_and(|found| found.v1_of(controller).is_some())
-}
-
-/// How limits stand here.
-pub(super) fn check() -> Check {
-    const NAME: &str = "cgroups";
-    let found = match Hierarchies::read() {
-        Ok(found) => found,
-        Err(error) => return Check::warn(NAME, error, "mount /proc"),
-    };
-    let version = match (&found.unified, found.v1.is_empty()) {
-        (None, true) => {
-            return Check::warn(NAME, "none are mounted: limits are refused", "mount cgroup2 on /sys/fs/cgroup");
-        }
-        (Some(_), _) if found.is_v2_only() => "v2",
-        (Some(_), _) => "v1 and v2",
-        (None, false) => "v1",
-    };
-    let base = found.unified.as_ref().map(tree::own_base);
-    let mut controllers =
-        base.as_ref().map_or_else(Vec::new, |base| hierarchy::read_words(&base.join("cgroup.controllers")));
-    controllers.extend(found.v1.iter().flat_map(|hierarchy| hierarchy.controllers.clone()));
-    controllers.retain(|name| !name.contains('='));
-    let controllers = controllers.join(" ");
-    let is_ours = match &base {
-        Some(base) if found.is_v2_only() => system::is_writable(&base.join("cgroup.procs")),
-        _ => found.v1.iter().all(|hierarchy| system::is_writable(&hierarchy.own)),
-    };
-    match is_ours {
-        true => Check::ok(NAME, format!("{version}, with {controllers}")),
-        false => Check::warn(
-            NAME,
-            format!("{version}, not delegated to this user: limits are refused"),
-            "with v2: `systemd-run --user --scope -p Delegate=yes cowbox ...`, and `systemctl edit user@.service` with Delegate=cpu cpuset io memory pids",
-        ),
     }
 }
 

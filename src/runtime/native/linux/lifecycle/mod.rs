@@ -3,9 +3,11 @@
 mod config;
 mod ending;
 mod folder;
+mod listener;
 mod module;
 mod proxy;
 mod record;
 mod starting;
+mod streams;
 mod watching;
 mod words;

@@ -1,37 +1,34 @@
 //! Starting processes: the container's own, which waits, and further ones.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::folder::{Folder, write_whole};
+use super::folder::Folder;
+use super::listener::hand_over;
 use super::proxy;
 use super::record::{Facts, Record, status};
-use crate::oci::runtime::{ContainerProcessState, Process, SECCOMP_FD, Seccomp, State, Status};
+use super::streams::{
+    check_descriptors, check_terminal, hand_out, has_terminal, own_streams, pass_sockets, window_size,
+};
+use super::words::{in_runcs_words, plain};
+use crate::oci::runtime::{State, Status};
+use crate::runtime::Error;
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
 use crate::runtime::native::system::cgroup::{Begun, Cgroup, Manager, Reach, Scope};
 use crate::runtime::native::system::hooks;
-use crate::runtime::native::system::launch::{self, HandOver, LaunchOptions, Launched, StateOf};
-use crate::runtime::native::system::lifecycle::words::plain;
+use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::process::keeps_groups;
 use crate::runtime::native::system::rootless;
 use crate::runtime::native::{NativeBundle, SeccompChoice};
-use crate::runtime::{Error, ErrorKind, TerminalSize};
 use crate::sys;
 use crate::sys::linux::channel::{Channel, Event};
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
-use crate::sys::linux::socket;
 use crate::sys::signals::Caught;
 
 /// SIGKILL.
 pub(super) const KILL: i32 = 9;
-
-/// The name that goes with the master of a terminal to a console socket.
-const MASTER_NAME: &str = "/dev/ptmx";
-
-/// The name that goes with a process to a socket.
-const PIDFD_NAME: &str = "pidfd";
 
 impl Lifecycle {
     /// Creates a container of the bundle in the folder `bundle`: everything but the start of its program.
@@ -323,25 +320,6 @@ fn hand_out_created(
     hand_out(launched, options)
 }
 
-/// Gives the master of the terminal and the number of the process to who wants them.
-fn hand_out(launched: &mut Launched, options: &StartOptions) -> Result<(), Error> {
-    if let Some(path) = &options.console_socket
-        && let Some(master) = launched.master.take()
-    {
-        socket::send_descriptor(path, master.as_fd(), MASTER_NAME)
-            .map_err(|error| failed(format!("send the terminal to {}: {}", path.display(), plain(&error))))?;
-    }
-    if let Some(path) = &options.pidfd_socket {
-        socket::send_descriptor(path, launched.process.pidfd().as_fd(), PIDFD_NAME)
-            .map_err(|error| failed(format!("send the process to {}: {}", path.display(), plain(&error))))?;
-    }
-    if let Some(path) = &options.pid_file {
-        write_whole(path, launched.process.pid().to_string().as_bytes(), 0o666)
-            .map_err(|error| failed(format!("write {}: {}", path.display(), plain(&error))))?;
-    }
-    Ok(())
-}
-
 /// Attends a process to its end, and tells its code: 128 and the signal where one ended it.
 fn attend(mut launched: Launched) -> Result<i32, Error> {
     let process = launched
@@ -387,144 +365,4 @@ fn end(process: &Child) {
 pub(super) fn state_document(state: &State) -> Vec<u8> {
     // A state is texts and a number, of which JSON can be made.
     serde_json::to_vec(state).unwrap_or_default()
-}
-
-/// Hands the listeners of processes to who decides: config-linux.md "Seccomp" `listenerPath`. The first process of a container
-/// is the one of its state.
-fn hand_over(profile: Seccomp, state: State) -> HandOver {
-    Box::new(move |listener, pid| {
-        let mut state = state.clone();
-        if state.status == Status::Creating {
-            state.pid = i32::try_from(pid).unwrap_or_default();
-        }
-        send_listener(&profile, listener, pid, state)
-    })
-}
-
-fn send_listener(profile: &Seccomp, listener: OwnedFd, pid: u32, state: State) -> Result<(), Error> {
-    let told = ContainerProcessState {
-        oci_version: state.oci_version.clone(),
-        fds: vec![SECCOMP_FD.into()],
-        pid: i32::try_from(pid).unwrap_or_default(),
-        metadata: profile.listener_metadata.clone(),
-        state,
-    };
-    let text = serde_json::to_string(&told).map_err(|error| failed(format!("the state for a listener: {error}")))?;
-    socket::send_descriptor(Path::new(&profile.listener_path), listener.as_fd(), &text).map_err(|error| {
-        failed(format!("failed to connect with seccomp agent {}: {}", profile.listener_path, plain(&error)))
-    })
-}
-
-/// An error of a program in the words that clients of runc look for.
-fn in_runcs_words(mut error: Error, process: &Process) -> Error {
-    let program = process.args.first().map_or("", String::as_str);
-    let why = match error.kind {
-        // It is there, and its interpreter is not.
-        ErrorKind::NotFound if error.message.starts_with("exec ") => error.message,
-        ErrorKind::NotFound if program.contains('/') => {
-            format!("exec: {program:?}: stat {program}: no such file or directory")
-        }
-        ErrorKind::NotFound => format!("exec: {program:?}: executable file not found in $PATH"),
-        ErrorKind::NotExecutable if error.message.to_lowercase().contains("permission denied") => {
-            format!("exec: {program:?}: permission denied")
-        }
-        _ => error.message,
-    };
-    error.message = format!("unable to start container process: {why}");
-    error
-}
-
-fn has_terminal(bundle: &NativeBundle) -> bool {
-    bundle.spec.process.as_ref().is_some_and(|process| process.terminal)
-}
-
-/// Somebody must take the master of a terminal, and nobody can take one that is not there.
-fn check_terminal(terminal: bool, detach: bool, options: &StartOptions) -> Result<(), Error> {
-    match (terminal, detach, options.console_socket.is_some()) {
-        (true, true, false) => Err(failed("cannot allocate tty if runc will detach without setting console socket")),
-        (false, _, true) | (_, false, true) => {
-            Err(failed("cannot use console socket if runc will not detach or allocate tty"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The descriptors that the process is to keep are there.
-fn check_descriptors(options: &StartOptions) -> Result<(), Error> {
-    let count = options.preserve_fds + options.listen_fds;
-    let missing = (3..3 + count).find(|fd| std::fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err());
-    missing
-        .map_or(Ok(()), |fd| Err(failed(format!("please check that preserved-fd {} (of {count}) is present", fd - 3))))
-}
-
-/// Tells a process of the sockets that it was handed: sd_listen_fds(3).
-fn pass_sockets(process: &mut Process, options: &StartOptions) {
-    if options.listen_fds > 0 {
-        process.env.extend([format!("LISTEN_FDS={}", options.listen_fds), "LISTEN_PID=1".into()]);
-    }
-}
-
-/// The size of the window here, where a terminal is to be shown in it.
-fn window_size(options: &StartOptions) -> Option<TerminalSize> {
-    options.console_socket.is_none().then(sys::terminal::size).flatten()
-}
-
-fn own_streams() -> io::Result<[OwnedFd; 3]> {
-    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-    let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
-    Ok([copy(stdin.as_fd())?, copy(stdout.as_fd())?, copy(stderr.as_fd())?])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terminal_needs_who_takes_it() {
-        let with =
-            |socket: bool| StartOptions { console_socket: socket.then(|| "/s".into()), ..StartOptions::default() };
-        for (terminal, detach, socket) in
-            [(true, true, true), (true, false, false), (false, true, false), (false, false, false)]
-        {
-            check_terminal(terminal, detach, &with(socket)).unwrap();
-        }
-        for (terminal, detach, socket) in
-            [(true, true, false), (false, true, true), (false, false, true), (true, false, true)]
-        {
-            check_terminal(terminal, detach, &with(socket)).unwrap_err();
-        }
-    }
-
-    #[test]
-    fn clients_find_the_words_they_look_for() {
-        let process = |program: &str| Process { args: vec![program.into()], ..Process::default() };
-        let table = [
-            (ErrorKind::NotFound, "x", "a", "exec: \"a\": executable file not found in $PATH"),
-            (ErrorKind::NotFound, "exec /a: no such file or directory", "/a", "exec /a: no such file or directory"),
-            (ErrorKind::NotFound, "x", "/a", "exec: \"/a\": stat /a: no such file or directory"),
-            (ErrorKind::NotExecutable, "execute /a: Permission denied", "/a", "exec: \"/a\": permission denied"),
-            (ErrorKind::NotExecutable, "exec format error", "/a", "exec format error"),
-            (ErrorKind::Runtime, "mount /proc: x", "/a", "mount /proc: x"),
-        ];
-        for (kind, message, program, expected) in table {
-            let error = in_runcs_words(Error::new(kind, message), &process(program));
-            assert_eq!(error.message, format!("unable to start container process: {expected}"));
-            assert_eq!(error.kind, kind);
-        }
-    }
-
-    #[test]
-    fn sockets_that_were_handed_over_are_told() {
-        let mut process = Process::default();
-        pass_sockets(&mut process, &StartOptions::default());
-        assert!(process.env.is_empty());
-        pass_sockets(&mut process, &StartOptions { listen_fds: 2, ..StartOptions::default() });
-        assert_eq!(process.env, ["LISTEN_FDS=2", "LISTEN_PID=1"]);
-    }
-
-    #[test]
-    fn descriptors_that_are_not_there_cannot_be_kept() {
-        let error = check_descriptors(&StartOptions { preserve_fds: 100_000, ..StartOptions::default() }).unwrap_err();
-        assert!(error.message.starts_with("please check that preserved-fd "), "{}", error.message);
-    }
 }
