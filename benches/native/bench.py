@@ -24,6 +24,9 @@ PODMAN = ["--network", "none", "--ulimit", "nofile=1024:4096", "--ulimit", "npro
 # crun 1.8 refuses the hybrid of cgroup v1 and v2: it is run where v2 is not mounted.
 LEGACY = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\""
 
+# A user without ranges of further ids.
+USER = 12345
+
 
 class Worker:
     """A process that runs commands for us, in a mount namespace of its own where it is asked for."""
@@ -309,7 +312,48 @@ def reading(bench, box, podman, name, table):
         table.add([what, f"{mine:.2f} s", f"{peer:.2f} s", f"{peer / mine:.2f}x faster"], f">= {least}x faster", peer / mine >= least)
 
 
-PARTS = {"starts": starts, "execs": execs, "crowds": crowds, "memory": memory, "images": images}
+def checkouts(bench):
+    """A user without further ids: an image written out as files for its first container, beside umoci's bundle of it."""
+    archive, umoci = bench.options.archive, shutil.which("umoci")
+    if not archive or not umoci:
+        print("skipped: checkouts: it takes --archive and umoci", file=sys.stderr)
+        return None
+    folder = bench.scratch / "user"
+    layout = folder / "layout"
+    layout.mkdir(parents=True)
+    output(["tar", "-C", str(layout), "-xf", str(archive)])
+    index = json.loads((layout / "index.json").read_text())
+    tag = index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"].rsplit(":", 1)[-1]
+    index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] = tag
+    (layout / "index.json").write_text(json.dumps(index))
+    output(["chown", "-R", f"{USER}:{USER}", str(folder)])
+    os.chmod(bench.scratch, 0o755)
+    user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env", f"HOME={folder}"]
+    store = folder / "store"
+    box = [*user, bench.cowbox, "--root", str(store)]
+    name = output([*box, "load", "-q", "-i", str(archive)]).split("Loaded image: ")[-1].strip()
+
+    def settled(command):
+        os.sync()
+        begin = time.perf_counter()
+        output(command)
+        return time.perf_counter() - begin
+    ours, theirs, ratios = [], [], []
+    for number in range(bench.options.image_rounds):
+        shutil.rmtree(store / "checkouts", ignore_errors=True)
+        ours.append(settled([*box, "run", "--rm", name, "true"]))
+        bundle = folder / f"bundle{number}"
+        theirs.append(settled([*user, umoci, "unpack", "--rootless", "--image", f"{layout}:{tag}", str(bundle)]))
+        shutil.rmtree(bundle)
+        ratios.append(ours[-1] / theirs[-1])
+    middle = sorted(ratios)[len(ratios) // 2]
+    table = Table("A large image as files, for a user", ["command", "median", "to umoci"])
+    table.add(["cowbox run --rm, the first", f"{sorted(ours)[len(ours) // 2]:.2f} s", times(middle)], "<= 1x umoci", middle <= 1)
+    table.add(["umoci unpack --rootless", f"{sorted(theirs)[len(theirs) // 2]:.2f} s", "1.00x"])
+    return table
+
+
+PARTS = {"starts": starts, "execs": execs, "crowds": crowds, "memory": memory, "images": images, "checkouts": checkouts}
 
 
 def main():

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser};
 
+use crate::sys::heap;
 use context::{Context, note};
 
 const EXAMPLES: &str = "\
@@ -48,6 +49,7 @@ struct Options {
 
 /// Runs the command that `args` (the program's name first) ask for.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    heap::keep_freed();
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some(arguments) = commands::runtime::arguments(&args) {
         return commands::runtime::exit_code(arguments);

@@ -53,6 +53,10 @@ pub mod positional;
 #[cfg_attr(windows, path = "host_windows.rs")]
 mod host_system;
 
+#[cfg_attr(all(target_os = "linux", target_env = "gnu"), path = "heap_gnu.rs")]
+#[cfg_attr(not(all(target_os = "linux", target_env = "gnu")), path = "heap_other.rs")]
+pub mod heap;
+
 #[cfg_attr(target_os = "linux", path = "local_socket_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "local_socket_other.rs")]
 pub mod local_socket;

@@ -45,7 +45,7 @@ impl Host<'_> {
 
     /// Processes that were made for containers, as soon as they have had time to end.
     fn processes(&self) -> Vec<String> {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(120);
         loop {
             let lines = entries(Path::new("/proc"));
             let lines = lines.iter().filter_map(|pid| fs::read_to_string(pid.join("cmdline")).ok());
@@ -61,7 +61,7 @@ impl Host<'_> {
     #[track_caller]
     fn settles(&self, when: &str) {
         assert_eq!(self.processes(), [] as [&str; 0], "{when}");
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(120);
         let locks = entries(&self.cowbox.root().join("containers")).into_iter().map(|folder| folder.join("lock"));
         for lock in locks.filter_map(|path| fs::File::open(path).ok()) {
             while lock.try_lock().is_err() {

@@ -133,7 +133,7 @@ impl Bundle {
 
     /// Waits until the container's process has ended.
     pub fn wait(&self, id: &str) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(120);
         while self.status(id) != "stopped" {
             assert!(Instant::now() < until, "{id} does not end");
             std::thread::yield_now();
