@@ -65,6 +65,11 @@ impl MountedImage {
         self.needs_place
     }
 
+    /// A mount of it that is the caller's own, to be changed.
+    pub(super) fn copy(&self) -> io::Result<OwnedFd> {
+        if self.needs_place { self.mount.try_clone() } else { detached::copy(Path::new(&self.path()), false) }
+    }
+
     /// Reads the program of a process that will run soon, where it is one of the image's.
     pub(super) fn read_ahead(&self, process: &Process) {
         let candidates = super::process::candidates(process).unwrap_or_default();
