@@ -104,8 +104,10 @@ impl Engine {
         let lock = self.store.lock_ids()?;
         let found = self.store.free_ids(&users, &groups, size)?;
         record.isolation.ids = Some(found.ok_or_else(|| {
-            Error::conflict(format!("--userns auto: no {size} ids one after another are free in /etc/subuid and /etc/subgid"))
-                .hint("remove containers, ask for fewer ids (auto:size=NUMBER), or set more aside there")
+            Error::conflict(format!(
+                "--userns auto: no {size} ids one after another are free in /etc/subuid and /etc/subgid"
+            ))
+            .hint("remove containers, ask for fewer ids (auto:size=NUMBER), or set more aside there")
         })?);
         Ok(Some(lock))
     }

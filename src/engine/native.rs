@@ -333,7 +333,7 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
     // The kernel compares groups as the host knows them: the caller's is no part of a range that begins with root's.
     let groups = match isolation.ids {
-        Some(ids) => format!("0 {}", ids.size - 1),
+        Some(ids) => format!("0 {}", (ids.size - 1).min(i32::MAX as u32)),
         None if keeps_ids(isolation) => format!("{0} {0}", caller().1),
         None => format!("0 {}", last_group()),
     };

@@ -9,7 +9,8 @@ use crate::runtime::InitProcess;
 use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
 use crate::store::{self, ContainerRecord, MountRecord, MountSource, NativeFolders, NativeImage};
 use crate::vfs::{
-    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir, memfile,
+    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
+    memfile,
 };
 
 /// Where every container has something mounted. Whose owners stand on disk as other ids has what is missing made in its upper.

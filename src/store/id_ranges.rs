@@ -40,7 +40,8 @@ fn lowest(ranges: &[(u32, u32)], taken: impl Iterator<Item = (u32, u32)>, size: 
     let mut taken = taken.collect::<Vec<_>>();
     taken.sort_unstable();
     let in_range = |(first, count): &(u32, u32)| {
-        let (mut at, end) = (u64::from(*first), u64::from(*first) + u64::from(*count));
+        // Root of the host is no container's.
+        let (mut at, end) = (u64::from(*first).max(1), u64::from(*first) + u64::from(*count));
         for (start, after) in &taken {
             if at + u64::from(size) > *start {
                 at = at.max(*after);
@@ -66,6 +67,8 @@ mod tests {
         assert_eq!(of(&[(100, 30)], &[(0, 200)]), None);
         assert_eq!(of(&[(500, 10), (100, 9), (200, 10)], &[]), Some(200));
         assert_eq!(of(&[(u32::MAX - 10, 10)], &[]), Some(u32::MAX - 10));
+        assert_eq!(of(&[(0, 10)], &[]), None);
+        assert_eq!(of(&[(0, 11)], &[]), Some(1));
         assert_eq!(of(&[], &[]), None);
     }
 }

@@ -13,8 +13,8 @@ mod system;
 
 pub use capabilities::CapSet;
 pub use interface::{
-    CgroupRecord, EndsWith, Entry, HOST_ROOT, HostProcess, ImageFiles, Lower, MadeFiles, ModuleRunner, NativeBundle, NativeRoot,
-    OverlayRoot, SeccompChoice, V1Cgroup,
+    CgroupRecord, EndsWith, Entry, HOST_ROOT, HostProcess, ImageFiles, Lower, MadeFiles, ModuleRunner, NativeBundle,
+    NativeRoot, OverlayRoot, SeccompChoice, V1Cgroup,
 };
 pub use lifecycle::{
     Afterwards, ContainerState, Debug, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,

@@ -307,7 +307,7 @@ fn push_mount_tree(
     let files = with.mapped.map_or(&[][..], |mapped| &mapped.files);
     let from = binds::From { folder, root: &root, made, files, is_foreign: with.namespaces.has_users() };
     let binds = mounts::push_mounts(script, spec, linux, &from, &cgroups)?;
-    mounts::push_devices(script, spec)?;
+    mounts::push_devices(script, spec, with.mapped.map_or(&[], |mapped| &mapped.devices))?;
     Ok(binds)
 }
 
