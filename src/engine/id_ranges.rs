@@ -24,8 +24,8 @@ pub(super) fn check(isolation: &IsolationRecord) -> Result<()> {
     if !is_auto(isolation) {
         return Ok(());
     }
-    if native::caller().0 != 0 {
-        return Err(Error::invalid("--userns auto: it is for root")
+    if native::caller().0 != 0 || native::is_in_user_namespace() {
+        return Err(Error::invalid("--userns auto: it is for root of the host")
             .hint("containers of other users have a user namespace anyway; keep-id is theirs"));
     }
     asked_size(isolation)?;
