@@ -137,7 +137,7 @@ fn files_are_the_containers_users_for_all_who_look() {
     ranges.0.run(["cp", "new", "runs:/home/ann/new"]).ok();
     assert_eq!(ranges.0.run(["exec", "runs", "sh", "-c", look]).ok(), owners);
     // 1000 and 1001 as tar has them.
-    assert!(ranges.0.run(["cp", "runs:/home/ann/f", "-"]).ok().contains("0001750\00001751\0"));
+    assert!(ranges.0.run(["cp", "runs:/home/ann/f", "-"]).ok().contains("0001750\x000001751\x00"));
     ranges.0.run(["export", "-o", "out.tar", "runs"]).ok();
     let tar = tool("tar", ["--numeric-owner", "-tvf", ranges.0.path("out.tar").to_str().unwrap()]);
     assert!(tar.lines().any(|line| line.contains(" 1000/1001 ") && line.ends_with("home/ann/f")), "{tar}");
