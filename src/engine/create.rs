@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::error::{About, Error, ErrorKind, Result};
+use super::id_ranges;
 use super::images::Image;
 use super::names::{is_valid_name, random_name};
 use super::native_binds;
@@ -102,6 +103,7 @@ impl Engine {
                 "invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
             )));
         }
+        let _ids = self.choose_ids(&mut record)?;
         self.make_volumes(&mut record, options)?;
         let added = match &options.name {
             Some(name) => self.store.add_container(&record, name).map_err(Error::from),
@@ -310,7 +312,7 @@ fn native_flag(isolation: &IsolationRecord) -> Option<String> {
         .or_else(|| given("--init", isolation.init))
         .or_else(|| first("--group-add", &isolation.group_add))
         .or_else(|| given("--oom-score-adj", isolation.oom_score_adj.is_some()))
-        .or_else(|| given("--userns", rootless::keeps_ids(isolation)))
+        .or_else(|| given("--userns", rootless::keeps_ids(isolation) || id_ranges::is_auto(isolation)))
 }
 
 fn bind_source(path: &PathBuf, create: bool) -> Result<PathBuf> {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::inspect::append;
 use super::native::SHM_SIZE;
 use crate::store::{
-    ContainerRecord, IsolationRecord, MountRecord, MountSource, NamespaceMode, RateRecord, Recursion, ResourcesRecord,
+    ContainerRecord, IdRange, IsolationRecord, MountRecord, MountSource, NamespaceMode, RateRecord, Recursion,
+    ResourcesRecord,
 };
 
 /// The options of a container by Docker's names.
@@ -69,6 +70,7 @@ fn isolation(record: &ContainerRecord, isolation: &IsolationRecord) -> Value {
         "Privileged": isolation.privileged,
         "SecurityOpt": words(&security(isolation)),
         "UTSMode": mode(&sharing.uts),
+        "IDMappings": mappings(isolation.ids),
         "UsernsMode": record.isolation.userns.clone().unwrap_or_default(),
         "ShmSize": isolation.shm_size.unwrap_or(SHM_SIZE),
         "Sysctls": sysctls.collect::<serde_json::Map<_, _>>(),
@@ -78,6 +80,13 @@ fn isolation(record: &ContainerRecord, isolation: &IsolationRecord) -> Value {
         "Init": isolation.init,
         "MaskedPaths": paths(super::native::MASKED),
         "ReadonlyPaths": paths(super::native::READ_ONLY),
+    })
+}
+
+/// The users and groups of a container with ids of its own, as Podman shows them.
+fn mappings(ids: Option<IdRange>) -> Value {
+    ids.map_or(Value::Null, |IdRange { uid, gid, size }| {
+        json!({ "UidMap": [format!("0:{uid}:{size}")], "GidMap": [format!("0:{gid}:{size}")] })
     })
 }
 

@@ -24,6 +24,7 @@ mod create;
 mod doctor;
 mod error;
 mod files;
+mod id_ranges;
 mod images;
 mod inspect;
 mod inspect_host;

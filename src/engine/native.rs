@@ -11,7 +11,7 @@ use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
 use super::rootless::keeps_ids;
 use super::run::RunStdio;
-use super::{Engine, apparmor, native_binds, native_devices, user};
+use super::{Engine, apparmor, id_ranges, native_binds, native_devices, user};
 use crate::oci::runtime::{
     Capabilities, IdMapping, Linux, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
@@ -105,7 +105,7 @@ impl Engine {
         for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
             *line = format!("HOSTNAME={hostname}");
         }
-        let kept = keeps_ids(isolation).then(kept_ids);
+        let kept = isolation.ids.map(id_ranges::map_of).or_else(|| keeps_ids(isolation).then(kept_ids));
         let users = Namespace { kind: NamespaceKind::User, path: String::new() };
         let namespaces = sharing.namespaces.iter().cloned().chain(kept.is_some().then_some(users)).collect();
         let kept = kept.unwrap_or_default();
@@ -145,6 +145,7 @@ impl Engine {
         }
         groups.insert(0, user.gid);
         groups.dedup();
+        id_ranges::check_user(isolation, user.uid, &groups)?;
         let mut env = record.env.clone();
         if !env.iter().any(|line| line.starts_with("HOME=")) {
             env.push(format!("HOME={}", user::home(namespace, &user)));
@@ -209,7 +210,7 @@ impl Engine {
                 MountSource::Volume { name, no_copy, .. } => {
                     let target = vfs::GuestPath::new(&asked.target)?;
                     let directory = self.native_volume(record, name, (!no_copy).then_some(namespace), &target)?;
-                    mount(&asked.target, "bind", &text(&directory)?, &["rbind", "rprivate", access])
+                    native_binds::volume(&asked.target, &text(&directory)?, access, isolation.ids)
                 }
                 MountSource::Tmpfs { size, mode, options } => native_binds::tmpfs(&asked.target, *size, *mode, options),
             });
@@ -331,9 +332,10 @@ fn capabilities(allowed: CapSet, uid: u32) -> Capabilities {
 /// Docker's parameters of a network of its own, and those that were asked for.
 fn sysctls(isolation: &IsolationRecord) -> std::collections::BTreeMap<String, String> {
     // The kernel compares groups as the host knows them: the caller's is no part of a range that begins with root's.
-    let groups = match keeps_ids(isolation) {
-        true => format!("{0} {0}", caller().1),
-        false => format!("0 {}", last_group()),
+    let groups = match isolation.ids {
+        Some(ids) => format!("0 {}", (ids.size - 1).min(i32::MAX as u32)),
+        None if keeps_ids(isolation) => format!("{0} {0}", caller().1),
+        None => format!("0 {}", last_group()),
     };
     let own = [("net.ipv4.ip_unprivileged_port_start", "0".to_owned()), ("net.ipv4.ping_group_range", groups)];
     let own =

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::error::{About, Error, Result};
 use super::native::mount;
 use crate::oci::runtime::{IdMapping, Mount};
-use crate::store::{BindRecord, IdMapRecord, MountRecord, MountSource, Propagation, Recursion};
+use crate::runtime::native::HOST_ROOT;
+use crate::store::{BindRecord, IdMapRecord, IdRange, MountRecord, MountSource, Propagation, Recursion};
 
 /// A directory or file of the host in a container.
 pub(super) fn bind(asked: &MountRecord, source: &str) -> Result<Mount> {
@@ -24,6 +25,18 @@ pub(super) fn bind(asked: &MountRecord, source: &str) -> Result<Mount> {
         (bound.uid_mappings, bound.gid_mappings) = (ranges(&map.users), ranges(&map.groups));
     }
     Ok(bound)
+}
+
+/// A volume. Its files have the owners that a container with ids of its own sees, so that containers share it.
+pub(super) fn volume(target: &str, directory: &str, access: &str, ids: Option<IdRange>) -> Mount {
+    let mut bound = mount(target, "bind", directory, &["rbind", "rprivate", access]);
+    if let Some(ids) = ids {
+        let map = |first| ranges(&[(0, first, ids.size), (HOST_ROOT, 0, 1)]);
+        bound.options[0] = "bind".to_owned();
+        bound.options.push("idmap".to_owned());
+        (bound.uid_mappings, bound.gid_mappings) = (map(ids.uid), map(ids.gid));
+    }
+    bound
 }
 
 fn ranges(map: &[(u32, u32, u32)]) -> Vec<IdMapping> {

@@ -9,7 +9,8 @@ use crate::runtime::InitProcess;
 use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
 use crate::store::{self, ContainerRecord, MountRecord, MountSource, NativeFolders, NativeImage};
 use crate::vfs::{
-    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, Namespace, Overlay, kernel_dir, memfile,
+    Attr, Change, ChangeKind, Errno, FileKind, GuestPath, InodeRef, KernelOptions, Namespace, Overlay, kernel_dir,
+    memfile,
 };
 
 /// Where every container has something mounted. Whose owners stand on disk as other ids has what is missing made in its upper.
@@ -73,7 +74,8 @@ impl Engine {
 
     /// What the processes of a container see, through its first one.
     pub(super) fn running_namespace(&self, record: &ContainerRecord, init: InitProcess) -> Result<Namespace> {
-        Ok(Namespace::new(running_root(init, &self.kernel_options(record, false))?))
+        let options = KernelOptions { read_only: false, owners: self.owners_seen(record) };
+        Ok(Namespace::new(running_root(init, &options)?))
     }
 
     /// What the processes of a container that does not run would see. Nothing is mounted that lives in memory alone.
@@ -102,7 +104,9 @@ impl Engine {
             }
             MountSource::Tmpfs { .. } => return Ok(()),
         };
-        let options = self.kernel_options(record, mount.read_only);
+        let is_plain = matches!(mount.source, MountSource::Bind { .. }) && mount.bind.id_map.is_none();
+        let owners = if is_plain { self.owners_seen(record) } else { self.owners(record) };
+        let options = KernelOptions { read_only: mount.read_only, owners };
         let root = kernel_dir(&path, &options).about(|| path.display().to_string())?;
         match namespace.mount(&target, root.clone()) {
             // A mount point cannot be made in a root that is read-only.

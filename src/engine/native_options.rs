@@ -5,6 +5,7 @@ use std::fs;
 use super::apparmor;
 use super::create::CreateOptions;
 use super::error::{Error, Result};
+use super::id_ranges;
 use super::native_devices::parse_rule;
 use crate::store::{IsolationRecord, NamespaceMode};
 
@@ -38,6 +39,7 @@ pub(super) fn check(options: &CreateOptions) -> Result<()> {
         }
     }
     isolation.device_rules.iter().try_for_each(|rule| parse_rule(rule).map(drop))?;
+    id_ranges::check(isolation)?;
     apparmor::check(isolation)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::error::{Error, Result};
+use super::id_ranges::is_auto;
 use crate::runtime::native;
 use crate::store::{ContainerRecord, IsolationRecord, MountSource, Store};
 use crate::vfs::{KernelOptions, OwnerMap};
@@ -24,7 +25,8 @@ pub(super) fn user_of(isolation: &IsolationRecord, asked: Option<&String>) -> Re
     match isolation.userns.as_deref() {
         None | Some("" | "host") => return Ok(asked.cloned()),
         Some("keep-id") => {}
-        Some(other) => return Err(Error::invalid(format!("--userns {other}: host and keep-id are known"))),
+        Some(_) if is_auto(isolation) => return Ok(asked.cloned()),
+        Some(other) => return Err(Error::invalid(format!("--userns {other}: host, keep-id and auto are known"))),
     }
     match native::caller() {
         (0, _) => Err(Error::invalid("--userns keep-id: it is for other users than root")

@@ -1,6 +1,6 @@
 //! File locks between processes: who adds holds the store shared, who removes holds it alone.
 //!
-//! Lock order: the store's lock, then the lock of the names of images, then that of one container or volume.
+//! Lock order: the store's lock, then the lock of the names of images or of the ids of containers, then that of one container or volume.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};

@@ -9,6 +9,7 @@ mod containers;
 mod error;
 mod fsck;
 mod gc;
+mod id_ranges;
 mod images;
 mod layers;
 mod layout;
@@ -32,6 +33,7 @@ pub use containers::{
 pub use error::{Error, Result};
 pub use fsck::Fault;
 pub use gc::Reclaimed;
+pub use id_ranges::IdRange;
 pub use images::{ImageEntry, StoredImage};
 pub use layers::LayerInfo;
 pub use lock::Lock;

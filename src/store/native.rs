@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
+use super::id_ranges::IdRange;
 use super::layers::tree_name;
 use super::layout::escape;
 use super::lock::{self, Lock};
@@ -61,8 +62,11 @@ pub struct IsolationRecord {
     pub group_add: Vec<String>,
     /// How soon it is chosen when memory is out.
     pub oom_score_adj: Option<i32>,
-    /// Whose ids it has: none or `host` for those of whoever runs it as root, `keep-id` for the same user inside as outside.
+    /// Whose ids it has: none or `host` for those of whoever runs it as root, `keep-id` for the same user inside as outside,
+    /// `auto` for some that nothing else of the host has.
     pub userns: Option<String>,
+    /// Those that nothing else has.
+    pub ids: Option<IdRange>,
 }
 
 /// What a native container may use, beside its [`LimitsRecord`](super::LimitsRecord). Zero or nothing is no limit.

@@ -48,6 +48,8 @@ mod command {
     mod support;
     #[cfg(all(unix, feature = "wasm", feature = "base"))]
     mod terminals;
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    mod userns;
     #[cfg(all(feature = "native", feature = "wasm", feature = "base", target_os = "linux"))]
     mod volumes;
 }

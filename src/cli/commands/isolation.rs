@@ -39,7 +39,7 @@ pub(super) struct Isolation {
     /// Add further groups
     #[arg(long, value_name = "GROUP")]
     group_add: Vec<String>,
-    /// Whose ids the container has (host, or keep-id: the caller is the same user inside)
+    /// Whose ids the container has (host; keep-id: the caller is the same user inside; auto[:size=N]: of root, some of its own)
     #[arg(long, value_name = "MODE")]
     userns: Option<String>,
     /// Tune the host's choice of what ends when memory is out (-1000 to 1000)

@@ -54,7 +54,12 @@ pub enum NativeRoot {
     Overlay(OverlayRoot),
 }
 
-/// A root that overlayfs makes.
+/// What stands on disk for root of the host in a mount that shows the owners of a container's own users: an id that nobody has. The
+/// kernel makes no file there for who has no id on disk, and root of the host makes some, as overlayfs and from outside.
+pub const HOST_ROOT: u32 = u32::MAX - 1;
+
+/// A root that overlayfs makes. Where the spec maps users and root of the host makes the container, all of its files are shown
+/// with the owners of these users: on disk they have the ids that the container sees.
 #[derive(Clone, Debug)]
 pub struct OverlayRoot {
     /// The image.

@@ -13,14 +13,14 @@ mod system;
 
 pub use capabilities::CapSet;
 pub use interface::{
-    CgroupRecord, EndsWith, Entry, HostProcess, ImageFiles, Lower, MadeFiles, ModuleRunner, NativeBundle, NativeRoot,
-    OverlayRoot, SeccompChoice, V1Cgroup,
+    CgroupRecord, EndsWith, Entry, HOST_ROOT, HostProcess, ImageFiles, Lower, MadeFiles, ModuleRunner, NativeBundle,
+    NativeRoot, OverlayRoot, SeccompChoice, V1Cgroup,
 };
 pub use lifecycle::{
     Afterwards, ContainerState, Debug, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,
 };
 pub use system::{
-    Native, become_root, caller, can_mount_images, checks, clean_up, clean_up_at, enter, is_alive,
+    Native, become_root, caller, can_mount_images, checks, clean_up, clean_up_at, enter, ids_set_aside, is_alive,
     is_in_user_namespace, is_paused, kept_ids, last_group, may_set_groups, pausable, pause, processes, running_root,
     signal, stopped_root, unpause, update,
 };

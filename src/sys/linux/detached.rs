@@ -50,8 +50,12 @@ pub fn copy(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
 /// Lets a copy of a mount show owners as the user namespace `users` maps them; those of the mounts below, too, where it is
 /// `recursive`: mount_setattr(2) `MOUNT_ATTR_IDMAP`.
 pub fn map_owners(tree: &OwnedFd, recursive: bool, users: &OwnedFd) -> io::Result<()> {
-    let attributes = MountAttributes { id_map: Some(users.as_raw_fd()), recursive, ..MountAttributes::default() };
-    mounts_raw::set_attributes(tree.as_raw_fd(), &attributes).map_err(io::Error::from_raw_os_error)
+    set_attributes(tree, &MountAttributes { id_map: Some(users.as_raw_fd()), recursive, ..MountAttributes::default() })
+}
+
+/// Changes attributes of a mount: mount_setattr(2).
+pub fn set_attributes(mount: &OwnedFd, attributes: &MountAttributes) -> io::Result<()> {
+    mounts_raw::set_attributes(mount.as_raw_fd(), attributes).map_err(io::Error::from_raw_os_error)
 }
 
 /// A copy of what is mounted at `path` in the root of another process, which has mounts of its own, with the mounts below where

@@ -32,6 +32,8 @@ pub(super) struct From<'a> {
     pub(super) root: &'a Path,
     /// Where files are made for the container, in its own mount namespace.
     pub(super) made: Option<&'a Path>,
+    /// Those that are made already, by their paths there.
+    pub(super) files: &'a [(PathBuf, OwnedFd)],
     /// Whether the process is root of another user namespace, who may not go wherever this process may.
     pub(super) is_foreign: bool,
 }
@@ -69,28 +71,30 @@ impl Binds {
         let name = path.to_str().ok_or_else(|| refuse(format!("{}: not UTF-8", path.display())))?.to_owned();
         // config.md "mounts": ridmap is for the mounts below, too.
         let maps_below = options.recursive && options.id_map == Some(true);
-        let source = match (users, of_other_process(&path)) {
-            (Some(users), _) if make == Make::AsSource => {
+        let made = from.files.iter().find(|(at, _)| *at == path).map(|(_, file)| file.as_raw_fd());
+        let source = match (made, users, of_other_process(&path)) {
+            (Some(made), ..) => BindSource::Detached(made),
+            (None, Some(users), _) if make == Make::AsSource => {
                 let point = BROUGHT + u32::try_from(self.late.len()).map_err(|_| at("too many".into()))?;
                 script.push(Step::Sync(point), format!("wait for {name}"));
                 let source = real(from.root, &path).map_err(|error| at(format!("{name}: {error}")))?;
                 self.late.push(Late { source, recursive: options.recursive, maps_below, users });
                 BindSource::Received
             }
-            (Some(users), _) => self
+            (None, Some(users), _) => self
                 .keep(detached::copy(&path, options.recursive).and_then(|tree| map(tree, maps_below, &users)))
                 .map_err(|error| at(format!("map the owners of {name}: {error}")).hint(MAP_HINT))?,
-            (None, Some((pid, inside))) => self
+            (None, None, Some((pid, inside))) => self
                 .keep(detached::of_process(pid, inside, options.recursive))
                 .map_err(|error| at(format!("take {name} over: {error}")))?,
-            (None, None) if from.is_foreign && make != Make::AsSource && !is_made => {
+            (None, None, None) if from.is_foreign && make != Make::AsSource && !is_made => {
                 match self.keep(detached::copy(&path, options.recursive)) {
                     // Whose tree of mounts is another's, as that of others than root: the process sees what they see.
                     Err(error) if error.kind() == ErrorKind::PermissionDenied => BindSource::Path(text(&name)?),
                     kept => kept.map_err(|error| at(format!("copy the mount {name}: {error}")))?,
                 }
             }
-            (None, None) => BindSource::Path(text(&name)?),
+            (None, None, None) => BindSource::Path(text(&name)?),
         };
         let (target_of_it, attributes) = (target(&mount.destination, make)?, options.attributes());
         let step = Step::Bind {

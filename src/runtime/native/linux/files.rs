@@ -52,13 +52,15 @@ pub(super) fn overlay_of(image: &MountedImage, overlay: &OverlayRoot, read_only:
     })
 }
 
-fn mount(lower: &str, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
+/// Overlayfs over a path that this process has.
+pub(super) fn mount(lower: &str, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
     // By descriptors: nothing in the paths has to be escaped.
     let (upper, work) = (File::open(&overlay.upper)?.into(), File::open(&overlay.work)?.into());
     let below: Option<OwnedFd> = overlay.below.as_deref().map(File::open).transpose()?.map(OwnedFd::from);
     let lower = below.iter().fold(lower.to_owned(), |lower, below| format!("{lower}:{}", detached::path(below)));
     let layers = [("lowerdir", lower), ("upperdir", detached::path(&upper)), ("workdir", detached::path(&work))];
     let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
+    options.extend(overlay.volatile.then_some(("volatile", None)));
     options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
     detached::mount("overlay", &options, read_only)
 }

@@ -65,6 +65,11 @@ impl MountedImage {
         self.needs_place
     }
 
+    /// A mount of it that is the caller's own, to be changed.
+    pub(super) fn copy(&self) -> io::Result<OwnedFd> {
+        if self.needs_place { self.mount.try_clone() } else { detached::copy(Path::new(&self.path()), false) }
+    }
+
     /// Reads the program of a process that will run soon, where it is one of the image's.
     pub(super) fn read_ahead(&self, process: &Process) {
         let candidates = super::process::candidates(process).unwrap_or_default();
@@ -150,10 +155,13 @@ mod tests {
 
     use std::ffi::CString;
     use std::fs::File;
+    use std::os::unix::fs::{MetadataExt, chown};
 
     use super::*;
     use crate::erofs::{Image, LayerBuilder, Node, NodeKind, PackId, PackWriter, merge};
-    use crate::oci::runtime::Linux;
+    use crate::oci::runtime::{IdMapping, Linux};
+    use crate::runtime::native::HOST_ROOT;
+    use crate::runtime::native::system::mapped::MappedRoot;
     use crate::runtime::native::system::{files, plan};
     use crate::runtime::native::{Lower, NativeRoot, OverlayRoot};
     use crate::sys::linux::channel::Event;
@@ -272,5 +280,38 @@ mod tests {
         fs::write(root.join("new"), "new").unwrap();
         assert_eq!(fs::read(overlay.upper.join("new")).unwrap(), b"new");
         assert_eq!(fs::read_dir(&overlay.stage).unwrap().count(), 0, "nothing is mounted in the host's tree");
+    }
+
+    #[test]
+    fn a_root_of_other_users_has_their_owners_and_leaves_others_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = image(folder.path());
+        let Some(image) = old_mount(&files) else { return };
+        let range = vec![IdMapping { container_id: 0, host_id: 100_000, size: 1000 }];
+        let linux = Linux { uid_mappings: range.clone(), gid_mappings: range, ..Linux::default() };
+        let directory = folder.path().join("directory");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("f"), "hello").unwrap();
+        for (name, lower) in [("a", Lower::Image(files.clone())), ("b", Lower::Directory(directory))] {
+            let base = folder.path().join(name);
+            fs::create_dir(&base).unwrap();
+            let overlay = OverlayRoot { lower, ..overlay(&base, &files) };
+            fs::write(overlay.upper.join("own"), "own").unwrap();
+            let root = match MappedRoot::make(&overlay, Some(&image), None, &linux) {
+                Ok(root) => root.root,
+                Err(error) => return println!("skipped: {error:?}"),
+            };
+            let root = detached::path(&root);
+            let root = Path::new(&root);
+            for file in ["f", "own"] {
+                assert_eq!(fs::metadata(root.join(file)).unwrap().uid(), 100_000, "{name} {file}");
+            }
+            chown(root.join("f"), Some(100_007), Some(100_008)).unwrap();
+            let stored = fs::metadata(overlay.upper.join("f")).unwrap();
+            assert_eq!((stored.uid(), stored.gid()), (7, 8));
+            // Of the host's root, who makes it.
+            fs::write(root.join("new"), "new").unwrap();
+            assert_eq!(fs::metadata(overlay.upper.join("new")).unwrap().uid(), HOST_ROOT);
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
 use super::labels::{self, APPARMOR};
+use super::mapped::{self, MappedRoot};
 use super::namespaces::{self, Namespaces};
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
 use super::process::{Kept, SCHEDULER, keeps_groups, push_process};
@@ -145,6 +146,12 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         },
         NativeRoot::Directory => None,
     };
+    let mapped = match &bundle.root {
+        NativeRoot::Overlay(overlay) if mapped::is_mapped(linux) => {
+            Some(MappedRoot::make(overlay, image.as_ref(), bundle.made.as_ref(), linux)?)
+        }
+        _ => None,
+    };
     let mut namespaces = Namespaces::open(linux, options.network.take())?;
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
     let record = cgroup.0.as_ref().map(Cgroup::to_record);
@@ -153,6 +160,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         cgroup: record.as_ref(),
         is_to_add: cgroup.0.as_ref().is_some_and(Cgroup::is_to_add),
         image: image.as_ref(),
+        mapped: mapped.as_ref(),
         made: bundle.made.as_ref(),
         streams: &options.streams,
         window: options.window,
@@ -176,7 +184,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
     let directory = cgroup.0.as_ref().and_then(Cgroup::clone_fd);
     let (child, channel) = clone::spawn(&Spawn { cgroup: directory, ..namespaces.spawn(&script) })
         .map_err(|error| rootless::refuse_process(&error))?;
-    drop(network);
+    drop((network, mapped));
     binds.kept.clear();
     tell_steps(&options.debug, &script, &child);
     // From here on while the process prepares what it needs.

@@ -1,5 +1,6 @@
 //! The mounts and devices of a spec, as steps.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use super::binds::{Binds, From};
@@ -163,7 +164,8 @@ fn of_kernel(mountinfo: &str, root: &str) -> Vec<String> {
     mount_table::mounts(mountinfo).rev().filter(is_such).map(|mount| mount.point.into_owned()).collect()
 }
 
-pub(super) fn push_devices(script: &mut Script, spec: &Spec) -> Result<()> {
+/// The devices of a spec; `made` are those that are there already, as mounts, by their paths.
+pub(super) fn push_devices(script: &mut Script, spec: &Spec, made: &[(String, OwnedFd)]) -> Result<()> {
     let is_host_dev = |mount: &Mount| is_dev(mount) && mount.kind == "bind";
     if spec.mounts.iter().any(is_host_dev) {
         return Ok(());
@@ -174,25 +176,50 @@ pub(super) fn push_devices(script: &mut Script, spec: &Spec) -> Result<()> {
     for (name, major, minor) in DEVICES {
         let path = format!("/dev/{name}");
         if asked.iter().all(|device| device.path != path) {
-            push_device(script, &path, flags::S_IFCHR | 0o666, (*major, *minor), (0, 0), binds)?;
+            let node = Node { mode: flags::S_IFCHR | 0o666, numbers: (*major, *minor), owner: (0, 0) };
+            let source = binds.then(|| text(&path).map(BindSource::Path)).transpose()?;
+            push_device(script, &path, &node, source)?;
         }
     }
     for device in asked {
-        let kind = device_kind(device)?;
-        let mode = kind | device.file_mode.unwrap_or(0o666) & 0o7777;
-        let number = |number: i64| {
-            let is_fifo = kind == flags::S_IFIFO;
-            let invalid = |_| refuse(format!("device {}: {number} is no number of a device", device.path));
-            if is_fifo { Ok(0) } else { u32::try_from(number).map_err(invalid) }
+        let made = made.iter().find(|(path, _)| *path == device.path);
+        let source = match made {
+            Some((_, mount)) => Some(BindSource::Detached(mount.as_raw_fd())),
+            None => binds.then(|| text(&device.path).map(BindSource::Path)).transpose()?,
         };
-        let numbers = (number(device.major)?, number(device.minor)?);
-        let owner = (device.uid.unwrap_or(0), device.gid.unwrap_or(0));
-        push_device(script, &device.path, mode, numbers, owner, binds)?;
+        push_device(script, &device.path, &Node::of(device)?, source)?;
     }
     for (path, link) in LINKS {
         script.push(Step::MakeLink { target: text(path)?, link: text(link)? }, format!("link /{path}"));
     }
     Ok(())
+}
+
+/// A device file.
+pub(super) struct Node {
+    /// Its kind and who may use it.
+    pub(super) mode: u32,
+    /// Major and minor.
+    pub(super) numbers: (u32, u32),
+    /// User and group, as the container has them.
+    pub(super) owner: (u32, u32),
+}
+
+impl Node {
+    /// What a spec says of it.
+    pub(super) fn of(device: &LinuxDevice) -> Result<Node> {
+        let kind = device_kind(device)?;
+        let number = |number: i64| {
+            let is_fifo = kind == flags::S_IFIFO;
+            let invalid = |_| refuse(format!("device {}: {number} is no number of a device", device.path));
+            if is_fifo { Ok(0) } else { u32::try_from(number).map_err(invalid) }
+        };
+        Ok(Node {
+            mode: kind | device.file_mode.unwrap_or(0o666) & 0o7777,
+            numbers: (number(device.major)?, number(device.minor)?),
+            owner: (device.uid.unwrap_or(0), device.gid.unwrap_or(0)),
+        })
+    }
 }
 
 fn device_kind(device: &LinuxDevice) -> Result<u32> {
@@ -204,28 +231,22 @@ fn device_kind(device: &LinuxDevice) -> Result<u32> {
     }
 }
 
-/// A device file; where none can be made, the host's own is shown.
-fn push_device(
-    script: &mut Script,
-    path: &str,
-    mode: u32,
-    (major, minor): (u32, u32),
-    owner: (u32, u32),
-    binds: bool,
-) -> Result<()> {
+/// A device file, or what is shown where none can be made: the host's own, or one that the host's root has made.
+fn push_device(script: &mut Script, path: &str, node: &Node, shown: Option<BindSource>) -> Result<()> {
     let relative = path.trim_start_matches('/');
     if relative.is_empty() || !path.starts_with('/') {
         return Err(refuse(format!("device path {path:?} is not absolute")));
     }
-    let step = match binds {
-        true => Step::Bind {
-            source: BindSource::Path(text(path)?),
+    let Node { mode, numbers: (major, minor), owner } = *node;
+    let step = match shown {
+        Some(source) => Step::Bind {
+            source,
             target: target(path, Make::File)?,
             recursive: false,
             attributes: MountAttributes::default(),
             spread: MountAttributes::default(),
         },
-        false => Step::MakeNode { target: text(relative)?, mode, device: flags::device_number(major, minor), owner },
+        None => Step::MakeNode { target: text(relative)?, mode, device: flags::device_number(major, minor), owner },
     };
     script.push(step, format!("make the device {path}"));
     Ok(())

@@ -8,6 +8,7 @@ use super::binds::{self, Binds};
 use super::cgroup_mounts::Shown;
 use super::image::MountedImage;
 use super::labels;
+use super::mapped::MappedRoot;
 use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
@@ -33,6 +34,8 @@ pub(super) struct Surroundings<'a> {
     /// Whether it is moved there once it has begun.
     pub(super) is_to_add: bool,
     pub(super) image: Option<&'a MountedImage>,
+    /// The root, where it is mounted already.
+    pub(super) mapped: Option<&'a MappedRoot>,
     pub(super) made: Option<&'a MadeFiles>,
     pub(super) streams: &'a [OwnedFd; 3],
     pub(super) window: Option<crate::sys::terminal::Size>,
@@ -282,33 +285,35 @@ fn push_mount_tree(
         Ok::<_, Error>(Step::Mount { source: None, target: text(target)?, kind: None, flags, data: None })
     };
     script.push(mount("/", spread | flags::MS_REC)?, "keep mounts from the host");
-    let place = root_place(spec, folder, root)?;
+    let place = if with.mapped.is_some() { "/".to_owned() } else { root_place(spec, folder, root)? };
     if is_shared {
         // The kernel enters no root whose surroundings are shared.
         let point = mounts::mount_point_of(&place)?;
         script.push(mount(&point, flags::MS_PRIVATE)?, format!("keep the mounts of {point} from the host"));
     }
-    if let Some(made) = with.made {
-        push_made_files(script, linux, made)?;
+    match (with.mapped, with.made) {
+        (Some(mapped), _) => mapped.push(script)?,
+        (None, made) => {
+            made.map_or(Ok(()), |made| push_made_files(script, linux, made))?;
+            push_root(script, linux, &place, root, with.image)?;
+        }
     }
-    push_root(script, linux, &place, root, with.image)?;
     let cgroups = match with.namespaces.has_cgroups() {
         true => Shown::Namespace,
         false => Shown::Own(with.cgroup),
     };
     let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
     let made = with.made.map(|made| made.place.as_path());
-    let from = binds::From { folder, root: &root, made, is_foreign: with.namespaces.has_users() };
+    let files = with.mapped.map_or(&[][..], |mapped| &mapped.files);
+    let from = binds::From { folder, root: &root, made, files, is_foreign: with.namespaces.has_users() };
     let binds = mounts::push_mounts(script, spec, linux, &from, &cgroups)?;
-    mounts::push_devices(script, spec)?;
+    mounts::push_devices(script, spec, with.mapped.map_or(&[], |mapped| &mapped.devices))?;
     Ok(binds)
 }
 
 /// Files of the container in a file system in memory, which goes with what is bound of it. Who writes to them may use some more.
 fn push_made_files(script: &mut Script, linux: &Linux, made: &MadeFiles) -> Result<()> {
-    const MORE_BYTES: usize = 1 << 20;
     let path = |name: &str| made.place.join(name).to_str().map_or_else(|| Err(not_utf8(&made.place)), text);
-    let bytes: usize = made.files.iter().map(|(_, content)| content.len()).sum();
     script.push(
         Step::Mount {
             source: Some(text("files")?),
@@ -318,7 +323,7 @@ fn push_made_files(script: &mut Script, linux: &Linux, made: &MadeFiles) -> Resu
             data: Some(labels::with_label(
                 linux,
                 "tmpfs",
-                &format!("mode=755,nr_inodes=16,size={}", 2 * bytes + MORE_BYTES),
+                &format!("mode=755,nr_inodes=16,size={}", memory_for(made)),
             )?),
         },
         "mount the files that are made for the container",
@@ -328,6 +333,12 @@ fn push_made_files(script: &mut Script, linux: &Linux, made: &MadeFiles) -> Resu
         script.push(step, format!("make the container's {name}"));
     }
     Ok(())
+}
+
+/// How many bytes the file system of such files has.
+pub(super) fn memory_for(made: &MadeFiles) -> usize {
+    const MORE_BYTES: usize = 1 << 20;
+    2 * made.files.iter().map(|(_, content)| content.len()).sum::<usize>() + MORE_BYTES
 }
 
 fn not_utf8(path: &Path) -> Error {

@@ -178,6 +178,17 @@ fn kept(own: u32, count: u32) -> Ranges {
     all.into_iter().filter(|(.., count)| *count > 0).collect()
 }
 
+/// The users and groups that the system has set aside, as `(first, how many)`: in /etc/subuid and in /etc/subgid, for the first of these
+/// users that has any there.
+pub fn ids_set_aside(owners: &[&str]) -> [Vec<(u32, u32)>; 2] {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    ["/etc/subuid", "/etc/subgid"].map(|path| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let of = |owner: &&str| sub_ids(&text, Some(owner), user_id(&passwd, owner));
+        owners.iter().map(of).find(|ranges| !ranges.is_empty()).unwrap_or_default()
+    })
+}
+
 /// The last group of a range that begins with root's, as `net.ipv4.ping_group_range` takes it: the kernel compares those outside.
 pub fn last_group() -> u32 {
     let map = users::own_map("gid_map");
@@ -254,7 +265,7 @@ fn make() -> io::Result<OwnedFd> {
     let name = user_name(&fs::read_to_string("/etc/passwd").unwrap_or_default(), uid);
     let of = |path: &str, own: &Ranges| {
         let text = fs::read_to_string(path).unwrap_or_default();
-        [own.clone(), behind_root(&sub_ids(&text, name.as_deref(), uid))].concat()
+        [own.clone(), behind_root(&sub_ids(&text, name.as_deref(), Some(uid)))].concat()
     };
     let (all_users, all_groups) = (of("/etc/subuid", &own_users), of("/etc/subgid", &own_groups));
     if all_users.len() > 1 && all_groups.len() > 1 {
@@ -277,12 +288,21 @@ pub(super) fn user_name(passwd: &str, uid: u32) -> Option<String> {
     passwd.lines().find_map(of_line)
 }
 
+/// The number of a user: passwd(5).
+fn user_id(passwd: &str, name: &str) -> Option<u32> {
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok()).flatten()
+    };
+    passwd.lines().find_map(of_line)
+}
+
 /// The ranges of a user as `(first, how many)`: subuid(5), whose lines are for a name or a number.
-pub(super) fn sub_ids(text: &str, name: Option<&str>, uid: u32) -> Vec<(u32, u32)> {
+pub(super) fn sub_ids(text: &str, name: Option<&str>, uid: Option<u32>) -> Vec<(u32, u32)> {
     let of_line = |line: &str| {
         let mut fields = line.trim().split(':');
         let owner = fields.next()?;
-        let is_own = name == Some(owner) || owner.parse() == Ok(uid);
+        let is_own = name == Some(owner) || uid.is_some_and(|uid| owner.parse() == Ok(uid));
         let range = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         (is_own && range.1 > 0).then_some(range)
     };
@@ -355,8 +375,8 @@ mod tests {
     #[test]
     fn ranges_are_those_of_the_users_name_or_number() {
         let text = "root:1:2\nann:100000:65536\n# ann:1:1\n1000:300000:10\nann:x:5\nann:7:0\nannie:5:5\nann:9\n";
-        assert_eq!(sub_ids(text, Some("ann"), 1000), [(100_000, 65536), (300_000, 10)]);
-        assert_eq!(sub_ids(text, None, 1001), []);
+        assert_eq!(sub_ids(text, Some("ann"), Some(1000)), [(100_000, 65536), (300_000, 10)]);
+        assert_eq!(sub_ids(text, None, Some(1001)), []);
         assert_eq!(user_name("root:x:0:0::/:\nann:x:1000:1000::/home/ann:/bin/sh\n", 1000).as_deref(), Some("ann"));
         assert_eq!(user_name("ann:x\n\nann", 1000), None);
     }
