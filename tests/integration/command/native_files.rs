@@ -263,6 +263,16 @@ fn a_new_volume_begins_with_the_images_files() {
 }
 
 #[test]
+fn what_was_copied_in_before_the_only_start_is_there() {
+    let Some(cowbox) = with_box() else { return };
+    fs::write(cowbox.path("file"), "given\n").unwrap();
+    cowbox.run(["create", "--rm", "--name", "job", "box", "cat", "/file"]).ok();
+    cowbox.run(["cp", "file", "job:/"]).ok();
+    assert_eq!(cowbox.run(["start", "-a", "job"]).ok(), "given\n");
+    cowbox.is_clean();
+}
+
+#[test]
 fn a_user_that_was_copied_in_runs_the_next_start() {
     let Some(cowbox) = with_box() else { return };
     cowbox.run(["create", "--name", "job", "-u", "zoe", "box", "id"]).ok();

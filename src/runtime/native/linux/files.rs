@@ -28,6 +28,8 @@ pub fn running_root(init: InitProcess, options: &KernelOptions) -> Result<InodeR
 /// The root of a container that does not run, without what would be mounted in it. It is mounted, in no place, for as long as
 /// somebody has a file of it.
 pub fn stopped_root(overlay: &OverlayRoot, read_only: bool, options: &KernelOptions) -> Result<InodeRef> {
+    // One that is not synchronised is never mounted again, and this one will be: the container's start is to come.
+    let overlay = &OverlayRoot { volatile: false, ..overlay.clone() };
     let failed = |error: Error| refuse(format!("mount the files of {}: {error}", overlay.upper.display()));
     let mount = match &overlay.lower {
         Lower::Image(files) => overlay_of(&MountedImage::open(files)?, overlay, read_only),
