@@ -17,18 +17,20 @@ use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step}
 
 /// What a container sees of the host's cgroups.
 pub(super) enum Shown<'a> {
-    /// What its cgroup namespace shows.
-    Namespace,
+    /// What its cgroup namespace shows; where that cannot be mounted, as below.
+    Namespace(Option<&'a CgroupRecord>),
     /// Its own cgroups, where it has some, else those of this process.
     Own(Option<&'a CgroupRecord>),
 }
 
+/// Shows cgroups. `before` are the mounts that come before this one.
 pub(super) fn push_cgroup(
     script: &mut Script,
     linux: &Linux,
     mount: &Mount,
     options: &Options,
     shown: &Shown<'_>,
+    before: &[Mount],
 ) -> Result<()> {
     let table = mount_table::read().map_err(|error| refuse(format!("read the table of mounts: {error}")))?;
     let hierarchies = hierarchies(&table);
@@ -38,10 +40,14 @@ pub(super) fn push_cgroup(
     {
         let unified = Mount { kind: "cgroup2".into(), source: "cgroup".into(), ..mount.clone() };
         return match shown {
-            Shown::Namespace if is_in_user_namespace() => {
+            // The kernel mounts no file system over itself.
+            Shown::Namespace(record) if is_brought(&table, before, &mount.destination) => {
+                push_own(script, *record, name, &mount.destination, options)
+            }
+            Shown::Namespace(_) if is_in_user_namespace() => {
                 push_if_possible(script, &unified.destination, kind, options, None)
             }
-            Shown::Namespace => push_new(script, &unified, options),
+            Shown::Namespace(_) => push_new(script, &unified, options),
             Shown::Own(record) => push_own(script, *record, name, &mount.destination, options),
         };
     }
@@ -60,8 +66,10 @@ pub(super) fn push_cgroup(
         let place = format!("{base}/{name}");
         match shown {
             Shown::Own(record) => push_own(script, *record, name, &place, options)?,
-            Shown::Namespace if is_in_user_namespace() => push_if_possible(script, &place, kind, options, Some(data))?,
-            Shown::Namespace => {
+            Shown::Namespace(_) if is_in_user_namespace() => {
+                push_if_possible(script, &place, kind, options, Some(data))?
+            }
+            Shown::Namespace(_) => {
                 let step = Step::MountAt {
                     source: Some(text("cgroup")?),
                     target: target(&place, Make::Directory)?,
@@ -80,6 +88,19 @@ pub(super) fn push_cgroup(
         push_read_only(script, base)?;
     }
     Ok(())
+}
+
+/// Whether a bind that was asked for before, such as one of `/sys`, brings the host's cgroups to this place.
+fn is_brought(table: &str, before: &[Mount], place: &str) -> bool {
+    let source = |mount: &Mount| {
+        let is_recursive = Options::parse(&mount.options).is_ok_and(|options| options.recursive);
+        let below = Path::new(place).strip_prefix(&mount.destination).ok()?;
+        is_recursive.then(|| Path::new(&mount.source).join(below))
+    };
+    let shows_cgroups = |path: &Path| {
+        mount_table::mounts(table).any(|mount| mount.kind == "cgroup2" && Path::new(&*mount.point) == path)
+    };
+    before.iter().filter_map(source).any(|path| shows_cgroups(&path))
 }
 
 /// A hierarchy that others than root of the host may not be given: it is left out then.
@@ -160,5 +181,20 @@ mod tests {
         assert_eq!(found[0], ("cpu,cpuacct".into(), "cgroup".into(), "cpu,cpuacct".into()));
         assert_eq!(found[1], ("unified".into(), "cgroup2".into(), String::new()));
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn a_bind_of_the_hosts_sys_brings_its_cgroups() {
+        let table = "24 1 0:22 / /sys rw - sysfs sysfs rw\n25 24 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        let bind = |source: &str, destination: &str, option: &str| Mount {
+            source: source.into(),
+            destination: destination.into(),
+            options: vec![option.into()],
+            ..Mount::default()
+        };
+        let brings = |mount: Mount| is_brought(table, &[mount], "/sys/fs/cgroup");
+        assert!(brings(bind("/sys", "/sys", "rbind")) && brings(bind("/sys/fs/cgroup", "/sys/fs/cgroup/", "rbind")));
+        assert!(!brings(bind("/sys", "/sys", "bind")) && !brings(bind("/sys", "/other", "rbind")));
+        assert!(!brings(bind("/tmp", "/sys", "rbind")) && !is_brought(table, &[], "/sys/fs/cgroup"));
     }
 }

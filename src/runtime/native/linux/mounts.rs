@@ -38,7 +38,7 @@ pub(super) fn push_mounts(
     cgroups: &Shown<'_>,
 ) -> Result<Binds> {
     let mut binds = Binds::default();
-    for mount in &spec.mounts {
+    for (index, mount) in spec.mounts.iter().enumerate() {
         let at = |message: String| refuse(format!("mount {}: {message}", mount.destination));
         let mut options = Options::parse(&mount.options).map_err(at)?;
         let is_bind = mount.kind == "bind" || options.bind;
@@ -54,7 +54,9 @@ pub(super) fn push_mounts(
                 let map = is_mapped.then(|| id_maps::open(mount, linux)).transpose()?;
                 binds.push(script, mount, &options, from, map)?;
             }
-            "cgroup" | "cgroup2" => push_cgroup(script, linux, mount, &options, cgroups)?,
+            "cgroup" | "cgroup2" => {
+                push_cgroup(script, linux, mount, &options, cgroups, &spec.mounts[..index])?;
+            }
             "devpts" => push_new(script, mount, &without_foreign_group(options.clone(), linux))?,
             _ if is_dev(mount) => {
                 // Its files are made in it first.

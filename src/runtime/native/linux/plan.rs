@@ -299,7 +299,7 @@ fn push_mount_tree(
         }
     }
     let cgroups = match with.namespaces.has_cgroups() {
-        true => Shown::Namespace,
+        true => Shown::Namespace(with.cgroup),
         false => Shown::Own(with.cgroup),
     };
     let root = folder.join(spec.root.as_ref().map_or("", |root| &root.path));
