@@ -103,16 +103,20 @@ impl Engine {
         if let Some(directory) = self.store.native_volume(name) {
             return Ok(directory);
         }
+        let _lease = self.store.lease()?;
         let _lock = self.store.lock_native_volume(name)?;
         if let Some(directory) = self.store.native_volume(name) {
             return Ok(directory);
         }
-        let _lease = self.store.lease()?;
+        let upper = match self.store.has_upper(name)? {
+            true => {
+                self.check_unused(name)?;
+                Some(self.open_volume_alone(name, false)?)
+            }
+            false => None,
+        };
         let staged = self.store.begin_native_volume(name)?;
-        let mut holds = None;
-        if self.store.has_upper(name)? {
-            self.check_unused(name)?;
-            let upper = holds.insert(self.open_volume_alone(name, false)?);
+        if let Some(upper) = &upper {
             let root = kernel_dir(&staged, &KernelOptions::default()).about(|| staged.display().to_string())?;
             let options = archive::ApplyOptions { or_root: true, ..archive::ApplyOptions::default() };
             copy_up(&Namespace::new(upper.root()), &GuestPath::root(), &root, &options)
