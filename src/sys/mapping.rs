@@ -24,6 +24,17 @@ impl Mapping {
     }
 }
 
+/// Brings the first bytes of a file, `len` at most, into the page cache. The kernel does it in one go, where advice (`WILLNEED`) ends
+/// with what is read ahead of a file, 128 KiB mostly. Linux 5.14.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub fn populate(file: &File, len: usize) -> io::Result<()> {
+    let len = usize::try_from(file.metadata()?.len()).map_or(len, |size| size.min(len));
+    // SAFETY: nothing of the mapping is read here, and the kernel answers with an error where the file has become shorter.
+    let map = unsafe { memmap2::MmapOptions::new().len(len).map(file)? };
+    map.advise(memmap2::Advice::PopulateRead)
+}
+
 /// Whether memory can be made executable, as compiled code has to be.
 pub fn executable() -> io::Result<()> {
     memmap2::MmapMut::map_anon(4096)?.make_exec().map(drop)

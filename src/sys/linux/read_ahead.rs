@@ -1,14 +1,15 @@
 //! Reads the program of a container into the page cache before it is run.
 
 use std::fs::File;
-use std::num::NonZeroU64;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{Advice, FileType, Mode, OFlags, ResolveFlags, fadvise, fstat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+
+use crate::sys::mapping;
 
 /// What is read of each file at most: of larger ones nobody knows which parts will run.
-const BYTES_MAX: u64 = 2 << 20;
+const BYTES_MAX: usize = 2 << 20;
 /// A script's interpreter, and the loader of that.
 const FILES_MAX: usize = 3;
 /// Where the kernel looks for an interpreter: in the first page.
@@ -20,7 +21,7 @@ pub fn program<'a>(root: &OwnedFd, candidates: impl IntoIterator<Item = &'a str>
     let mut file = candidates.into_iter().find_map(|path| regular(root, path.as_bytes()));
     for _ in 0..FILES_MAX {
         let Some(found) = file else { return };
-        let _ = fadvise(&found, 0, NonZeroU64::new(BYTES_MAX), Advice::WillNeed);
+        let _ = mapping::populate(&found, BYTES_MAX);
         let mut head = [0; HEAD];
         let len = found.read_at(&mut head, 0).unwrap_or(0);
         file = interpreter(&head[..len]).and_then(|path| regular(root, path));
