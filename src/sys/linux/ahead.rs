@@ -9,11 +9,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::calls::check;
+use super::ids::loopback_up;
 
 /// What the thread that makes it needs of a stack.
 const STACK: usize = 128 << 10;
 
-/// A network namespace that is being made. It belongs to the user namespace of this process.
+/// A network namespace that is being made, with a loopback interface that is up. It belongs to the user namespace of this process.
 #[derive(Debug)]
 pub struct NetworkAhead {
     thread: JoinHandle<io::Result<()>>,
@@ -47,6 +48,10 @@ impl NetworkAhead {
 fn make(namespace: &OwnedFd) -> io::Result<()> {
     // SAFETY: no descriptor is unshared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET)? };
+    loopback_up().map_err(|code| {
+        let error = io::Error::from_raw_os_error(code);
+        io::Error::new(error.kind(), format!("bring the loopback interface up: {error}"))
+    })?;
     let made = rustix::fs::open(c"/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     // SAFETY: the descriptor that is replaced is this namespace's own, and nobody has used it.
     check(unsafe { libc::dup3(made.as_raw_fd(), namespace.as_raw_fd(), libc::O_CLOEXEC) })

@@ -16,6 +16,16 @@ fn a_program_runs_in_namespaces_of_its_own() {
 }
 
 #[test]
+fn a_network_of_its_own_has_a_loopback_interface_that_is_up_and_nothing_else() {
+    let Some(cowbox) = with_box() else { return };
+    // IFF_UP and IFF_LOOPBACK of linux/if.h.
+    let script = "ls /sys/class/net; cat /sys/class/net/lo/flags";
+    for options in [&[] as &[&str], &["--network", "none"]] {
+        assert_eq!(run(&cowbox, options, script).ok(), "lo\n0x9\n");
+    }
+}
+
+#[test]
 fn exit_codes_are_dockers() {
     let Some(cowbox) = with_box() else { return };
     assert_eq!(run(&cowbox, &[], "exit 7").code, 7);

@@ -27,6 +27,7 @@ fn a_user_without_further_ids_is_root_in_containers() {
             .next(),
         Some("refused")
     );
+    assert_eq!(person.sh(&[], "ls /sys/class/net; cat /sys/class/net/lo/flags").ok(), "lo\n0x9\n");
 }
 
 #[test]

@@ -110,9 +110,9 @@ impl Namespaces {
         self.has_users && !(self.joins_users() && users::effective_ids().0 != 0)
     }
 
-    /// Whether the process has a network of its own, so far without an interface that is up.
-    pub(super) fn has_network(&self) -> bool {
-        self.network.is_some() || self.new & flag(NamespaceKind::Network) != 0
+    /// Whether the process is made with a network of its own, in which no interface is up.
+    pub(super) fn has_network_down(&self) -> bool {
+        self.new & flag(NamespaceKind::Network) != 0
     }
 
     /// Whether its namespace of this kind is another than that of this process: also one that is joined may be the host's.
@@ -222,7 +222,7 @@ mod tests {
         let Some(ahead) = Namespaces::begin(&own).filter(|_| users::effective_ids().0 == 0) else { return };
         let mut namespaces = Namespaces::open(&own, Some(ahead)).unwrap();
         assert_eq!(namespaces.new, flag(NamespaceKind::Mount));
-        assert!(namespaces.has_network() && namespaces.is_apart(NamespaceKind::Network));
+        assert!(!namespaces.has_network_down() && namespaces.is_apart(NamespaceKind::Network));
         let mut script = Script::default();
         namespaces.push(&mut script);
         let network = namespaces.finish().unwrap().unwrap();
@@ -242,7 +242,7 @@ mod tests {
             {"type":"network","path":"/proc/self/ns/net"}],"timeOffsets":{"boottime":{"secs":7}}}"#;
         let namespaces = open(text).unwrap();
         assert_eq!(namespaces.new, flag(NamespaceKind::Mount) | flag(NamespaceKind::Pid));
-        assert!(!namespaces.has_network() && !namespaces.has_users());
+        assert!(!namespaces.has_network_down() && !namespaces.has_users());
         assert!(namespaces.is_apart(NamespaceKind::Pid) && !namespaces.is_apart(NamespaceKind::Ipc));
         assert!(!namespaces.is_apart(NamespaceKind::Network), "what is joined is this process's own");
         assert_eq!(namespaces.clocks.as_deref(), Some("boottime 7 0\n"));

@@ -223,7 +223,7 @@ pub(super) fn terminal(
 
 /// What the namespaces have of the host's: names, parameters of the kernel, and how the process stands there.
 fn push_host(script: &mut Script, spec: &Spec, linux: &Linux, namespaces: &Namespaces) -> Result<()> {
-    if namespaces.has_network() {
+    if namespaces.has_network_down() {
         script.push(Step::LoopbackUp, "bring the loopback interface up");
     }
     if !spec.hostname.is_empty() {
