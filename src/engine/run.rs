@@ -73,8 +73,6 @@ pub struct RunningContainer<'e> {
     files: Files,
     hub: Option<Hub>,
     lock: Lock,
-    /// Whether [`tidy`](RunningContainer::tidy) has been called.
-    is_tidy: bool,
 }
 
 /// The file systems of a container that can be written to: none of a native one, whose files the host's kernel keeps.
@@ -99,19 +97,8 @@ impl RunningContainer<'_> {
         self.running.clone()
     }
 
-    /// Uses the time in which the process runs to clean up what other containers have left.
-    pub fn tidy(&mut self) {
-        // Who runs a native one may touch what others of its kind have left.
-        if !self.is_tidy && self.record.runtime == "native" {
-            self.is_tidy = true;
-            // What cannot be cleaned up now is tried again by the next one.
-            let _ = self.engine.store.empty_spares();
-        }
-    }
-
     /// Waits for the end of the process, writes down how it ended, and removes the container if it was created so.
     pub fn wait(mut self) -> Result<ExitStatus> {
-        self.tidy();
         let status = self.running.wait();
         let hub = self.hub.take();
         if let Some(hub) = &hub {
@@ -213,7 +200,7 @@ impl Engine {
                 if let Some(hub) = &mut hub {
                     hub.serve(&running);
                 }
-                Ok(RunningContainer { engine: self, record, state, running, files, hub, lock, is_tidy: false })
+                Ok(RunningContainer { engine: self, record, state, running, files, hub, lock })
             }
             Err(error) => {
                 drop(lock);
@@ -325,6 +312,9 @@ impl Engine {
             stdio: stdio.stdio,
         };
         let mut container = runtime.create(bundle)?;
+        // Who runs a native container may touch what others of its kind have left. What cannot be cleaned up is tried by the next.
+        let spares = self.store.spares();
+        container.meanwhile(Box::new(move || drop(spares.empty())));
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }

@@ -27,11 +27,19 @@ pub trait Runtime: Send + Sync {
 /// What writes down that a process runs, with the first process as the host sees it where it is one of the host's own.
 pub type NoteInit = Box<dyn FnOnce(Option<InitProcess>) -> Result<()> + Send>;
 
+/// What may be done at any time, or never: to tidy up.
+pub type SpareWork = Box<dyn FnOnce() + Send>;
+
 /// A prepared process that has not started.
 pub trait Container: Send {
     /// Has `note` called once it is known what the process is, and before it runs any of its program. That it fails ends the start.
     fn before_first_instruction(&mut self, note: NoteInit) -> Result<()> {
         note(None)
+    }
+
+    /// Has `work` done while the start only waits for the process, where it does.
+    fn meanwhile(&mut self, work: SpareWork) {
+        drop(work);
     }
 
     /// Starts the process.

@@ -42,6 +42,7 @@ pub use sharing::{
     BindRecord, DeviceRecord, IdMapRecord, NamespaceMode, Propagation, Recursion, ResolverRecord, SecurityRecord,
     SharingRecord,
 };
+pub use spares::Spares;
 pub use usage::Usage;
 pub use volumes::Volume;
 

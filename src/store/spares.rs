@@ -1,7 +1,7 @@
 //! Folders that native containers leave for those to come.
 //!
 //! To make and to remove directories is most of what a short-lived container does to a disk. What one has left that wrote no files and
-//! no log is therefore put aside as it is, emptied by a later one while its process runs, and used by one after that.
+//! no log is therefore put aside as it is, emptied by a later one while its process is made, and used by one after that.
 
 use std::fs;
 use std::io;
@@ -10,6 +10,7 @@ use std::path::Path;
 use super::Store;
 use super::containers::ContainerId;
 use super::error::{Context, Result};
+use super::layout::Layout;
 use crate::sys::durable;
 
 /// How many emptied folders are kept.
@@ -50,8 +51,28 @@ impl Store {
         Ok(true)
     }
 
-    /// Empties folders that were left. To be called while there is nothing else to do.
-    pub fn empty_spares(&self) -> Result<()> {
+    /// The folders that are put aside.
+    pub fn spares(&self) -> Spares {
+        Spares { layout: self.layout.clone() }
+    }
+
+    fn spare_of(&self, name: &str) -> io::Result<std::path::PathBuf> {
+        let spares = self.layout.spares();
+        if !spares.exists() {
+            durable::create_private_directory(&spares)?;
+        }
+        Ok(spares.join(name))
+    }
+}
+
+/// The folders that containers have left.
+pub struct Spares {
+    layout: Layout,
+}
+
+impl Spares {
+    /// Empties those that have something in them. To be called while there is nothing else to do.
+    pub fn empty(&self) -> Result<()> {
         let spares = self.layout.spares();
         let Ok(entries) = fs::read_dir(&spares) else { return Ok(()) };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -82,14 +103,6 @@ impl Store {
             true => Ok(()),
             false => fs::remove_dir_all(&own),
         }
-    }
-
-    fn spare_of(&self, name: &str) -> io::Result<std::path::PathBuf> {
-        let spares = self.layout.spares();
-        if !spares.exists() {
-            durable::create_private_directory(&spares)?;
-        }
-        Ok(spares.join(name))
     }
 }
 

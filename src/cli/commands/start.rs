@@ -114,8 +114,7 @@ impl Attached {
             before_start: Some(Box::new(before_start)),
             ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() })
         };
-        let mut running = engine.start(id, stdio).map_err(Failure::of_run)?;
-        running.tidy();
+        let running = engine.start(id, stdio).map_err(Failure::of_run)?;
         signals.follow(running.process());
         let status = running.wait().map_err(Failure::of_run)?;
         drop(raw);

@@ -15,7 +15,7 @@ use super::plan::refuse;
 use crate::runtime::native::{CgroupRecord, EndsWith, Entry, NativeBundle};
 use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, NoteInit, Output, Result,
-    Running, Runtime, Signal, Stdio, TerminalSize, Workload,
+    Running, Runtime, Signal, SpareWork, Stdio, TerminalSize, Workload,
 };
 use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
@@ -33,6 +33,7 @@ struct NativeContainer {
     stdio: Stdio,
     terminal: Option<TerminalSize>,
     note: Option<NoteInit>,
+    meanwhile: Option<SpareWork>,
 }
 
 /// A process that was started, a container's first or one that entered it.
@@ -69,7 +70,7 @@ impl Runtime for Native {
         };
         let network = launch::network(&bundle);
         let cgroup = launch::cgroup(&bundle, Reach::Needed, None)?;
-        Ok(Box::new(NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note: None }))
+        Ok(Box::new(NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note: None, meanwhile: None }))
     }
 }
 
@@ -79,9 +80,14 @@ impl Container for NativeContainer {
         Ok(())
     }
 
+    fn meanwhile(&mut self, work: SpareWork) {
+        self.meanwhile = Some(work);
+    }
+
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note } = *self;
-        let launch = move |options| launch::launch(&bundle, cgroup, LaunchOptions { network, note, ..options });
+        let NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note, meanwhile } = *self;
+        let launch =
+            move |options| launch::launch(&bundle, cgroup, LaunchOptions { network, note, meanwhile, ..options });
         let running = run(stdio, terminal, EndsWith::Caller, false, launch)?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;

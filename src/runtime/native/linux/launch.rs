@@ -18,7 +18,7 @@ use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
 use crate::runtime::native::lifecycle::Debug;
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
-use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, TerminalSize};
+use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, SpareWork, TerminalSize};
 use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::channel::{Channel, Event, Failure};
 use crate::sys::linux::clone::{self, Spawn};
@@ -60,6 +60,8 @@ pub(super) struct LaunchOptions {
     pub(super) network: Option<NetworkAhead>,
     /// Writes down that it runs, before its program does.
     pub(super) note: Option<NoteInit>,
+    /// Is done while the process needs nothing more of this one.
+    pub(super) meanwhile: Option<SpareWork>,
     /// The state for hooks; empty where there are none.
     pub(super) state: StateOf,
     /// Hears of what is done.
@@ -84,6 +86,7 @@ impl LaunchOptions {
             wait_for_start: None,
             network: None,
             note: None,
+            meanwhile: None,
             state: Box::new(|_, _| Vec::new()),
             debug: Debug::default(),
             listener: None,
@@ -209,9 +212,13 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
             None => Err(refuse("the container's process waits for nothing that is known")),
         },
     };
+    let mut meanwhile = options.meanwhile.take();
     let run_soon = || {
         if let Some(image) = &image {
             image.read_ahead(process);
+        }
+        if let Some(work) = meanwhile.take() {
+            work();
         }
     };
     let master = follow(&script, (&child, &channel), process, &options, answer, run_soon)?;
@@ -396,12 +403,12 @@ fn follow(
     process: &Process,
     options: &LaunchOptions,
     mut answer: impl FnMut(u32) -> Result<Answer>,
-    meanwhile: impl Fn(),
+    mut meanwhile: impl FnMut(),
 ) -> Result<Option<OwnedFd>> {
     let mut master = None;
     let has = |is_such: fn(&Step) -> bool| script.steps().iter().filter(|step| is_such(step)).count();
     let (mut syncs, hears) = (has(|step| matches!(step, Step::Sync(_))), has(|step| matches!(step, Step::Hear)) > 0);
-    let let_run = |syncs| {
+    let mut let_run = |syncs| {
         if syncs > 0 {
             return;
         }
