@@ -12,9 +12,12 @@ test:
 bench *ARGS:
     benches/run {{ARGS}}
 
+# A release without shared libraries: target/release/cowbox. It takes the C library's static ones (libc6-dev has them; Fedora: glibc-static).
+dist *ARGS:
+    cargo rustc --release --locked --bin cowbox {{ARGS}} -- -C target-feature=+crt-static
+
 # Native containers beside crun, runc, podman and the least that one takes; as root, with those from Debian's packages.
-bench-native *ARGS:
-    cargo build --release --locked
+bench-native *ARGS: dist
     benches/native/bench.py {{ARGS}}
 
 # Rebuild the base image from source, byte for byte.
