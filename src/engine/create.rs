@@ -104,6 +104,7 @@ impl Engine {
             )));
         }
         let _ids = self.choose_ids(&mut record)?;
+        self.choose_labels(&mut record)?;
         self.make_volumes(&mut record, options)?;
         let added = match &options.name {
             Some(name) => self.store.add_container(&record, name).map_err(Error::from),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Engine, EngineOptions, apparmor};
+use super::{Engine, EngineOptions, apparmor, selinux};
 use crate::runtime::{Check, native};
 use crate::sys::{disk, mapping, terminal};
 
@@ -15,7 +15,7 @@ pub fn doctor(root: &Path) -> Vec<Check> {
     let mut checks = vec![store(root), room(root), executable_memory(), terminal()];
     checks.extend(native::checks(root));
     checks.extend(apparmor::doctor());
-    checks.extend(selinux());
+    checks.extend(selinux::doctor());
     checks
 }
 
@@ -57,12 +57,6 @@ fn executable_memory() -> Check {
             "WASI programs need it: lift SELinux' execmem, PaX MPROTECT or systemd's MemoryDenyWriteExecute",
         ),
     }
-}
-
-fn selinux() -> Option<Check> {
-    let is_enabled = Path::new("/sys/fs/selinux/enforce").exists();
-    let found = "containers have no labels of their own, but those of `cowbox runtime`";
-    is_enabled.then(|| Check::ok("SELinux", found))
 }
 
 fn terminal() -> Check {

@@ -7,7 +7,7 @@ use super::error::Result;
 use super::images::Image;
 use super::inspect_host::host_config;
 use super::{Container, Engine};
-use crate::store::{ContainerState, MountRecord, MountSource, Status, Volume};
+use crate::store::{ContainerState, MountRecord, MountSource, Relabel, Status, Volume};
 
 impl Engine {
     /// An image, in the shape of `docker image inspect`.
@@ -75,6 +75,8 @@ impl Engine {
             "RestartCount": 0,
             "Driver": "erofs",
             "Platform": record.platform.split('/').next().unwrap_or_default(),
+            "MountLabel": record.isolation.labels.mount,
+            "ProcessLabel": record.isolation.labels.process,
             "AppArmorProfile": if record.runtime == "native" { apparmor::word(&record.isolation) } else { "" },
             "HostConfig": host_config(record),
             "Mounts": record.mounts.iter().map(|mount| self.mount_point(mount)).collect::<Vec<_>>(),
@@ -149,13 +151,19 @@ impl Engine {
                 "Source": source,
                 "Destination": mount.target,
                 "Driver": driver,
-                "Mode": if mount.read_only { "ro" } else { "" },
+                "Mode": mode(mount),
                 "RW": !mount.read_only,
                 "Propagation": if kind == "bind" { mount.bind.propagation.word() } else { "" },
             }),
         );
         Value::Object(point)
     }
+}
+
+/// The options that Docker shows of a mount.
+fn mode(mount: &MountRecord) -> String {
+    let words = mount.read_only.then_some("ro").into_iter().chain(mount.relabel.map(Relabel::letter));
+    words.collect::<Vec<_>>().join(",")
 }
 
 /// The word that Docker has for a state.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::inspect::append;
 use super::native::SHM_SIZE;
 use crate::store::{
-    ContainerRecord, IdRange, IsolationRecord, MountRecord, MountSource, NamespaceMode, RateRecord, Recursion,
+    ContainerRecord, IdRange, IsolationRecord, MountRecord, MountSource, NamespaceMode, RateRecord, Recursion, Relabel,
     ResourcesRecord,
 };
 
@@ -94,6 +94,7 @@ fn mappings(ids: Option<IdRange>) -> Value {
 fn security(isolation: &IsolationRecord) -> Vec<String> {
     let seccomp = isolation.seccomp.as_ref().map(|profile| format!("seccomp={profile}"));
     let apparmor = isolation.security.apparmor.as_ref().map(|profile| format!("apparmor={profile}"));
+    let labels = isolation.security.labels.iter().map(|(part, value)| format!("label={}:{value}", part.word()));
     let when = |is_given: bool, word: &str| is_given.then(|| word.to_owned());
     [
         when(isolation.no_new_privileges, "no-new-privileges"),
@@ -104,6 +105,7 @@ fn security(isolation: &IsolationRecord) -> Vec<String> {
     ]
     .into_iter()
     .flatten()
+    .chain(labels)
     .collect()
 }
 
@@ -149,6 +151,7 @@ fn binds(mounts: &[MountRecord]) -> Value {
         options.extend((mount.bind.recursion == Recursion::Disabled).then_some("bind"));
         options.extend((mount.bind.propagation != Default::default()).then_some(mount.bind.propagation.word()));
         options.extend(mount.bind.id_map.as_ref().map(|_| "idmap"));
+        options.extend(mount.relabel.map(Relabel::letter));
         let options = if options.is_empty() { String::new() } else { format!(":{}", options.join(",")) };
         Some(format!("{source}:{}{options}", mount.target))
     };
@@ -178,8 +181,9 @@ mod tests {
     fn mounts_are_shown_as_they_were_asked_for() {
         let bind = BindRecord { propagation: Propagation::Rslave, ..BindRecord::default() };
         let source = MountSource::Bind { path: "/a".into() };
-        let mounts = [MountRecord { read_only: true, bind, ..MountRecord::new(source, "/b") }];
-        assert_eq!(binds(&mounts), json!(["/a:/b:ro,rslave"]));
+        let mounts =
+            [MountRecord { read_only: true, bind, relabel: Some(Relabel::Private), ..MountRecord::new(source, "/b") }];
+        assert_eq!(binds(&mounts), json!(["/a:/b:ro,rslave,Z"]));
         let source = MountSource::Tmpfs { size: Some(9), mode: None, options: vec!["exec".into()] };
         assert_eq!(tmpfs(&[MountRecord::new(source, "/t")]), json!({ "/t": "exec,size=9" }));
         assert_eq!((binds(&[]), tmpfs(&[])), (Value::Null, Value::Null));

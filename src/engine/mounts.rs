@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::create::VolumeOption;
 use super::error::{Error, Result};
 use super::names::is_valid_name;
-use crate::store::{BindRecord, IdMapRecord, MountRecord, MountSource, Propagation, Recursion};
+use crate::store::{BindRecord, IdMapRecord, MountRecord, MountSource, Propagation, Recursion, Relabel};
 use crate::vfs::GuestPath;
 
 impl VolumeOption {
@@ -23,12 +23,15 @@ impl VolumeOption {
             [source, target, options] => (Some(source), target, options),
             _ => return Err(invalid("too many colons")),
         };
-        let (mut read_only, mut no_copy, mut bind) = (false, false, BindRecord::default());
+        let (mut read_only, mut no_copy, mut bind, mut relabel) = (false, false, BindRecord::default(), None);
         for option in options.split(',').filter(|option| !option.is_empty()) {
             match option {
                 "ro" | "readonly" => read_only = true,
-                // Labels and hints of Docker that mean nothing here, or are how it is anyway.
-                "rw" | "z" | "Z" | "cached" | "delegated" | "consistent" | "copy" | "rbind" => {}
+                "z" | "Z" if relabel.is_some() => return Err(invalid("z and Z are told once")),
+                "z" => relabel = Some(Relabel::Shared),
+                "Z" => relabel = Some(Relabel::Private),
+                // Hints of Docker that mean nothing here, or are how it is anyway.
+                "rw" | "cached" | "delegated" | "consistent" | "copy" | "rbind" => {}
                 "nocopy" => no_copy = true,
                 // Podman's words.
                 "bind" => bind.recursion = Recursion::Disabled,
@@ -59,7 +62,7 @@ impl VolumeOption {
         match bind != BindRecord::default() && !is_bind {
             true => Err(invalid("propagation, bind and idmap are for paths of the host")),
             false => Ok(VolumeOption {
-                mount: MountRecord { read_only, bind, ..MountRecord::new(source, target) },
+                mount: MountRecord { read_only, bind, relabel, ..MountRecord::new(source, target) },
                 create_source: true,
             }),
         }
@@ -71,6 +74,7 @@ impl VolumeOption {
         let (mut kind, mut source, mut target, mut read_only) = ("volume", None, None, false);
         let (mut size, mut mode, mut no_copy) = (None, None, false);
         let (mut bind, mut must_be_read_only, mut propagation) = (BindRecord::default(), false, None);
+        let mut relabel = None;
         for field in text.split(',') {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key, Some(value)),
@@ -99,6 +103,9 @@ impl VolumeOption {
                 }
                 ("idmap", None) => bind.id_map = Some(IdMapRecord::default()),
                 ("idmap", Some(value)) => bind.id_map = Some(id_map(value).ok_or_else(|| invalid(ID_MAP_FORM.into()))?),
+                // Podman's.
+                ("relabel", Some("shared")) => relabel = Some(Relabel::Shared),
+                ("relabel", Some("private")) => relabel = Some(Relabel::Private),
                 ("consistency", _) => {}
                 (key, _) => return Err(invalid(format!("unexpected key '{key}' in '{field}'"))),
             }
@@ -106,6 +113,9 @@ impl VolumeOption {
         let target = absolute_target(target.ok_or_else(|| invalid("target is required".into()))?)?;
         bind.propagation = propagation.unwrap_or_default();
         let is_of_binds = bind != BindRecord::default() || propagation.is_some() || must_be_read_only;
+        if relabel.is_some() && kind == "tmpfs" {
+            return Err(invalid("relabel is for binds and volumes".into()));
+        }
         for (of, is_used) in [("bind", is_of_binds), ("volume", no_copy), ("tmpfs", size.is_some() || mode.is_some())] {
             if is_used && of != kind {
                 return Err(invalid(format!("cannot mix '{of}-*' options with mount type '{kind}'")));
@@ -132,7 +142,7 @@ impl VolumeOption {
             (kind, _) => return Err(invalid(format!("unknown type {kind} (bind, volume and tmpfs are known)"))),
         };
         // Unlike -v, --mount does not make a host folder that is missing.
-        let mount = MountRecord { read_only, bind, ..MountRecord::new(source, target) };
+        let mount = MountRecord { read_only, bind, relabel, ..MountRecord::new(source, target) };
         Ok(VolumeOption { mount, create_source: false })
     }
 
@@ -339,6 +349,20 @@ mod tests {
             assert!(error.contains(why), "{text}: {error}");
         }
         assert!(VolumeOption::parse_volume("data:/d:rshared").unwrap_err().message.contains("paths of the host"));
+    }
+
+    #[test]
+    fn files_of_a_mount_get_a_label_that_is_shared_or_private() {
+        let relabel = |text: &str| VolumeOption::parse_volume(text).unwrap().mount.relabel;
+        assert_eq!(relabel("/a:/b:ro,z"), Some(Relabel::Shared));
+        assert_eq!(relabel("data:/b:Z"), Some(Relabel::Private));
+        assert_eq!(relabel("/a:/b"), None);
+        assert!(VolumeOption::parse_volume("/a:/b:z,Z").unwrap_err().message.contains("told once"));
+        let mount = |text: &str| VolumeOption::parse_mount(text).map(|option| option.mount.relabel);
+        assert_eq!(mount("type=bind,src=/a,dst=/b,relabel=shared").unwrap(), Some(Relabel::Shared));
+        assert_eq!(mount("src=data,dst=/b,relabel=private").unwrap(), Some(Relabel::Private));
+        assert!(mount("type=tmpfs,dst=/b,relabel=private").unwrap_err().message.contains("binds and volumes"));
+        assert!(mount("src=data,dst=/b,relabel=x").unwrap_err().message.contains("relabel=x"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::native_sharing::Sharing;
 use super::resources::{cgroups_path, resources};
 use super::rootless::keeps_ids;
 use super::run::RunStdio;
-use super::{Engine, apparmor, id_ranges, native_binds, native_devices, user};
+use super::{Engine, apparmor, id_ranges, native_binds, native_devices, relabel, selinux, user};
 use crate::oci::runtime::{
     Capabilities, IdMapping, Linux, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
 };
@@ -20,7 +20,7 @@ use crate::runtime::native::{
     CapSet, EndsWith, Entry, MadeFiles, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace,
     kept_ids, last_group, may_set_groups,
 };
-use crate::store::{ContainerRecord, IsolationRecord, MountSource, Status};
+use crate::store::{ContainerRecord, IsolationRecord, LabelsRecord, MountSource, Status};
 use crate::vfs;
 
 /// Docker's masked paths.
@@ -73,8 +73,10 @@ impl Engine {
         let sharing = self.sharing(record)?;
         let joined = sharing.joined.clone();
         let files = etc_files(sharing.owner.as_ref().unwrap_or(record));
-        let made = MadeFiles { place: self.store.mount_points()?.join("dev"), files };
-        let spec = self.native_spec(record, &namespace, &made, sharing)?;
+        let labels = selinux::labels(&record.isolation);
+        let label = selinux::shared(&labels.mount);
+        let made = MadeFiles { place: self.store.mount_points()?.join("dev"), files, label };
+        let spec = self.native_spec(record, &namespace, &made, sharing, labels)?;
         Ok(NativeBundle {
             spec,
             joined,
@@ -95,6 +97,7 @@ impl Engine {
         namespace: &vfs::Namespace,
         made: &MadeFiles,
         sharing: Sharing,
+        labels: LabelsRecord,
     ) -> Result<Spec> {
         let isolation = &record.isolation;
         // Names go with the network.
@@ -102,6 +105,7 @@ impl Engine {
         let has_names = isolation.sharing.uts.is_own();
         let mut process = self.native_process(record, namespace)?;
         process.apparmor_profile = apparmor::profile(isolation)?;
+        process.selinux_label = labels.process;
         for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
             *line = format!("HOSTNAME={hostname}");
         }
@@ -118,7 +122,7 @@ impl Engine {
             root: Some(Root { path: String::new(), readonly: record.read_only }),
             hostname: if has_names { hostname.clone() } else { String::new() },
             domainname: isolation.domainname.clone(),
-            mounts: self.native_mounts(record, namespace, made, &sharing)?,
+            mounts: self.native_mounts(record, namespace, made, &sharing, &labels.mount)?,
             linux: Some(Linux {
                 namespaces,
                 uid_mappings: mappings(&kept.users),
@@ -130,6 +134,7 @@ impl Engine {
                 masked_paths: words(masked),
                 readonly_paths: words(read_only),
                 devices: native_devices::nodes(isolation)?,
+                mount_label: labels.mount,
                 ..Linux::default()
             }),
             ..Spec::default()
@@ -174,6 +179,7 @@ impl Engine {
         namespace: &vfs::Namespace,
         made: &MadeFiles,
         sharing: &Sharing,
+        label: &str,
     ) -> Result<Vec<Mount>> {
         let isolation = &record.isolation;
         let sys = if isolation.privileged { "rw" } else { "ro" };
@@ -205,11 +211,16 @@ impl Engine {
         }
         for asked in &record.mounts {
             let access = if asked.read_only { "ro" } else { "rw" };
+            let relabel = |path: &Path| asked.relabel.map_or(Ok(()), |how| relabel::relabel(path, how, label));
             mounts.push(match &asked.source {
-                MountSource::Bind { path } => native_binds::bind(asked, &text(path)?)?,
+                MountSource::Bind { path } => {
+                    relabel(path)?;
+                    native_binds::bind(asked, &text(path)?)?
+                }
                 MountSource::Volume { name, no_copy, .. } => {
                     let target = vfs::GuestPath::new(&asked.target)?;
                     let directory = self.native_volume(record, name, (!no_copy).then_some(namespace), &target)?;
+                    relabel(&directory)?;
                     native_binds::volume(&asked.target, &text(&directory)?, access, isolation.ids)
                 }
                 MountSource::Tmpfs { size, mode, options } => native_binds::tmpfs(&asked.target, *size, *mode, options),
@@ -256,6 +267,7 @@ impl Engine {
         let mut process = self.native_process(&like, &namespace)?;
         // The container's, also of a process that is privileged.
         process.apparmor_profile = apparmor::profile(&record.isolation)?;
+        process.selinux_label = selinux::labels(&record.isolation).process;
         if let Some(before_start) = stdio.before_start {
             before_start().about(|| "the terminal".to_owned())?;
         }

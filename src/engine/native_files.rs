@@ -3,7 +3,7 @@
 use super::Engine;
 use super::error::{About, Result};
 use super::native_etc::etc_files;
-use super::volumes;
+use super::{relabel, volumes};
 use crate::archive::ApplyOptions;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{ImageFiles, Lower, OverlayRoot, caller, can_mount_images, running_root, stopped_root};
@@ -133,6 +133,7 @@ impl Engine {
             let options = ApplyOptions { or_root: true, ..ApplyOptions::default() };
             volumes::copy_up(namespace, target, &files, &options)
                 .about(|| format!("copy the image's files into volume {name}"))?;
+            relabel::label_volume(&directory)?;
         }
         Ok(directory)
     }

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::apparmor;
 use super::create::CreateOptions;
 use super::error::{Error, Result};
 use super::id_ranges;
 use super::native_devices::parse_rule;
+use super::{apparmor, selinux};
 use crate::store::{IsolationRecord, NamespaceMode};
 
 /// The host name of a container that was given none: the host's where it shares what has one.
@@ -40,7 +40,8 @@ pub(super) fn check(options: &CreateOptions) -> Result<()> {
     }
     isolation.device_rules.iter().try_for_each(|rule| parse_rule(rule).map(drop))?;
     id_ranges::check(isolation)?;
-    apparmor::check(isolation)
+    apparmor::check(isolation)?;
+    selinux::check(isolation)
 }
 
 fn contradiction(isolation: &IsolationRecord, has_hostname: bool) -> Option<&'static str> {
@@ -65,7 +66,8 @@ pub(super) fn native_flag(isolation: &IsolationRecord) -> Option<String> {
     let first = |flag: &str, words: &[String]| words.first().map(|word| format!("{flag} {word}"));
     let device = isolation.devices.first().map(|device| format!("--device {}", device.host.display()));
     let host = resolver.hosts.first().map(|(name, address)| format!("--add-host {name}:{address}"));
-    let is_secured = security.apparmor.is_some() || security.unconfined_paths || security.label_disabled;
+    let has_labels = security.label_disabled || !security.labels.is_empty();
+    let is_secured = security.apparmor.is_some() || security.unconfined_paths || has_labels;
     mode("--pid", &sharing.pid)
         .or_else(|| mode("--ipc", &sharing.ipc))
         .or_else(|| mode("--uts", &sharing.uts))

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use super::Engine;
 use super::error::{About, Error, Result};
 use super::names::is_valid_name;
+use super::relabel;
 use crate::archive;
 use crate::oci::hex;
 use crate::store::{ContainerRecord, MountSource, Status, Volume};
@@ -122,6 +123,7 @@ impl Engine {
             copy_up(&Namespace::new(upper.root()), &GuestPath::root(), &root, &options)
                 .about(|| format!("keep the files of volume {name} in a directory"))?;
         }
+        relabel::label_volume(&staged)?;
         Ok(self.store.finish_native_volume(name, &staged)?)
     }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::{Context, Error, Result};
+use super::labels::Relabel;
 use super::layout::{escape, unescape};
 use super::lock::{self, Lock};
 use super::native::{IsolationRecord, ResourcesRecord};
@@ -133,12 +134,15 @@ pub struct MountRecord {
     /// How it is bound, where it is a directory or file of the host.
     #[serde(default)]
     pub bind: BindRecord,
+    /// Which label of SELinux its files get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relabel: Option<Relabel>,
 }
 
 impl MountRecord {
     /// A mount that can be written to, without anything special.
     pub fn new(source: MountSource, target: impl Into<String>) -> MountRecord {
-        MountRecord { source, target: target.into(), read_only: false, bind: BindRecord::default() }
+        MountRecord { source, target: target.into(), read_only: false, bind: BindRecord::default(), relabel: None }
     }
 }
 

@@ -11,6 +11,7 @@ use super::Store;
 use super::containers::ContainerId;
 use super::error::{Context, Error, Result};
 use super::id_ranges::IdRange;
+use super::labels::LabelsRecord;
 use super::layers::tree_name;
 use super::layout::escape;
 use super::lock::{self, Lock};
@@ -67,6 +68,8 @@ pub struct IsolationRecord {
     pub userns: Option<String>,
     /// Those that nothing else has.
     pub ids: Option<IdRange>,
+    /// Its labels of SELinux.
+    pub labels: LabelsRecord,
 }
 
 /// What a native container may use, beside its [`LimitsRecord`](super::LimitsRecord). Zero or nothing is no limit.

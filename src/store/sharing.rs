@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::LabelPart;
+
 /// Whose a namespace of a container is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,8 +89,10 @@ pub struct DeviceRecord {
 pub struct SecurityRecord {
     /// The AppArmor profile, or `unconfined`.
     pub apparmor: Option<String>,
-    /// Whether labels of SELinux were turned off, which is how it is anyway.
+    /// Whether its processes are to have no label of SELinux.
     pub label_disabled: bool,
+    /// Parts of its labels that differ from what is usual.
+    pub labels: Vec<(LabelPart, String)>,
     /// Whether nothing of `/proc` and `/sys` is masked or read-only.
     pub unconfined_paths: bool,
 }

@@ -6,7 +6,7 @@ use super::refused::Refused;
 use super::sharing::Sharing;
 use crate::cli::context::Failure;
 use crate::cli::output::units::parse_size;
-use crate::store::IsolationRecord;
+use crate::store::{IsolationRecord, LabelPart};
 
 /// Options that native containers alone have.
 #[derive(clap::Args)]
@@ -20,7 +20,8 @@ pub(super) struct Isolation {
     /// Drop Linux capabilities
     #[arg(long, value_name = "CAP")]
     cap_drop: Vec<String>,
-    /// Security options (no-new-privileges, seccomp=unconfined|FILE, apparmor=PROFILE, systempaths=unconfined)
+    /// Security options (no-new-privileges, seccomp=unconfined|FILE, apparmor=PROFILE, label=disable|PART:VALUE,
+    /// systempaths=unconfined)
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Kernel parameters of the container's namespaces
@@ -94,19 +95,26 @@ fn add_security(record: &mut IsolationRecord, option: &str) -> Result<(), Failur
         Some(("apparmor", profile)) if !profile.is_empty() => record.security.apparmor = Some(profile.to_owned()),
         Some(("systempaths", "unconfined")) => record.security.unconfined_paths = true,
         Some(("label", "disable")) => record.security.label_disabled = true,
-        Some(("label", _)) => {
-            return Err(Failure::new(format!(
-                "--security-opt {option}: containers have no SELinux labels (label=disable says so)"
-            )));
-        }
+        Some(("label", label)) => record.security.labels.push(label_part(option, label)?),
         _ => {
             return Err(Failure::new(format!(
                 "invalid --security-opt {option:?} (no-new-privileges, seccomp=unconfined|builtin|FILE, \
-                 apparmor=PROFILE|unconfined, systempaths=unconfined and label=disable are known)"
+                 apparmor=PROFILE|unconfined, systempaths=unconfined and label=... are known)"
             )));
         }
     }
     Ok(())
+}
+
+/// `PART:VALUE` of a label.
+fn label_part(option: &str, label: &str) -> Result<(LabelPart, String), Failure> {
+    let part = label.split_once(':').and_then(|(word, value)| Some((LabelPart::from_word(word)?, value.to_owned())));
+    part.filter(|(_, value)| !value.is_empty()).ok_or_else(|| {
+        Failure::new(format!(
+            "bad label option {option:?}, valid options are label=disable and \
+             label=user:USER, role:ROLE, type:TYPE, level:LEVEL, filetype:TYPE"
+        ))
+    })
 }
 
 /// `NAME=SOFT[:HARD]`; -1 is no limit.
@@ -176,9 +184,22 @@ mod tests {
         assert!(!record.no_new_privileges);
         assert_eq!(record.seccomp.as_deref(), Some("unconfined"));
         assert_eq!(record.security.apparmor.as_deref(), Some("x"));
-        for wrong in
-            ["apparmor=", "label=type:x", "systempaths=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""]
-        {
+        for wrong in ["apparmor=", "systempaths=x", "seccomp=/no/such/file", "no-new-privileges=perhaps", ""] {
+            assert!(add_security(&mut record, wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn labels_are_given_by_their_parts() {
+        let mut record = IsolationRecord::default();
+        for option in ["label=type:a", "label:level:s0:c1,c2", "label=filetype:b", "label:disable"] {
+            add_security(&mut record, option).unwrap();
+        }
+        let of = |part, value: &str| (part, value.to_owned());
+        let parts = [of(LabelPart::Type, "a"), of(LabelPart::Level, "s0:c1,c2"), of(LabelPart::FileType, "b")];
+        assert_eq!(record.security.labels, parts);
+        assert!(record.security.label_disabled);
+        for wrong in ["label=", "label=type:", "label=type", "label=colour:a", "label=disable:x"] {
             assert!(add_security(&mut record, wrong).is_err(), "{wrong}");
         }
     }

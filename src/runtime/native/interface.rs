@@ -83,6 +83,8 @@ pub struct MadeFiles {
     pub place: PathBuf,
     /// Their names and contents.
     pub files: Vec<(&'static str, Vec<u8>)>,
+    /// Their label of SELinux; empty for what is usual. Containers that join the network may use them, too.
+    pub label: String,
 }
 
 /// The files of an image, as the kernel can mount them.

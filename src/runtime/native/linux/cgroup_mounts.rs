@@ -57,7 +57,7 @@ pub(super) fn push_cgroup(
         target: target(base, Make::Directory)?,
         kind: text("tmpfs")?,
         flags: options.flags & !flags::MS_RDONLY,
-        data: Some(labels::with_label(linux, "tmpfs", "mode=755")?),
+        data: Some(labels::with_label(&linux.mount_label, "tmpfs", "mode=755")?),
         copy_up: false,
         keep_mode: false,
     };

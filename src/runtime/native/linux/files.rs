@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::container::is_alive;
 use super::image::MountedImage;
+use super::labels;
 use super::plan::{self, refuse};
 use crate::runtime::native::{Lower, OverlayRoot};
 use crate::runtime::{InitProcess, Result};
@@ -35,7 +36,7 @@ pub fn stopped_root(overlay: &OverlayRoot, read_only: bool, options: &KernelOpti
         Lower::Image(files) => overlay_of(&MountedImage::open(files)?, overlay, read_only),
         Lower::Directory(path) => {
             let directory = File::open(path).map_err(failed)?.into();
-            mount(&detached::path(&directory), overlay, read_only)
+            mount(&detached::path(&directory), overlay, "", read_only)
         }
     };
     let mount = mount.map_err(failed)?;
@@ -45,17 +46,17 @@ pub fn stopped_root(overlay: &OverlayRoot, read_only: bool, options: &KernelOpti
 /// Overlayfs over an image, mounted in no place.
 pub(super) fn overlay_of(image: &MountedImage, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
     if !image.needs_place() {
-        return mount(&image.path(), overlay, read_only);
+        return mount(&image.path(), overlay, "", read_only);
     }
     detached::apart(|| {
         detached::attach(image.descriptor(), &overlay.stage)?;
         let lower = File::open(&overlay.stage)?.into();
-        mount(&detached::path(&lower), overlay, read_only)
+        mount(&detached::path(&lower), overlay, "", read_only)
     })
 }
 
-/// Overlayfs over a path that this process has.
-pub(super) fn mount(lower: &str, overlay: &OverlayRoot, read_only: bool) -> std::io::Result<OwnedFd> {
+/// Overlayfs over a path that this process has. All of its files have the label of SELinux, if there is one.
+pub(super) fn mount(lower: &str, overlay: &OverlayRoot, label: &str, read_only: bool) -> std::io::Result<OwnedFd> {
     // By descriptors: nothing in the paths has to be escaped.
     let (upper, work) = (File::open(&overlay.upper)?.into(), File::open(&overlay.work)?.into());
     let below: Option<OwnedFd> = overlay.below.as_deref().map(File::open).transpose()?.map(OwnedFd::from);
@@ -63,6 +64,7 @@ pub(super) fn mount(lower: &str, overlay: &OverlayRoot, read_only: bool) -> std:
     let layers = [("lowerdir", lower), ("upperdir", detached::path(&upper)), ("workdir", detached::path(&work))];
     let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
     options.extend(overlay.volatile.then_some(("volatile", None)));
+    options.extend(labels::option(label));
     options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
     detached::mount("overlay", &options, read_only)
 }

@@ -2,6 +2,7 @@
 //! mounts.
 
 use std::ffi::CString;
+use std::path::Path;
 
 use super::plan::{refuse, target, text};
 use crate::oci::runtime::{Linux, Mount, Process};
@@ -32,7 +33,7 @@ pub(super) fn check(process: &Process, linux: &Linux) -> Result<()> {
 /// another.
 pub(super) fn push(script: &mut Script, process: &Process) -> Result<()> {
     if !process.apparmor_profile.is_empty() {
-        let own = std::path::Path::new("/proc/self/attr/apparmor/exec");
+        let own = Path::new("/proc/self/attr/apparmor/exec");
         let path = if own.exists() { "/proc/self/attr/apparmor/exec" } else { "/proc/self/attr/exec" };
         let label = format!("exec {}", process.apparmor_profile);
         let step = Step::Write { path: text(path)?, text: label.into_bytes() };
@@ -58,14 +59,19 @@ pub(super) fn push_key(script: &mut Script, process: &Process) -> Result<()> {
 
 /// The option by which all files of a new file system of this kind have the label, where it takes one: what is the kernel's own
 /// has labels by its policy, and file systems that are there already keep theirs.
-pub(super) fn of_mount(linux: &Linux, kind: &str) -> Option<String> {
+pub(super) fn of_mount(label: &str, kind: &str) -> Option<String> {
     let takes = !matches!(kind, "proc" | "sysfs" | "mqueue" | "cgroup" | "cgroup2");
-    (takes && !linux.mount_label.is_empty()).then(|| format!("context=\"{}\"", linux.mount_label))
+    (takes && !label.is_empty()).then(|| format!("context=\"{label}\""))
 }
 
 /// The options of a new file system, with that of its label.
-pub(super) fn with_label(linux: &Linux, kind: &str, options: &str) -> Result<CString> {
-    text(&of_mount(linux, kind).map_or_else(|| options.to_owned(), |label| format!("{options},{label}")))
+pub(super) fn with_label(label: &str, kind: &str, options: &str) -> Result<CString> {
+    text(&of_mount(label, kind).map_or_else(|| options.to_owned(), |label| format!("{options},{label}")))
+}
+
+/// The same where options are given one by one.
+pub(super) fn option(label: &str) -> Option<(&'static str, Option<&Path>)> {
+    (!label.is_empty()).then(|| ("context", Some(Path::new(label))))
 }
 
 /// The label of message queues, which no option gives.
@@ -83,13 +89,13 @@ mod tests {
 
     #[test]
     fn file_systems_of_the_container_alone_have_its_label() {
-        let linux = Linux { mount_label: "u:r:t:s0:c1,c2".into(), ..Linux::default() };
-        assert_eq!(of_mount(&linux, "tmpfs").as_deref(), Some("context=\"u:r:t:s0:c1,c2\""));
-        assert_eq!(with_label(&linux, "tmpfs", "a=b").unwrap().to_str().unwrap(), "a=b,context=\"u:r:t:s0:c1,c2\"");
+        let label = "u:r:t:s0:c1,c2";
+        assert_eq!(of_mount(label, "tmpfs").as_deref(), Some("context=\"u:r:t:s0:c1,c2\""));
+        assert_eq!(with_label(label, "tmpfs", "a=b").unwrap().to_str().unwrap(), "a=b,context=\"u:r:t:s0:c1,c2\"");
         for kind in ["proc", "sysfs", "mqueue", "cgroup2"] {
-            assert_eq!(of_mount(&linux, kind), None, "{kind}");
+            assert_eq!(of_mount(label, kind), None, "{kind}");
         }
-        assert_eq!(with_label(&Linux::default(), "tmpfs", "a=b").unwrap().to_str().unwrap(), "a=b");
+        assert_eq!(with_label("", "tmpfs", "a=b").unwrap().to_str().unwrap(), "a=b");
     }
 
     #[test]

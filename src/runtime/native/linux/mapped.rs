@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::files;
 use super::id_maps;
 use super::image::MountedImage;
+use super::labels;
 use super::mounts::Node;
 use super::plan::{self, refuse, text};
 use crate::oci::runtime::{IdMapping, Linux, LinuxDevice};
@@ -74,7 +75,11 @@ impl MappedRoot {
                 detached::attach(mount, path)?;
             }
             detached::attach(&changes, folder)?;
-            Ok(MappedRoot { root: files::mount(&detached::path(&lower), overlay, false)?, files, devices })
+            Ok(MappedRoot {
+                root: files::mount(&detached::path(&lower), overlay, &linux.mount_label, false)?,
+                files,
+                devices,
+            })
         };
         detached::apart(make).map_err(|error| refuse(format!("mount the root: {error}")))
     }
@@ -107,7 +112,7 @@ fn outside(map: &[IdMapping], id: u32) -> u32 {
 /// Files of the container's root in a file system in memory, each as a mount of its own.
 fn make_files(made: &MadeFiles, linux: &Linux) -> io::Result<Vec<(PathBuf, OwnedFd)>> {
     let size = plan::memory_for(made).to_string();
-    attach_memory(&made.place, &size, mount_attr::NOSUID | mount_attr::NODEV | mount_attr::NOEXEC)?;
+    attach_memory(&made.place, &size, &made.label, mount_attr::NOSUID | mount_attr::NODEV | mount_attr::NOEXEC)?;
     let make = |(name, content): &(&'static str, Vec<u8>)| {
         let path = made.place.join(name);
         fs::write(&path, content)?;
@@ -124,7 +129,7 @@ fn make_devices(nodes: &[Node], linux: &Linux, place: &Path) -> io::Result<Vec<(
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
-    attach_memory(place, "64k", mount_attr::NOSUID | mount_attr::NOEXEC)?;
+    attach_memory(place, "64k", &linux.mount_label, mount_attr::NOSUID | mount_attr::NOEXEC)?;
     let directory = RawFile::at(place)?;
     let make = |(number, (node, device)): (usize, (&Node, &LinuxDevice))| {
         let name = number.to_string();
@@ -138,8 +143,9 @@ fn make_devices(nodes: &[Node], linux: &Linux, place: &Path) -> io::Result<Vec<(
 }
 
 /// A file system in memory, at a place of this thread's own tree of mounts.
-fn attach_memory(place: &Path, size: &str, set: u64) -> io::Result<()> {
-    let options = [("mode", Some(Path::new("755"))), ("size", Some(Path::new(size)))];
+fn attach_memory(place: &Path, size: &str, label: &str, set: u64) -> io::Result<()> {
+    let mut options = vec![("mode", Some(Path::new("755"))), ("size", Some(Path::new(size)))];
+    options.extend(labels::option(label));
     let memory = detached::mount("tmpfs", &options, false)?;
     detached::set_attributes(&memory, &MountAttributes { set, ..MountAttributes::default() })?;
     detached::attach(&memory, place)

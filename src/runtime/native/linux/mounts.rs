@@ -47,7 +47,7 @@ pub(super) fn push_mounts(
             return Err(at("only bind mounts can have mapped ids".into()));
         }
         if !is_bind && !options.data.iter().any(|word| word.starts_with("context=")) {
-            options.data.extend(labels::of_mount(linux, &mount.kind));
+            options.data.extend(labels::of_mount(&linux.mount_label, &mount.kind));
         }
         match mount.kind.as_str() {
             _ if is_bind => {

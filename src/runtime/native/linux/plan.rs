@@ -178,7 +178,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
 /// What is hidden in the root.
 fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
     for path in &linux.masked_paths {
-        let options = labels::with_label(linux, "tmpfs", "size=0k,nr_inodes=1")?;
+        let options = labels::with_label(&linux.mount_label, "tmpfs", "size=0k,nr_inodes=1")?;
         script.push(Step::Mask { target: target(path, Make::Skip)?, options }, format!("mask {path}"));
     }
     for path in &linux.readonly_paths {
@@ -294,7 +294,7 @@ fn push_mount_tree(
     match (with.mapped, with.made) {
         (Some(mapped), _) => mapped.push(script)?,
         (None, made) => {
-            made.map_or(Ok(()), |made| push_made_files(script, linux, made))?;
+            made.map_or(Ok(()), |made| push_made_files(script, made))?;
             push_root(script, linux, &place, root, with.image)?;
         }
     }
@@ -312,7 +312,7 @@ fn push_mount_tree(
 }
 
 /// Files of the container in a file system in memory, which goes with what is bound of it. Who writes to them may use some more.
-fn push_made_files(script: &mut Script, linux: &Linux, made: &MadeFiles) -> Result<()> {
+fn push_made_files(script: &mut Script, made: &MadeFiles) -> Result<()> {
     let path = |name: &str| made.place.join(name).to_str().map_or_else(|| Err(not_utf8(&made.place)), text);
     script.push(
         Step::Mount {
@@ -321,7 +321,7 @@ fn push_made_files(script: &mut Script, linux: &Linux, made: &MadeFiles) -> Resu
             kind: Some(text("tmpfs")?),
             flags: flags::MS_NOSUID | flags::MS_NODEV | flags::MS_NOEXEC,
             data: Some(labels::with_label(
-                linux,
+                &made.label,
                 "tmpfs",
                 &format!("mode=755,nr_inodes=16,size={}", memory_for(made)),
             )?),
@@ -423,7 +423,7 @@ pub(super) fn push_root(
         },
         NativeRoot::Overlay(overlay) => {
             let lower = push_lower(script, place, overlay, image)?;
-            let data = labels::with_label(linux, "overlay", &overlay_options(overlay, &lower)?)?;
+            let data = labels::with_label(&linux.mount_label, "overlay", &overlay_options(overlay, &lower)?)?;
             let kind = Some(text("overlay")?);
             Step::Mount { source: kind.clone(), target: text(place)?, kind, flags: 0, data: Some(data) }
         }
