@@ -47,6 +47,8 @@ fn everything_the_kernel_knows_of_a_file_is_shown_and_kept() {
     let value = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     made.set_xattr(b"security.capability", &value).unwrap();
     made.set_xattr(b"trusted.mine", b"x").unwrap();
+    // Where the kernel has SELinux its policy has to know it.
+    let _ = made.set_xattr(b"security.selinux", b"u:r:t:s0");
     drop((made, root));
     let found = kernel_dir(folder.path(), &KernelOptions::default()).unwrap().lookup(name("f")).unwrap();
     let attr = found.attr().unwrap();
