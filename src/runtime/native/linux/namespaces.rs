@@ -20,6 +20,8 @@ pub(super) struct Namespaces {
     new: u64,
     /// Whether it has users of its own.
     has_users: bool,
+    /// Whether its IPC is made when it has its ids: message queues belong to who makes them.
+    has_late_ipc: bool,
     /// They are those of this namespace, which is joined.
     users: Option<OwnedFd>,
     /// Its cgroups are its own: from when it is in its cgroup.
@@ -48,6 +50,7 @@ impl Namespaces {
         let mut namespaces = Namespaces {
             new: 0,
             has_users: false,
+            has_late_ipc: false,
             users: None,
             has_cgroups: false,
             joined: Vec::new(),
@@ -80,6 +83,11 @@ impl Namespaces {
                     }
                 }
             }
+        }
+        let ipc = flag(NamespaceKind::Ipc);
+        namespaces.has_late_ipc = namespaces.has_users && namespaces.new & ipc != 0;
+        if namespaces.has_late_ipc {
+            namespaces.new &= !ipc;
         }
         Ok(namespaces)
     }
@@ -121,7 +129,8 @@ impl Namespaces {
             *of == kind && process::is_other_namespace(fd, file(kind)).unwrap_or(false)
         };
         let is_ahead = kind == NamespaceKind::Network && self.network.is_some();
-        is_ahead || self.new & flag(kind) != 0 || self.joined.iter().any(is_other)
+        let is_late = kind == NamespaceKind::Ipc && self.has_late_ipc;
+        is_ahead || is_late || self.new & flag(kind) != 0 || self.joined.iter().any(is_other)
     }
 
     /// Whether its first process is the first of a new namespace, and takes all others along when it ends.
@@ -140,6 +149,9 @@ impl Namespaces {
                 let step = Step::Join { namespace: fd.as_raw_fd(), kind: flag(*kind) };
                 script.push(step, format!("join the namespace {path}"));
             }
+        }
+        if self.has_late_ipc {
+            script.push(Step::Unshare(flag(NamespaceKind::Ipc)), "make an IPC namespace");
         }
         if self.has_cgroups {
             script.push(Step::Unshare(flag(NamespaceKind::Cgroup)), "make a cgroup namespace");
@@ -249,6 +261,16 @@ mod tests {
         let mut script = Script::default();
         namespaces.push(&mut script);
         assert!(matches!(script.steps(), [Step::Join { .. }, Step::Unshare(_)]));
+    }
+
+    #[test]
+    fn ipc_belongs_to_the_users_of_the_container() {
+        let namespaces = open(r#"{"namespaces":[{"type":"user"},{"type":"ipc"}]}"#).unwrap();
+        assert_eq!(namespaces.new, flag(NamespaceKind::User));
+        assert!(namespaces.is_apart(NamespaceKind::Ipc));
+        let mut script = Script::default();
+        namespaces.push(&mut script);
+        assert!(matches!(script.steps(), [Step::Unshare(kind)] if *kind == flag(NamespaceKind::Ipc)));
     }
 
     #[test]
