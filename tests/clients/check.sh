@@ -1,16 +1,20 @@
 #!/bin/bash
-# Real clients of OCI runtimes run cowbox as theirs: Podman, containerd (by ctr) and Docker's daemon, as Debian has them.
+# Real clients of OCI runtimes run cowbox as theirs: Podman, containerd (by ctr, and as the kubelet calls it) and Docker's daemon, as
+# Debian has them.
 #
-# usage: COWBOX=PROGRAM tests/clients/check.sh [podman|rootless|containerd|dockerd]...
+# usage: COWBOX=PROGRAM tests/clients/check.sh [podman|rootless|containerd|cri|dockerd]...
 # As root, on Linux. Each client first runs a container with runc or crun: where that does not work here, it is skipped, with what it said.
 set -u
+here=$(dirname "$(readlink -f "$0")")
 cowbox=$(readlink -f "${COWBOX:-target/debug/cowbox}")
 scratch=$(mktemp -d)
 runtime=$scratch/cowbox-runtime
 ln -s "$cowbox" "$runtime"
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 out=""
 daemons=()
 user="" home=$scratch/home
+# The cgroup of the pods.
+pods=cowbox-cri-$$
 
 finish() {
     if [ -n "$user" ]; then
@@ -19,16 +23,22 @@ finish() {
         userdel "$user"
     fi
     for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
+    find /sys/fs/cgroup -type d -name "$pods" -exec rmdir {} +
     grep -o "$scratch[^ ]*" /proc/self/mounts | sort -r | while read -r place; do umount -l "$place" 2>/dev/null; done
     rm -rf "$scratch"
 }
 trap finish EXIT
 
-# is WHAT EXPECTED COMMAND...: the command prints what is expected (a pattern of the shell) and ends well.
+# limited COMMAND...: in a time, for which functions have to see themselves.
+limited() {
+    if [ "$(type -t "$1")" = function ]; then "$@"; else timeout 120 "$@"; fi
+}
+
+# is WHAT EXPECTED COMMAND...: the command prints what is expected (a pattern of the shell) and ends well. What it printed stays in $out.
 is() {
-    local what=$1 expected=$2 out code
+    local what=$1 expected=$2 code
     shift 2
-    out=$(timeout 120 "$@" 2>"$scratch/err" </dev/null)
+    out=$(limited "$@" 2>"$scratch/err" </dev/null)
     code=$?
     # shellcheck disable=SC2053  # a pattern
     if [ $code = 0 ] && [[ $out == $expected ]]; then passed=$((passed + 1)); return; fi
@@ -40,7 +50,7 @@ is() {
 ends() {
     local what=$1 expected=$2 code
     shift 2
-    timeout 120 "$@" >/dev/null 2>"$scratch/err" </dev/null
+    limited "$@" >/dev/null 2>"$scratch/err" </dev/null
     code=$?
     if [ $code = "$expected" ]; then passed=$((passed + 1)); return; fi
     failed=$((failed + 1))
@@ -55,7 +65,7 @@ skip() {
 rootfs() {
     mkdir -p "$scratch"/root/{bin,etc,proc,sys,dev,tmp}
     cp /bin/busybox "$scratch/root/bin/busybox" || return
-    for name in sh cat echo id ls mount ps sleep true touch kill hostname; do ln "$scratch/root/bin/busybox" "$scratch/root/bin/$name"; done
+    for name in sh cat echo id ls mount ps sleep tr true touch kill hostname; do ln "$scratch/root/bin/busybox" "$scratch/root/bin/$name"; done
     echo 'root:x:0:0:root:/:/bin/sh' >"$scratch/root/etc/passwd"
     tar -C "$scratch/root" -cf "$scratch/root.tar" .
 }
@@ -131,16 +141,28 @@ END
     ends "podman rm of a user" 0 "${podman_[@]}" "${ours[@]}" rm -f -t 0 one
 }
 
+# start_containerd NAME ARGUMENT...: a daemon with files of its own, which listens to $scratch/NAME.sock.
+start_containerd() {
+    local name=$1
+    shift
+    mkdir -p "$scratch/$name"
+    containerd "$@" --root "$scratch/$name/root" --state "$scratch/$name/state" --address "$scratch/$name.sock" >"$scratch/$name.log" 2>&1 &
+    daemons+=($!)
+    for _ in $(seq 100); do ctr --address "$scratch/$name.sock" version >/dev/null 2>&1 && return; sleep 0.1; done
+}
+
+# box_archive: $scratch/box.tar, an archive that ctr takes: ours. Its program runs until it is stopped.
+box_archive() {
+    [ -f "$scratch/box.tar" ] && return
+    "$cowbox" --root "$scratch/store" import --platform "linux/$(uname -m)" --change 'ENV PATH=/bin' --change 'CMD ["sleep", "1000"]' "$scratch/root.tar" localhost/box:1 >/dev/null &&
+        "$cowbox" --root "$scratch/store" save -o "$scratch/box.tar" localhost/box:1
+}
+
 check_containerd() {
     command -v containerd >/dev/null && command -v ctr >/dev/null || { skip "containerd is not installed"; return; }
-    mkdir -p "$scratch/containerd"
-    containerd --root "$scratch/containerd/root" --state "$scratch/containerd/state" --address "$scratch/containerd.sock" >"$scratch/containerd.log" 2>&1 &
-    daemons+=($!)
+    start_containerd containerd
     local ctr_=(ctr --address "$scratch/containerd.sock")
-    for _ in $(seq 100); do "${ctr_[@]}" version >/dev/null 2>&1 && break; sleep 0.1; done
-    # An archive that ctr takes: ours.
-    "$cowbox" --root "$scratch/store" import --platform "linux/$(uname -m)" "$scratch/root.tar" localhost/box:1 >/dev/null || { skip "containerd: no image"; return; }
-    "$cowbox" --root "$scratch/store" save -o "$scratch/box.tar" localhost/box:1
+    box_archive || { skip "containerd: no image"; return; }
     "${ctr_[@]}" images import "$scratch/box.tar" >/dev/null 2>"$scratch/err" || { skip "ctr images import: $(tail -1 "$scratch/err")"; return; }
     "${ctr_[@]}" run --rm localhost/box:1 control true 2>"$scratch/err" || { skip "ctr with runc: $(tail -1 "$scratch/err")"; return; }
     local run=("${ctr_[@]}" run --runc-binary "$runtime")
@@ -157,6 +179,119 @@ check_containerd() {
     for _ in $(seq 100); do "${ctr_[@]}" task ls | grep -q STOPPED && break; sleep 0.1; done
     ends "ctr task rm" 0 "${ctr_[@]}" task rm c3
     is "ctr containers rm" "" "${ctr_[@]}" containers rm c3
+}
+
+# What the kubelet asks of containerd, with cowbox as a RuntimeClass's handler. Pods have the host's network, as there is no CNI.
+check_cri() {
+    command -v containerd >/dev/null && command -v ctr >/dev/null || { skip "cri: containerd is not installed"; return; }
+    command -v protoc >/dev/null && /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null ||
+        { skip "cri: this needs protobuf-compiler, python3-protobuf and python3-grpcio"; return; }
+    protoc -I "$here" --python_out "$scratch" cri.proto || { skip "cri: protoc"; return; }
+    export PYTHONPATH=$scratch
+    cat >"$scratch/cri.toml" <<END
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/box:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    conf_dir = "$scratch/cri-no-cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cowbox]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cowbox.options]
+      BinaryName = "$runtime"
+      Root = "$scratch/cri-states"
+END
+    start_containerd cri --config "$scratch/cri.toml"
+    box_archive && ctr --address "$scratch/cri.sock" -n k8s.io images import "$scratch/box.tar" >/dev/null 2>"$scratch/err" || { skip "cri: no image"; return; }
+    local cri_=(/usr/bin/python3 "$here/cri.py" "$scratch/cri.sock") image='"image":{"image":"localhost/box:1"}'
+    # containerd tells its CRI plugin of an image in the background.
+    for _ in $(seq 100); do "${cri_[@]}" ImageStatus "{$image}" image.id 2>/dev/null | grep -q sha256 && break; sleep 0.1; done
+
+    local host='"namespace_options":{"network":"NODE","pid":"CONTAINER"}' filtered='"seccomp":{"profile_type":"RuntimeDefault"}'
+    # pod NAME: the configuration of a pod.
+    pod() {
+        echo "{\"metadata\":{\"name\":\"$1\",\"uid\":\"$1\",\"namespace\":\"default\"},\"log_directory\":\"$scratch/cri-logs\"," \
+            "\"linux\":{\"cgroup_parent\":\"/$pods\",\"security_context\":{$host,$filtered}}}"
+    }
+    local id
+    id=$("${cri_[@]}" RunPodSandbox "{\"config\":$(pod control),\"runtime_handler\":\"runc\"}" pod_sandbox_id 2>"$scratch/err") ||
+        { skip "cri with runc: $(tail -1 "$scratch/err")"; return; }
+    "${cri_[@]}" RemovePodSandbox "{\"pod_sandbox_id\":\"$id\"}"
+
+    is "cri: the runtime" "containerd" "${cri_[@]}" Version '{}' runtime_name
+    is "cri: RunPodSandbox" "?*" "${cri_[@]}" RunPodSandbox "{\"config\":$(pod one),\"runtime_handler\":\"cowbox\"}" pod_sandbox_id
+    local pod="\"pod_sandbox_id\":\"$out\""
+    is "cri: PodSandboxStatus" $'SANDBOX_READY\ncowbox' "${cri_[@]}" PodSandboxStatus "{$pod}" status.state status.runtime_handler
+    is "cri: the state is ours" "*\"status\":\"running\"*" "$runtime" --root "$scratch/cri-states/k8s.io" list --format json
+
+    # made NAME COMMAND [CONFIGURATION]: a container of the pod that has started; $container names it in requests.
+    local container
+    made() {
+        is "cri: CreateContainer $1" "?*" "${cri_[@]}" CreateContainer \
+            "{$pod,\"config\":{\"metadata\":{\"name\":\"$1\"},$image,\"command\":$2,\"log_path\":\"$1.log\"${3:+,$3}},\"sandbox_config\":$(pod one)}" container_id
+        container="\"container_id\":\"$out\""
+        is "cri: StartContainer $1" "" "${cri_[@]}" StartContainer "{$container}"
+    }
+    # ended: what is said of the container when it has ended.
+    ended() {
+        local says
+        for _ in $(seq 100); do
+            says=$("${cri_[@]}" ContainerStatus "{$container}" status.state status.exit_code status.reason) || return
+            [[ $says == CONTAINER_EXITED* ]] && break
+            sleep 0.1
+        done
+        echo $says
+    }
+
+    made ends '["sh","-c","echo hi; exit 3"]'
+    is "cri: ContainerStatus of one that ended" "CONTAINER_EXITED 3 Error" ended
+    is "cri: the log" "* stdout F hi" cat "$scratch/cri-logs/ends.log"
+    is "cri: RemoveContainer" "" "${cri_[@]}" RemoveContainer "{$container}"
+
+    mkdir -p "$scratch/cri-volume"
+    made stays '["sh","-c","trap \"exit 7\" TERM; while :; do sleep 0.1; done"]' \
+        "\"mounts\":[{\"container_path\":\"/volume\",\"host_path\":\"$scratch/cri-volume\"}],\"linux\":{
+            \"resources\":{\"memory_limit_in_bytes\":67108864,\"cpu_shares\":512,\"oom_score_adj\":500},
+            \"security_context\":{$host,$filtered,\"run_as_user\":{\"value\":7},\"readonly_rootfs\":true,\"no_new_privs\":true}}"
+    is "cri: ContainerStatus" "CONTAINER_RUNNING" "${cri_[@]}" ContainerStatus "{$container}" status.state
+    # in_it COMMAND FIELD...: by ExecSync.
+    in_it() { "${cri_[@]}" ExecSync "{$container,\"cmd\":[\"sh\",\"-c\",\"$1\"],\"timeout\":20}" "${@:2}"; }
+    is "cri: ExecSync" $'in\nout\n5' in_it 'echo in; echo out >&2; exit 5' stdout stderr exit_code
+    is "cri: the user" "7" in_it 'id -u' stdout
+    is "cri: no_new_privs and the filter" $'NoNewPrivs:\t1\nSeccomp:\t2' in_it 'while read -r k v; do case $k in NoNewPrivs:|Seccomp:) echo \"$k\t$v\";; esac; done </proc/self/status' stdout
+    is "cri: oom_score_adj" "500" in_it 'cat /proc/1/oom_score_adj' stdout
+    is "cri: a read-only root" "1" in_it 'touch /x 2>/dev/null' exit_code
+    is "cri: ContainerStats" "[1-9]*" "${cri_[@]}" ContainerStats "{$container}" stats.memory.working_set_bytes.value
+    is "cri: the limit of memory" "67108864" in_it 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null' stdout
+    is "cri: UpdateContainerResources" "" "${cri_[@]}" UpdateContainerResources "{$container,\"linux\":{\"memory_limit_in_bytes\":33554432}}"
+    is "cri: the new limit" "33554432" in_it 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null' stdout
+    is "cri: StopContainer" "" "${cri_[@]}" StopContainer "{$container,\"timeout\":20}"
+    is "cri: ContainerStatus of one that was stopped" "CONTAINER_EXITED 7 Error" ended
+    is "cri: RemoveContainer" "" "${cri_[@]}" RemoveContainer "{$container}"
+
+    made killed '["sleep","1000"]' "\"linux\":{\"security_context\":{$host}}"
+    is "cri: StopContainer of one that does not listen" "" "${cri_[@]}" StopContainer "{$container,\"timeout\":1}"
+    is "cri: ContainerStatus of one that was killed" "CONTAINER_EXITED 137 Error" ended
+
+    made shares '["sleep","1000"]' '"linux":{"security_context":{"namespace_options":{"network":"NODE","pid":"POD"}}}'
+    is "cri: the pod's processes" "sleep 1000 " in_it "tr '\\\\0' ' ' </proc/1/cmdline" stdout
+    is "cri: StopContainer of one that is not the first process" "" "${cri_[@]}" StopContainer "{$container,\"timeout\":20}"
+    is "cri: ContainerStatus of one that a signal ended" "CONTAINER_EXITED 143 Error" ended
+
+    # It takes what is left of its containers along.
+    is "cri: StopPodSandbox" "" "${cri_[@]}" StopPodSandbox "{$pod}"
+    is "cri: PodSandboxStatus of one that was stopped" "SANDBOX_NOTREADY" "${cri_[@]}" PodSandboxStatus "{$pod}" status.state
+    is "cri: RemovePodSandbox" "" "${cri_[@]}" RemovePodSandbox "{$pod}"
+    is "cri: ListPodSandbox" "0" "${cri_[@]}" ListPodSandbox '{}' items
+    is "cri: ListContainers" "0" "${cri_[@]}" ListContainers '{}' containers
+    is "cri: no state is left" "" "$runtime" --root "$scratch/cri-states/k8s.io" list --quiet
+    is "cri: no cgroup is left" "" find /sys/fs/cgroup -mindepth 2 -type d -path "*/$pods/*"
+    shims() { pgrep -f "shim.* $scratch/cri.sock" || true; }
+    is "cri: no shim is left" "" shims
 }
 
 check_dockerd() {
@@ -194,7 +329,7 @@ check_dockerd() {
 
 [ "$(id -u)" = 0 ] || { echo "skipped: clients: this needs root"; exit 0; }
 [ -x /bin/busybox ] && rootfs || { echo "skipped: clients: no static busybox"; exit 0; }
-if [ $# = 0 ]; then set -- podman rootless containerd dockerd; fi
+if [ $# = 0 ]; then set -- podman rootless containerd cri dockerd; fi
 for client in "$@"; do "check_$client"; done
 echo "clients: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
