@@ -83,6 +83,42 @@ fn a_program_by_a_relative_path_begins_at_the_working_directory() {
 }
 
 #[test]
+fn capabilities_that_other_sets_rule_out_are_left_out_with_a_warning() {
+    let Some(bundle) = Bundle::new() else { return };
+    let given = ["CAP_CHOWN", "CAP_KILL"];
+    bundle.script("while read -r name set; do case $name in Cap*) echo $name $set; esac; done < /proc/self/status");
+    let sets = |inheritable, permitted, effective, bounding, ambient| {
+        let names = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
+        let sets = [inheritable, permitted, effective, bounding, ambient];
+        names.iter().zip(sets).map(|(name, set)| format!("{name}: {set:016x}\n")).collect::<String>()
+    };
+    // None is bounding: the program has none after all.
+    bundle.change(|config| {
+        config["process"]["capabilities"] =
+            json!({"effective": given, "permitted": given, "inheritable": given, "ambient": given});
+    });
+    let without = bundle.run("a");
+    assert_eq!((without.code, without.out.clone()), (0, sets(0, 0, 0, 0, 0)));
+    for set in ["inheritable", "ambient"] {
+        let warning = format!("ignoring {set} capabilities that the other sets rule out: [CAP_CHOWN CAP_KILL]");
+        assert!(without.err.contains(&warning), "{without:?}");
+    }
+    bundle.change(|config| {
+        config["process"]["user"]["uid"] = json!(7);
+        config["process"]["capabilities"] = json!({
+            "bounding": given, "effective": given, "permitted": ["CAP_KILL"], "inheritable": given, "ambient": given,
+        });
+    });
+    let narrower = bundle.run("b");
+    assert_eq!((narrower.code, narrower.out.clone()), (0, sets(0x21, 0x20, 0x20, 0x21, 0x20)));
+    for set in ["effective", "ambient"] {
+        let warning = format!("ignoring {set} capabilities that the other sets rule out: [CAP_CHOWN]");
+        assert!(narrower.err.contains(&warning), "{narrower:?}");
+    }
+    bundle.is_gone();
+}
+
+#[test]
 fn hooks_run_in_their_order_and_read_the_state() {
     let Some(bundle) = Bundle::new() else { return };
     let log = bundle.path("hooks.log");

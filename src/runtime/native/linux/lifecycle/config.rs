@@ -86,7 +86,7 @@ fn read(folder: &Path) -> Result<Spec, Error> {
 fn check(spec: &mut Spec, warn: &dyn Fn(&str)) -> Result<(), Error> {
     let process = spec.process.as_mut().ok_or_else(|| failed("process property must not be empty"))?;
     check_process(process)?;
-    keep_known_capabilities(process, warn);
+    keep_possible_capabilities(process, warn);
     match &spec.root {
         None => return Err(failed("root must be specified")),
         Some(root) if root.path.is_empty() => return Err(failed("root.path must not be empty")),
@@ -134,8 +134,9 @@ pub(super) fn check_process(process: &Process) -> Result<(), Error> {
     Err(failed(why))
 }
 
-/// What this program does not know it cannot give: config.md "capabilities" has that as a warning.
-pub(super) fn keep_known_capabilities(process: &mut Process, warn: &dyn Fn(&str)) {
+/// Leaves out what cannot be given, which config.md "capabilities" has as a warning: what this program does not know, and what the
+/// kernel has only beside another set.
+pub(super) fn keep_possible_capabilities(process: &mut Process, warn: &dyn Fn(&str)) {
     let Some(sets) = &mut process.capabilities else { return };
     let mut unknown = BTreeSet::new();
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.inheritable, &mut sets.permitted, &mut sets.ambient]
@@ -152,6 +153,18 @@ pub(super) fn keep_known_capabilities(process: &mut Process, warn: &dyn Fn(&str)
         let names: Vec<String> = unknown.into_iter().collect();
         warn(&format!("ignoring unknown or unavailable capabilities: [{}]", names.join(" ")));
     }
+    // capabilities(7): capset(2) and PR_CAP_AMBIENT_RAISE refuse the rest.
+    let within = |set: &mut Vec<String>, name: &str, others: &[&Vec<String>]| {
+        let mut beyond = set.clone();
+        set.retain(|name| others.iter().all(|other| other.contains(name)));
+        beyond.retain(|name| !set.contains(name));
+        if !beyond.is_empty() {
+            warn(&format!("ignoring {name} capabilities that the other sets rule out: [{}]", beyond.join(" ")));
+        }
+    };
+    within(&mut sets.effective, "effective", &[&sets.permitted]);
+    within(&mut sets.inheritable, "inheritable", &[&sets.bounding]);
+    within(&mut sets.ambient, "ambient", &[&sets.permitted, &sets.inheritable]);
 }
 
 fn check_namespaces(linux: &Linux) -> Result<BTreeSet<NamespaceKind>, Error> {

@@ -119,7 +119,7 @@ impl Lifecycle {
             process.selinux_label = label;
         }
         super::config::check_process(&process)?;
-        super::config::keep_known_capabilities(&mut process, &self.warn);
+        super::config::keep_possible_capabilities(&mut process, &self.warn);
         check_terminal(process.terminal, request.detach, &request.options)?;
         pass_sockets(&mut process, &request.options);
         let first = self.process_of(&record)?.ok_or_else(|| failed("cannot exec in a stopped container"))?;
