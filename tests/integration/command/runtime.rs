@@ -149,6 +149,9 @@ fn hooks_run_in_their_order_and_read_the_state() {
         failed.code == 1 && failed.err.contains("createRuntime hook #0") && failed.err.contains("why"),
         "{failed:?}"
     );
+    // What was begun is undone.
+    let undone = "prestart creating b\npoststop stopped b\n";
+    assert_eq!(fs::read_to_string(&log).unwrap(), format!("{expected}{undone}"));
     let env = json!([{"path": "/bin/sh", "args": ["sh", "-c", "test \"$OF\" = process"]}]);
     bundle.change(|config| {
         config["process"]["env"] = json!(["OF=process", "PATH=/bin"]);

@@ -210,21 +210,26 @@ impl Lifecycle {
             listener: profile.map(|profile| hand_over(profile, creating)),
             ..self.options(options, Some(listener), Box::new(document))?
         };
-        let launched = launch::launch(&bundle, cgroup, options_of_it);
-        let process = bundle.spec.process.clone().unwrap_or_default();
-        let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
-        let recorded = hand_out_created(folder, id, &bundle, &mut launched, options);
-        if let Err(error) = recorded {
-            end(&launched.process);
-            if let Some(cgroup) = &launched.cgroup {
-                super::ending::clear(cgroup, &self.warn);
-            }
+        let launched = launch::launch(&bundle, cgroup, options_of_it).map_err(|error| {
+            let process = bundle.spec.process.clone().unwrap_or_default();
+            in_runcs_words(error, &process)
+        });
+        let created = launched.and_then(|mut launched| {
+            hand_out_created(folder, id, &bundle, &mut launched, options).inspect_err(|_| {
+                end(&launched.process);
+                if let Some(cgroup) = &launched.cgroup {
+                    super::ending::clear(cgroup, &self.warn);
+                }
+            })?;
+            Ok(launched)
+        });
+        if created.is_err() {
+            // They undo what hooks before them have done.
             state.status = Status::Stopped;
             let hooks = bundle.spec.hooks.unwrap_or_default();
             hooks::run("poststop", &hooks.poststop, &state_document(&state), &self.warn);
-            return Err(error);
         }
-        Ok(launched)
+        created
     }
 
     /// Tells where the cgroups of a container are.
