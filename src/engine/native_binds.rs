@@ -8,6 +8,7 @@ use super::native::mount;
 use crate::oci::runtime::{IdMapping, Mount};
 use crate::runtime::native::HOST_ROOT;
 use crate::store::{BindRecord, IdMapRecord, IdRange, MountRecord, MountSource, Propagation, Recursion};
+use crate::sys::mountinfo;
 
 /// A directory or file of the host in a container.
 pub(super) fn bind(asked: &MountRecord, source: &str) -> Result<Mount> {
@@ -89,8 +90,8 @@ fn check_spreads(source: &Path, propagation: Propagation) -> Result<()> {
     }
     let path = fs::canonicalize(source).about(|| source.display().to_string())?;
     let table = fs::read_to_string("/proc/self/mountinfo").about(|| "read the table of mounts".to_owned())?;
-    let (point, fields) = mount_of(&table, &path);
-    let has = |word: &str| fields.iter().any(|field| field.starts_with(word));
+    let (point, peers) = mount_of(&table, &path);
+    let has = |word: &str| peers.iter().any(|group| group.starts_with(word));
     let (can, kind) = match propagation.is_shared() {
         true => (has("shared:"), "a shared mount"),
         false => (has("shared:") || has("master:"), "a shared or slave mount"),
@@ -102,16 +103,13 @@ fn check_spreads(source: &Path, propagation: Propagation) -> Result<()> {
     }
 }
 
-/// The mount that a path lies on, with its optional fields: proc_pid_mountinfo(5).
+/// The mount that a path lies on, with its peer groups.
 fn mount_of<'t>(table: &'t str, path: &Path) -> (String, Vec<&'t str>) {
     let mut found = ("/".to_owned(), Vec::new());
-    for line in table.lines() {
-        let mut fields = line.split(' ').skip(4);
-        let Some(point) = fields.next() else { continue };
-        let point = point.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\");
+    for mount in mountinfo::mounts(table) {
         // Of two mounts in one place the later one covers the other.
-        if path.starts_with(&point) && point.len() >= found.0.len() {
-            found = (point, fields.skip(1).take_while(|field| *field != "-").collect());
+        if path.starts_with(&*mount.point) && mount.point.len() >= found.0.len() {
+            found = (mount.point.to_string(), mount.peers().collect());
         }
     }
     found

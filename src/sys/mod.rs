@@ -12,6 +12,7 @@ pub mod linux;
 pub mod mapping;
 #[cfg(test)]
 pub(crate) mod mount;
+pub mod mountinfo;
 pub mod random;
 pub mod raw_files;
 pub mod stdio;

@@ -12,7 +12,7 @@ use super::{Failure, Outcome};
 use crate::runtime::native::ModuleRunner;
 use crate::runtime::wasm::{Wasm, WasmOptions};
 use crate::runtime::{Bundle, ErrorKind, Limits, Process, Rootfs, Running, Runtime, Signal, Stdio, User, Workload};
-use crate::sys;
+use crate::sys::{self, mountinfo};
 use crate::vfs::{
     GuestPath, HostOptions, MemFsOptions, Namespace, ProcInfo, ProcessSource, devfs, host, memfs, procfs,
 };
@@ -52,7 +52,7 @@ impl Args {
     pub(super) fn run(self) -> Outcome {
         let root = std::env::current_dir()?;
         let table = fs::read_to_string("/proc/self/mountinfo")?;
-        let mounts: Vec<_> = table.lines().filter_map(|line| Mount::within(&root, line)).collect();
+        let mounts: Vec<_> = mountinfo::mounts(&table).filter_map(|mount| Mount::within(&root, &mount)).collect();
         if !mounts.iter().any(|mount| mount.path.is_empty()) {
             return Err(Failure::new("`cowbox runtime create` calls this, and nobody else"));
         }
@@ -144,15 +144,10 @@ struct Mount {
 }
 
 impl Mount {
-    /// The mount of a line, if it is within the root: proc_pid_mountinfo(5).
-    fn within(root: &Path, line: &str) -> Option<Mount> {
-        let (head, tail) = line.split_once(" - ")?;
-        let mut path = head.split(' ').nth(4)?.to_owned();
-        for (code, letter) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-            path = path.replace(code, letter);
-        }
-        let path = Path::new(&path).strip_prefix(root).ok()?.to_str()?.to_owned();
-        Some(Mount { path, kind: tail.split(' ').next()?.to_owned() })
+    /// A mount of the host's table, if it is within the root.
+    fn within(root: &Path, mount: &mountinfo::Mount<'_>) -> Option<Mount> {
+        let path = Path::new(&*mount.point).strip_prefix(root).ok()?.to_str()?.to_owned();
+        Some(Mount { path, kind: mount.kind.to_owned() })
     }
 
     /// Whether it is in `/dev` and no file system of devices; those are the runtime's.
@@ -168,7 +163,8 @@ mod tests {
     #[test]
     fn mounts_below_the_root_are_found() {
         let within = |root: &str, line| {
-            Mount::within(Path::new(root), line).map(|mount| format!("{} {}", mount.path, mount.kind))
+            let mount = Mount::within(Path::new(root), &mountinfo::mounts(line).next().unwrap());
+            mount.map(|mount| format!("{} {}", mount.path, mount.kind))
         };
         let line = "36 35 0:5 / /r/proc rw,nosuid shared:1 - proc proc rw";
         assert_eq!(within("/r", line).as_deref(), Some("proc proc"));

@@ -14,6 +14,7 @@ use crate::sys::linux::flags;
 use crate::sys::linux::mount_table;
 use crate::sys::linux::process::is_in_user_namespace;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
+use crate::sys::mountinfo;
 
 /// What a container sees of the host's cgroups.
 pub(super) enum Shown<'a> {
@@ -97,9 +98,8 @@ fn is_brought(table: &str, before: &[Mount], place: &str) -> bool {
         let below = Path::new(place).strip_prefix(&mount.destination).ok()?;
         is_recursive.then(|| Path::new(&mount.source).join(below))
     };
-    let shows_cgroups = |path: &Path| {
-        mount_table::mounts(table).any(|mount| mount.kind == "cgroup2" && Path::new(&*mount.point) == path)
-    };
+    let shows_cgroups =
+        |path: &Path| mountinfo::mounts(table).any(|mount| mount.kind == "cgroup2" && Path::new(&*mount.point) == path);
     before.iter().filter_map(source).any(|path| shows_cgroups(&path))
 }
 
@@ -155,7 +155,7 @@ fn push_own(
 
 /// Mounted hierarchies: name below `/sys/fs/cgroup`, type, controllers.
 fn hierarchies(mountinfo: &str) -> Vec<(String, String, String)> {
-    let of_cgroups = |mount: mount_table::Mount<'_>| {
+    let of_cgroups = |mount: mountinfo::Mount<'_>| {
         let name = mount.point.strip_prefix("/sys/fs/cgroup")?.trim_matches('/').to_owned();
         let plain = |option: &&str| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children");
         let controllers = match mount.kind {
@@ -165,7 +165,7 @@ fn hierarchies(mountinfo: &str) -> Vec<(String, String, String)> {
         };
         Some((name, mount.kind.to_owned(), controllers))
     };
-    mount_table::mounts(mountinfo).filter_map(of_cgroups).collect()
+    mountinfo::mounts(mountinfo).filter_map(of_cgroups).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::sys::linux::flags;
 use crate::sys::linux::mount_table;
 use crate::sys::linux::script::{BindSource, Make, MountAttributes, Script, Step};
 use crate::sys::linux::users;
+use crate::sys::mountinfo;
 
 /// The devices that every container has: runtime-spec config-linux.md "Default Devices".
 const DEVICES: &[(&str, u32, u32)] =
@@ -143,7 +144,7 @@ pub(super) fn mount_point_of(path: &str) -> Result<String> {
 }
 
 fn longest_above(mountinfo: &str, path: &str) -> String {
-    let points = mount_table::mounts(mountinfo).map(|mount| mount.point.into_owned());
+    let points = mountinfo::mounts(mountinfo).map(|mount| mount.point.into_owned());
     let is_above = |point: &String| Path::new(path).starts_with(point);
     points.filter(is_above).max_by_key(String::len).unwrap_or_else(|| "/".into())
 }
@@ -160,10 +161,10 @@ pub(super) fn push_no_kernel(script: &mut Script, root: &str) -> Result<()> {
 
 /// Where the host's proc and sysfs are mounted outside the root, what lies on others first.
 fn of_kernel(mountinfo: &str, root: &str) -> Vec<String> {
-    let is_such = |mount: &mount_table::Mount<'_>| {
+    let is_such = |mount: &mountinfo::Mount<'_>| {
         matches!(mount.kind, "proc" | "sysfs") && !Path::new(&*mount.point).starts_with(root)
     };
-    mount_table::mounts(mountinfo).rev().filter(is_such).map(|mount| mount.point.into_owned()).collect()
+    mountinfo::mounts(mountinfo).rev().filter(is_such).map(|mount| mount.point.into_owned()).collect()
 }
 
 /// The devices of a spec; `made` are those that are there already, as mounts, by their paths.

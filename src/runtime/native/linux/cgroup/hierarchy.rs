@@ -5,8 +5,9 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use crate::sys::linux::mount_table::{self, Mount};
+use crate::sys::linux::mount_table;
 use crate::sys::linux::{cgroup as system, cgroup_device};
+use crate::sys::mountinfo::{self, Mount};
 
 /// What is read of a file of /proc at most.
 pub(super) const PROC_BYTES: u64 = 4 << 20;
@@ -52,7 +53,7 @@ impl Hierarchies {
     /// Those of a text of /proc/PID/mountinfo and one of /proc/PID/cgroup: proc_pid_mountinfo(5), cgroups(7). Lines that are
     /// not understood are passed over.
     pub(super) fn parse(mounts: &str, own: &str) -> Hierarchies {
-        let mounts: Vec<CgroupMount> = mount_table::mounts(mounts).filter_map(CgroupMount::of).collect();
+        let mounts: Vec<CgroupMount> = mountinfo::mounts(mounts).filter_map(CgroupMount::of).collect();
         let mut found = Hierarchies::default();
         for line in own.lines() {
             let mut fields = line.splitn(3, ':');
