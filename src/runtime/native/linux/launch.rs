@@ -319,8 +319,10 @@ pub(super) fn enter(
     let (child, channel) = spawned.map_err(|error| refuse(format!("make a process in the container: {error}")))?;
     tell_steps(&options.debug, &script, &child);
     let start_time = process::start_time(child.pid()).unwrap_or(0);
-    let join =
-        |_| cgroup.map_or(Ok(()), |cgroup| cgroup.add(child.pid())).map(|()| Answer::Word(Vec::new())).map_err(refuse);
+    let join = |_| {
+        let added = cgroup.map_or(Ok(()), |cgroup| cgroup.add_further(child.pid(), pid));
+        added.map(|()| Answer::Word(Vec::new())).map_err(refuse)
+    };
     let master = follow(&script, (&child, &channel), process, &options, join, || {})?;
     Ok(Launched {
         process: child,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::hierarchy::{self, Hierarchies, PROC_BYTES, read_bounded};
 use super::{Cgroup, open_directory};
-use crate::runtime::native::V1Cgroup;
+use crate::runtime::native::{CgroupRecord, V1Cgroup};
 use crate::sys::linux::mount_table;
 
 impl Cgroup {
@@ -38,11 +38,24 @@ impl Cgroup {
     /// The cgroup of v2 that process `init` of the container is in now, below the container's own: where others go, too, when
     /// that one can hold none because cgroups below it have controllers. None where the cgroup was named.
     pub(in super::super) fn directory_of_first(&self, init: u32) -> Result<Option<OwnedFd>, String> {
+        self.place_of_first(init)?.map(|place| open_directory(&place)).transpose()
+    }
+
+    /// As [`Cgroup::add`], for a process of the container whose first one is `init`. Where systemd cannot put it into the one of v2,
+    /// it goes where that one is.
+    pub(in super::super) fn add_further(&self, pid: u32, init: u32) -> Result<(), String> {
+        let Err(error) = self.add(pid) else { return Ok(()) };
+        let place = if self.is_far { self.place_of_first(init)? } else { None };
+        let place = place.ok_or(error)?;
+        Cgroup::from_record(&CgroupRecord { unified: Some(place), ..self.to_record() })?.add(pid)
+    }
+
+    fn place_of_first(&self, init: u32) -> Result<Option<PathBuf>, String> {
         let Some(own) = self.record.unified.as_deref().filter(|_| !self.is_named) else { return Ok(None) };
         let mounts = mount_table::read().map_err(|error| format!("cannot read the table of mounts: {error}"))?;
         let of_init = read_bounded(Path::new(&format!("/proc/{init}/cgroup")), PROC_BYTES)?;
         let place = Hierarchies::parse(&mounts, &of_init).unified.map(|hierarchy| hierarchy.own);
-        place.filter(|place| place != own && place.starts_with(own)).map(|place| open_directory(&place)).transpose()
+        Ok(place.filter(|place| place != own && place.starts_with(own)))
     }
 }
 

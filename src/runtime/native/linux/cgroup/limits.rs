@@ -179,6 +179,13 @@ impl Cgroup {
         }
     }
 
+    /// Refuses limits whose controllers these cgroups do not have.
+    pub(super) fn check_kept(&self, needed: &[String]) -> Result<(), String> {
+        let names = needed.iter().map(|name| name.strip_prefix("unified:").unwrap_or(name));
+        // These two are no controllers of v2.
+        names.filter(|name| !matches!(*name, "devices" | "unified")).try_for_each(|name| self.place(name).map(drop))
+    }
+
     fn place(&self, controller: &str) -> Result<Place<'_>, String> {
         self.find(controller).ok_or_else(|| {
             let path = self.directories().next().unwrap_or(Path::new(MOUNTED));

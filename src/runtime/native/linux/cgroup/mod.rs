@@ -322,8 +322,10 @@ impl Cgroup {
 
     /// Changes limits.
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
-        limits::needed(Some(resources))?;
+        let needed = limits::needed(Some(resources))?;
         if let Some(unit) = &self.record.scope {
+            // Before systemd has them, too.
+            self.check_kept(&needed)?;
             systemd::update(self.record.bus.as_deref(), unit, resources, self.record.unified.as_deref())?;
         }
         self.write_limits(resources)

@@ -339,6 +339,27 @@ fn controllers_of_v2_are_enabled_on_the_way_down() {
 }
 
 #[test]
+fn systemd_is_told_no_limit_whose_controller_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("cgroup.controllers"), "memory pids\n").unwrap();
+    let record = CgroupRecord {
+        unified: Some(dir.path().to_owned()),
+        scope: Some("cowbox-no-such.scope".to_owned()),
+        // Nobody listens there.
+        bus: Some("unix:path=/none".to_owned()),
+        ..CgroupRecord::default()
+    };
+    let cgroup = Cgroup::new(&Hierarchies::default(), record);
+    let places = Cpu { cpus: "0".to_owned(), ..Cpu::default() };
+    let both = Resources { cpu: Some(places), pids: Some(Pids { limit: 7 }), ..Resources::default() };
+    let error = cgroup.update(&both).unwrap_err();
+    assert!(error.starts_with("the controller cpuset is not available"), "{error}");
+    // What the cgroup has is systemd's to hear of first.
+    let error = cgroup.update(&Resources { pids: both.pids, ..Resources::default() }).unwrap_err();
+    assert!(error.starts_with("give new limits to the scope cowbox-no-such.scope"), "{error}");
+}
+
+#[test]
 fn a_record_cannot_name_other_directories() {
     for path in ["/etc", "/sys/fs/cgroup", "/sys/fs/cgroup/memory/../../../../etc", "x"] {
         let record = CgroupRecord { unified: Some(PathBuf::from(path)), ..CgroupRecord::default() };
