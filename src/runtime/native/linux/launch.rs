@@ -1,32 +1,29 @@
 //! Makes a container's first process, and sees it through to its program.
 
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::cgroup::{Begun, Cgroup, CgroupRequest, Reach, Scope, owner_of};
 use super::container::is_alive;
+use super::explain::explain;
 use super::hooks;
 use super::id_maps::ranges;
 use super::image::MountedImage;
-use super::labels::{self, APPARMOR};
 use super::mapped::{self, MappedRoot};
-use super::namespaces::{self, Namespaces};
+use super::namespaces::Namespaces;
 use super::plan::{self, MOUNTED, PREPARED, Plan, Surroundings, refuse};
-use super::process::{Kept, SCHEDULER, keeps_groups, push_process};
+use super::process::{Kept, keeps_groups};
 use super::rootless;
 use super::seccomp;
 use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, Process, Status};
 use crate::runtime::native::lifecycle::Debug;
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
-use crate::runtime::{Error, ErrorKind, InitProcess, NoteInit, Result, SpareWork, TerminalSize};
+use crate::runtime::{InitProcess, NoteInit, Result, SpareWork, TerminalSize};
 use crate::sys::linux::ahead::NetworkAhead;
-use crate::sys::linux::channel::{Channel, Event, Failure};
+use crate::sys::linux::channel::{Channel, Event};
 use crate::sys::linux::clone::{self, Spawn};
-use crate::sys::linux::flags;
 use crate::sys::linux::id_maps;
 use crate::sys::linux::process::{self, Child};
 use crate::sys::linux::script::{Script, Step};
-use crate::sys::linux::users;
 
 /// Makes the state document that hooks read, for a status and the number of the process.
 pub(super) type StateOf = Box<dyn Fn(Status, u32) -> Vec<u8> + Send>;
@@ -110,7 +107,7 @@ pub(super) struct Launched {
     /// What its steps are called, for failures after it has waited.
     pub(super) words: Vec<String>,
     /// The way to a process that is to wait for its start: it ends with this, unless it is [`left`](Launched::leave) alone.
-    channel: Channel,
+    pub(super) channel: Channel,
 }
 
 impl Launched {
@@ -251,130 +248,7 @@ fn run_hooks(hooks: &Hooks, state: &StateOf, pid: u32) -> Result<Vec<u8>> {
     Ok(told)
 }
 
-/// Runs one more process in the container of process `pid`, and in its cgroup.
-pub(super) fn enter(
-    pid: u32,
-    process: &Process,
-    filter: &SeccompChoice,
-    cgroup: Option<&Cgroup>,
-    options: LaunchOptions,
-) -> Result<Launched> {
-    let filter = match filter {
-        SeccompChoice::Unconfined => None,
-        SeccompChoice::Default => Some(seccomp::default_filter(bounding(process)?).map_err(refuse)?),
-        SeccompChoice::Profile(profile) => Some(seccomp::compile(profile).map_err(refuse)?),
-    };
-    let gone = |error: io::Error| refuse(format!("process {pid} of the container: {error}"));
-    let pidfd = process::open_pidfd(pid).map_err(gone)?;
-    let join = differing_namespaces(pid).map_err(gone)?;
-    let pid_namespace = match join & flags::CLONE_NEWPID as u64 {
-        0 => None,
-        _ => Some(process::open_namespace(pid, "pid").map_err(gone)?),
-    };
-    labels::check(process, &Linux::default())?;
-    let mut script = Script::default();
-    if options.die_with_parent {
-        script.push(Step::DieWithParent, "tie the process to this one");
-    }
-    if cgroup.is_some_and(Cgroup::is_to_add) {
-        script.push(Step::Sync(PREPARED), "wait for the parent");
-    }
-    labels::push(&mut script, process)?;
-    // Who is not root here has to be in the user namespace before they may go into the others.
-    let has_users = join & flags::CLONE_NEWUSER as u64 != 0;
-    let is_first = has_users && users::effective_ids().0 != 0;
-    let users_of_it = is_first.then(|| process::open_namespace(pid, "user")).transpose().map_err(gone)?;
-    let joined_before = flags::CLONE_NEWPID as u64 | if is_first { flags::CLONE_NEWUSER as u64 } else { 0 };
-    let step = Step::Join { namespace: pidfd.as_raw_fd(), kind: join & !joined_before };
-    script.push(step, format!("join the namespaces of process {pid}"));
-    let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
-    if has_users && has_root {
-        script.push(Step::BecomeRoot { keeps_groups: options.keeps_groups }, "become root of the user namespace");
-    }
-    script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
-    if process.terminal {
-        script.push(plan::terminal(process, options.window, false, options.plain_lines), "open a terminal");
-    } else {
-        script.push(Step::NewSession, "make a session");
-        script.push(Step::Streams(options.streams.each_ref().map(OwnedFd::as_raw_fd)), "pass the standard streams");
-    }
-    if let Some(personality) = &options.personality {
-        plan::push_personality(&mut script, personality)?;
-    }
-    let kept = Kept { descriptors: options.preserve_fds, groups: options.keeps_groups };
-    let run = Step::Execute(super::process::program(process)?);
-    push_process(&mut script, process, filter, kept, Script::default(), run)?;
-    let spawn = Spawn {
-        script: &script,
-        namespaces: 0,
-        cgroup: cgroup.and_then(Cgroup::clone_fd),
-        pid_namespace: pid_namespace.as_ref().map(AsFd::as_fd),
-        users: users_of_it.as_ref().map(AsFd::as_fd),
-        before: Vec::new(),
-    };
-    let spawned = match clone::spawn(&spawn) {
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => spawn_beside(pid, cgroup, spawn),
-        spawned => spawned,
-    };
-    let (child, channel) = spawned.map_err(|error| refuse(format!("make a process in the container: {error}")))?;
-    tell_steps(&options.debug, &script, &child);
-    let start_time = process::start_time(child.pid()).unwrap_or(0);
-    let join = |_| {
-        let added = cgroup.map_or(Ok(()), |cgroup| cgroup.add_further(child.pid(), pid));
-        added.map(|()| Answer::Word(Vec::new())).map_err(refuse)
-    };
-    let master = follow(&script, (&child, &channel), process, &options, join, || {})?;
-    Ok(Launched {
-        process: child,
-        start_time,
-        master,
-        cgroup: None,
-        is_first: false,
-        image: None,
-        words: script.into_words(),
-        channel,
-    })
-}
-
-/// Makes a process of a container whose cgroup holds none any more: in the one that process `pid` is in.
-fn spawn_beside(pid: u32, cgroup: Option<&Cgroup>, spawn: Spawn<'_>) -> io::Result<(Child, Channel)> {
-    let found = cgroup.map_or(Ok(None), |cgroup| cgroup.directory_of_first(pid)).map_err(io::Error::other)?;
-    let busy = || {
-        let file = cgroup.and_then(|cgroup| cgroup.to_record().unified).unwrap_or_default().join("cgroup.procs");
-        let why = "device or resource busy: cgroups below have controllers";
-        io::Error::new(
-            io::ErrorKind::ResourceBusy,
-            format!("error adding pid of a process to cgroups: {}: {why}", file.display()),
-        )
-    };
-    let directory = found.ok_or_else(busy)?;
-    clone::spawn(&Spawn { cgroup: Some(directory.as_fd()), ..spawn })
-}
-
-/// `CLONE_NEW*` of the namespaces in which a process is, and this one is not.
-fn differing_namespaces(pid: u32) -> io::Result<u64> {
-    let own = std::process::id();
-    let kinds = [
-        NamespaceKind::User,
-        NamespaceKind::Mount,
-        NamespaceKind::Pid,
-        NamespaceKind::Uts,
-        NamespaceKind::Ipc,
-        NamespaceKind::Network,
-        NamespaceKind::Cgroup,
-        NamespaceKind::Time,
-    ];
-    let mut differing = 0;
-    for kind in kinds {
-        let file = namespaces::file(kind);
-        if process::namespace(pid, file)? != process::namespace(own, file)? {
-            differing |= namespaces::flag(kind);
-        }
-    }
-    Ok(differing)
-}
-
-fn bounding(process: &Process) -> Result<CapSet> {
+pub(super) fn bounding(process: &Process) -> Result<CapSet> {
     let names = process.capabilities.as_ref().map(|sets| sets.bounding.as_slice()).unwrap_or_default();
     CapSet::from_names(names).map_err(refuse)
 }
@@ -390,7 +264,7 @@ fn filter(bundle: &NativeBundle, process: &Process) -> Result<Option<seccomp::Fi
 }
 
 /// What a process that waits is told.
-enum Answer {
+pub(super) enum Answer {
     /// It goes on, with what its hooks read.
     Word(Vec<u8>),
     /// It gets the mount that it waits for.
@@ -399,7 +273,7 @@ enum Answer {
 
 /// Answers the process until its program runs or it waits for its start, and returns the master of its terminal. `answer` is
 /// asked at each point at which the process waits; once it waits for nothing more, there is time for `meanwhile`.
-fn follow(
+pub(super) fn follow(
     script: &Script,
     (child, channel): (&Child, &Channel),
     process: &Process,
@@ -470,7 +344,7 @@ fn follow(
 }
 
 /// Tells what a process that was just made is to do.
-fn tell_steps(debug: &Debug, script: &Script, child: &Child) {
+pub(super) fn tell_steps(debug: &Debug, script: &Script, child: &Child) {
     debug.tell(|| format!("child process in init(): process {} has {} steps", child.pid(), script.steps().len()));
     for step in 0..script.steps().len() as u32 {
         let words = script.words(step);
@@ -484,84 +358,4 @@ fn tell_steps(debug: &Debug, script: &Script, child: &Child) {
 fn end(child: &Child) {
     let _ = child.signal(9);
     let _ = child.wait();
-}
-
-/// A failure in words: Docker's for programs, with its exit codes.
-pub(super) fn explain(words: &str, failure: &Failure, process: &Process) -> Error {
-    let error = io::Error::from_raw_os_error(failure.errno);
-    if words != "exec" {
-        let why = match failure.errno {
-            flags::ENOSYS => format!("{error}: it takes Linux 5.12 or later"),
-            flags::ENOTDIR if ["mount proc on", "mount sysfs on"].iter().any(|kind| words.starts_with(kind)) => {
-                "it must be mounted on ordinary directory".to_owned()
-            }
-            flags::EPROTO => failure.end_of_hook().unwrap_or_else(|| error.to_string()),
-            flags::EPERM if words == SCHEDULER => {
-                "process scheduler can't be used together with AllowedCPUs (resources.cpu.cpus), and needs CAP_SYS_NICE"
-                    .to_owned()
-            }
-            flags::ENOENT if words.starts_with(APPARMOR) => "no such profile is loaded".to_owned(),
-            flags::EINVAL if words.starts_with(APPARMOR) => "AppArmor is not enabled in this host's kernel".to_owned(),
-            flags::ETIMEDOUT => "it ran for too long and was killed".to_owned(),
-            _ => error.to_string(),
-        };
-        let error = Error::new(ErrorKind::Runtime, format!("{words}: {why}"));
-        return match rootless::hint(words, failure.errno) {
-            Some(hint) => error.hint(hint),
-            None => error,
-        };
-    }
-    let name = process.args.first().map(String::as_str).unwrap_or_default();
-    match failure.errno {
-        flags::ENOENT | flags::ENOTDIR if !failure.detail.is_empty() => {
-            Error::new(ErrorKind::NotFound, format!("exec {name}: no such file or directory"))
-                .hint(format!("the interpreter{} is not in the image", interpreter(&failure.detail)))
-        }
-        flags::ENOENT | flags::ENOTDIR if !name.contains('/') => {
-            Error::new(ErrorKind::NotFound, format!("exec: {name:?}: executable file not found in $PATH"))
-        }
-        flags::ENOENT | flags::ENOTDIR => {
-            Error::new(ErrorKind::NotFound, format!("exec: {name:?}: no such file or directory"))
-                .hint("the program is not in the image")
-        }
-        flags::ENOEXEC => {
-            let error = Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: exec format error"));
-            match machine(&failure.detail) {
-                Some(machine) => error.hint(format!(
-                    "it is a program for {machine}; qemu-user-static registered with binfmt_misc would run it"
-                )),
-                None => error.hint("it is neither a program of this system nor a script with a `#!` line"),
-            }
-        }
-        flags::ELOOP | flags::EPERM => {
-            Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: it leads out of the container"))
-                .hint("magic links such as /proc/self/exe are not followed")
-        }
-        flags::EACCES => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: permission denied")),
-        _ => Error::new(ErrorKind::NotExecutable, format!("exec: {name:?}: {error}")),
-    }
-}
-
-/// The name of a script's interpreter, behind a space; nothing where it is not seen.
-fn interpreter(head: &[u8]) -> String {
-    let line = head.strip_prefix(b"#!").unwrap_or_default();
-    let name = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
-    name.map_or_else(String::new, |name| format!(" {}", String::from_utf8_lossy(name)))
-}
-
-/// The machine that an ELF file is for.
-fn machine(head: &[u8]) -> Option<&'static str> {
-    let number = u16::from_le_bytes(head.get(18..20)?.try_into().ok()?);
-    head.starts_with(b"\x7fELF").then_some(match number {
-        3 => "i386",
-        8 => "MIPS",
-        20 | 21 => "PowerPC",
-        22 => "S/390",
-        40 => "arm",
-        62 => "x86-64",
-        183 => "aarch64",
-        243 => "RISC-V",
-        258 => "LoongArch",
-        _ => "another machine",
-    })
 }

@@ -5,6 +5,8 @@ mod cgroup;
 mod cgroup_mounts;
 mod container;
 mod doctor;
+mod enter;
+mod explain;
 mod files;
 mod hooks;
 mod id_maps;

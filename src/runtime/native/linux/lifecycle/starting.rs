@@ -17,6 +17,8 @@ use crate::oci::runtime::{State, Status};
 use crate::runtime::Error;
 use crate::runtime::native::lifecycle::{Afterwards, ExecProcess, ExecRequest, Id, Lifecycle, StartOptions, failed};
 use crate::runtime::native::system::cgroup::{Begun, Cgroup, Manager, Reach, Scope};
+use crate::runtime::native::system::enter;
+use crate::runtime::native::system::explain::explain;
 use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::process::keeps_groups;
@@ -77,7 +79,7 @@ impl Lifecycle {
                 Event::Failed(failure) => {
                     let words = record.words.get(failure.step as usize).map_or("start a process", String::as_str);
                     let process = record.more()?.process;
-                    return Err(in_runcs_words(launch::explain(words, &failure, &process), &process));
+                    return Err(in_runcs_words(explain(words, &failure, &process), &process));
                 }
                 Event::Reached(_) | Event::Master(_) | Event::Listener(_) | Event::Ready => {}
             }
@@ -140,7 +142,7 @@ impl Lifecycle {
             ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
         };
         self.debug.tell(|| format!("exec in container {}: enter process {}", id.as_str(), first.pid()));
-        let launched = launch::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
+        let launched = enter::enter(first.pid(), &process, &seccomp, cgroup.as_ref(), options);
         let mut launched = launched.map_err(|error| in_runcs_words(error, &process))?;
         if let Err(error) = hand_out(&mut launched, &request.options) {
             end(&launched.process);
