@@ -112,7 +112,8 @@ pub fn enter(
     }
     let (process, seccomp) = (entry.process.clone(), entry.seccomp.clone());
     let cgroup = entry.cgroup.map(Cgroup::from_record).transpose().map_err(refuse)?;
-    let launch = move |options: LaunchOptions| super::enter::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
+    let launch =
+        move |options: LaunchOptions| super::enter::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
     // In a user namespace a thread whose children are in another process namespace cannot have them here again.
     let apart = process::is_in_user_namespace();
     let running = run(stdio, terminal, entry.ends_with, apart, launch)?;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::cgroup;
 use super::image;
-use super::plan;
+use super::root;
 use super::rootless;
 use crate::runtime::{Check, Health};
 use crate::sys::linux::{cgroup_device, detached, process, users};
@@ -102,7 +102,7 @@ fn overlay(root: &Path) -> Check {
             .into_iter()
             .zip(paths.iter().map(|path| Some(Path::new(path))))
             .collect();
-        options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
+        options.extend(root::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
         detached::mount("overlay", &options, false).map(drop)
     };
     match attempt() {

@@ -8,7 +8,8 @@ use std::path::Path;
 use super::container::is_alive;
 use super::image::MountedImage;
 use super::labels;
-use super::plan::{self, refuse};
+use super::plan::refuse;
+use super::root;
 use crate::runtime::native::{Lower, OverlayRoot};
 use crate::runtime::{InitProcess, Result};
 use crate::sys::linux::detached;
@@ -65,6 +66,6 @@ pub(super) fn mount(lower: &str, overlay: &OverlayRoot, label: &str, read_only: 
     let mut options: Vec<_> = layers.iter().map(|(key, value)| (*key, Some(Path::new(value)))).collect();
     options.extend(overlay.volatile.then_some(("volatile", None)));
     options.extend(labels::option(label));
-    options.extend(plan::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
+    options.extend(root::overlay_flags().iter().map(|(key, value)| (*key, value.map(Path::new))));
     detached::mount("overlay", &options, read_only)
 }

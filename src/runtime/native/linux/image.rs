@@ -162,7 +162,7 @@ mod tests {
     use crate::oci::runtime::{IdMapping, Linux};
     use crate::runtime::native::HOST_ROOT;
     use crate::runtime::native::system::mapped::MappedRoot;
-    use crate::runtime::native::system::{files, plan};
+    use crate::runtime::native::system::{files, root};
     use crate::runtime::native::{Lower, NativeRoot, OverlayRoot};
     use crate::sys::linux::channel::Event;
     use crate::sys::linux::clone::{self, Spawn};
@@ -238,7 +238,7 @@ mod tests {
         let flags = flags::MS_REC | flags::MS_PRIVATE;
         let private = Step::Mount { source: None, target: c"/".to_owned(), kind: None, flags, data: None };
         script.push(private, "keep mounts from the host");
-        plan::push_root(&mut script, &Linux::default(), &place, &NativeRoot::Overlay(overlay), Some(&image)).unwrap();
+        root::push_root(&mut script, &Linux::default(), &place, &NativeRoot::Overlay(overlay), Some(&image)).unwrap();
         // The file of the image is there to be shown elsewhere.
         let bind = Step::Bind {
             source: BindSource::Path(CString::new(format!("{place}/f")).unwrap()),

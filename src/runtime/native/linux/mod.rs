@@ -22,6 +22,7 @@ mod options;
 mod plan;
 mod process;
 mod processes;
+mod root;
 mod rootless;
 mod seccomp;
 

@@ -13,13 +13,13 @@ use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
 use super::process::{Kept, enter_directory, program, push_process};
+use super::root;
 use super::rootless::is_rootless;
 use super::seccomp::Filter;
 use crate::oci::runtime::{Hook, Linux, NamespaceKind, Personality, Process, Spec};
-use crate::runtime::native::{CgroupRecord, Lower, MadeFiles, ModuleRunner, NativeRoot, OverlayRoot};
+use crate::runtime::native::{CgroupRecord, MadeFiles, ModuleRunner, NativeRoot};
 use crate::runtime::{Error, ErrorKind, Result};
 use crate::sys::linux::flags;
-use crate::sys::linux::process::is_in_user_namespace;
 use crate::sys::linux::script::{Make, Program, Script, Step, Target, c_string};
 
 /// The `Sync` at which a process waits for its ids and cgroups.
@@ -112,7 +112,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
                 script.push(Step::OpenRoot(text("/")?), "open the host's root");
                 script.push(terminal(process, with.window, false, with.plain_lines), "open a terminal");
             }
-            push_foreign_root(&mut script, spec, folder, root)?;
+            root::push_foreign_root(&mut script, spec, folder, root)?;
             Binds::default()
         }
     };
@@ -147,9 +147,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     match has_mounts {
         true => {
             if !with.pivot {
-                mounts::push_no_kernel(&mut script, &root_place(spec, folder, root)?)?;
+                mounts::push_no_kernel(&mut script, &root::place(spec, folder, root)?)?;
             }
-            push_entrance(&mut script, spec, linux, with.pivot)?;
+            root::push_entrance(&mut script, spec, linux, with.pivot)?;
         }
         false => script.push(Step::ChangeRoot, "enter the root"),
     }
@@ -184,28 +184,6 @@ fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
     for path in &linux.readonly_paths {
         script.push(Step::ReadOnly(target(path, Make::Skip)?), format!("make {path} read-only"));
     }
-    Ok(())
-}
-
-/// The way into the root.
-fn push_entrance(script: &mut Script, spec: &Spec, linux: &Linux, pivot: bool) -> Result<()> {
-    let read_only = spec.root.as_ref().is_some_and(|root| root.readonly);
-    let propagation = propagation(linux)? & !flags::MS_REC;
-    let step = match pivot {
-        true => Step::PivotRoot { read_only, propagation },
-        false => Step::MoveRoot { read_only, propagation },
-    };
-    script.push(step, "enter the root");
-    Ok(())
-}
-
-/// A root in a tree of mounts that is another's, in which nothing is mounted for the container.
-fn push_foreign_root(script: &mut Script, spec: &Spec, folder: &Path, root: &NativeRoot) -> Result<()> {
-    if matches!(root, NativeRoot::Overlay(_)) {
-        return Err(refuse("a container of an image needs a mount namespace of its own"));
-    }
-    let place = root_place(spec, folder, root)?;
-    script.push(Step::OpenRoot(text(&place)?), format!("open the root {place}"));
     Ok(())
 }
 
@@ -279,13 +257,13 @@ fn push_mount_tree(
     with: &Surroundings<'_>,
 ) -> Result<Binds> {
     // Unless mounts of the container are to be seen by the host: those of the host always spread to the container.
-    let is_shared = propagation(linux)? & flags::MS_SHARED != 0;
+    let is_shared = root::propagation(linux)? & flags::MS_SHARED != 0;
     let spread = if is_shared { flags::MS_SHARED } else { flags::MS_SLAVE };
     let mount = |target: &str, flags| {
         Ok::<_, Error>(Step::Mount { source: None, target: text(target)?, kind: None, flags, data: None })
     };
     script.push(mount("/", spread | flags::MS_REC)?, "keep mounts from the host");
-    let place = if with.mapped.is_some() { "/".to_owned() } else { root_place(spec, folder, root)? };
+    let place = if with.mapped.is_some() { "/".to_owned() } else { root::place(spec, folder, root)? };
     if is_shared {
         // The kernel enters no root whose surroundings are shared.
         let point = mounts::mount_point_of(&place)?;
@@ -295,7 +273,7 @@ fn push_mount_tree(
         (Some(mapped), _) => mapped.push(script)?,
         (None, made) => {
             made.map_or(Ok(()), |made| push_made_files(script, made))?;
-            push_root(script, linux, &place, root, with.image)?;
+            root::push_root(script, linux, &place, root, with.image)?;
         }
     }
     let cgroups = match with.namespaces.has_cgroups() {
@@ -341,15 +319,8 @@ pub(super) fn memory_for(made: &MadeFiles) -> usize {
     2 * made.files.iter().map(|(_, content)| content.len()).sum::<usize>() + MORE_BYTES
 }
 
-fn not_utf8(path: &Path) -> Error {
+pub(super) fn not_utf8(path: &Path) -> Error {
     refuse(format!("{}: not UTF-8", path.display()))
-}
-
-fn propagation(linux: &Linux) -> Result<u64> {
-    match linux.rootfs_propagation.as_str() {
-        "" => Ok(0),
-        word => super::options::propagation(word).map_err(refuse),
-    }
 }
 
 /// Hooks before the root is entered: config.md "Prestart", "CreateRuntime Hooks", "CreateContainer Hooks".
@@ -392,89 +363,6 @@ fn sysctl_path(name: &str) -> Result<(String, NamespaceKind)> {
         Some(kind) => Ok((format!("/proc/sys/{path}"), kind)),
         None => Err(refuse(format!("sysctl {name:?} is not one of a namespace: it would change the host"))),
     }
-}
-
-/// Where on the host the root is mounted.
-fn root_place(spec: &Spec, folder: &Path, root: &NativeRoot) -> Result<String> {
-    let asked = match root {
-        NativeRoot::Directory => spec.root.as_ref().map(|root| folder.join(&root.path)).unwrap_or_default(),
-        NativeRoot::Overlay(overlay) => overlay.stage.clone(),
-    };
-    let place =
-        std::fs::canonicalize(&asked).map_err(|error| refuse(format!("the root {}: {error}", asked.display())))?;
-    place.into_os_string().into_string().map_err(|place| refuse(format!("the root {}: not UTF-8", place.display())))
-}
-
-/// The root: mounted on `place`, and opened.
-pub(super) fn push_root(
-    script: &mut Script,
-    linux: &Linux,
-    place: &str,
-    root: &NativeRoot,
-    image: Option<&MountedImage>,
-) -> Result<()> {
-    let step = match root {
-        NativeRoot::Directory => Step::Mount {
-            source: Some(text(place)?),
-            target: text(place)?,
-            kind: None,
-            flags: flags::MS_BIND | flags::MS_REC,
-            data: None,
-        },
-        NativeRoot::Overlay(overlay) => {
-            let lower = push_lower(script, place, overlay, image)?;
-            let data = labels::with_label(&linux.mount_label, "overlay", &overlay_options(overlay, &lower)?)?;
-            let kind = Some(text("overlay")?);
-            Step::Mount { source: kind.clone(), target: text(place)?, kind, flags: 0, data: Some(data) }
-        }
-    };
-    script.push(step, format!("mount the root on {place}"));
-    script.push(Step::OpenRoot(text(place)?), format!("open the root {place}"));
-    Ok(())
-}
-
-/// Options of overlayfs: overlayfs.rst. Nothing that would make an upper depend on more than itself is on. In a user namespace
-/// its marks are attributes that users may set, and two of the options are off whatever is said.
-pub(super) fn overlay_flags() -> &'static [(&'static str, Option<&'static str>)] {
-    match is_in_user_namespace() {
-        true => &[("index", Some("off")), ("xino", Some("off")), ("userxattr", None)],
-        false => {
-            &[("index", Some("off")), ("metacopy", Some("off")), ("redirect_dir", Some("off")), ("xino", Some("off"))]
-        }
-    }
-}
-
-/// What overlayfs takes as its lower. An image that needs a place gets it where the root will be, below that.
-fn push_lower(script: &mut Script, place: &str, overlay: &OverlayRoot, image: Option<&MountedImage>) -> Result<String> {
-    match (&overlay.lower, image) {
-        (Lower::Directory(path), _) => escape(path),
-        (Lower::Image(_), Some(image)) if image.needs_place() => {
-            let step = Step::Attach { mount: image.as_raw_fd(), target: text(place)? };
-            script.push(step, format!("attach the image to {place}"));
-            escape(Path::new(place))
-        }
-        (Lower::Image(_), Some(image)) => Ok(image.path()),
-        (Lower::Image(files), None) => Err(refuse(format!("{} is not mounted", files.tree.display()))),
-    }
-}
-
-fn overlay_options(overlay: &OverlayRoot, lower: &str) -> Result<String> {
-    let below = overlay.below.as_deref().map(escape).transpose()?.map_or(String::new(), |below| format!(":{below}"));
-    let (upper, work) = (escape(&overlay.upper)?, escape(&overlay.work)?);
-    let mut options = format!("lowerdir={lower}{below},upperdir={upper},workdir={work}");
-    for (key, value) in overlay_flags() {
-        options.push_str(&value.map_or(format!(",{key}"), |value| format!(",{key}={value}")));
-    }
-    if overlay.volatile {
-        options.push_str(",volatile");
-    }
-    Ok(options)
-}
-
-/// A path in overlayfs's options, where `,` `:` and `\` mean something.
-fn escape(path: &Path) -> Result<String> {
-    let path = path.to_str().ok_or_else(|| not_utf8(path))?;
-    Ok(path.replace('\\', "\\\\").replace(':', "\\:").replace(',', "\\,"))
 }
 
 fn push_directory(script: &mut Script, cwd: &str) -> Result<()> {
