@@ -274,6 +274,7 @@ impl Engine {
         let terminal = options.tty.then_some(stdio.terminal);
         let cgroup = cgroup_of(&record.id, &container.state)?;
         let entry = Entry {
+            container: record.id.short(),
             process: &process,
             seccomp: &seccomp(&like.isolation)?,
             cgroup: cgroup.as_ref(),

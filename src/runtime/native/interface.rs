@@ -176,6 +176,8 @@ pub enum EndsWith {
 /// One more process of a container that runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
+    /// The container, by the name that its [`Bundle`](crate::runtime::Bundle) had.
+    pub container: &'a str,
     /// What it runs, and whether it has a terminal.
     pub process: &'a Process,
     /// The filter of its system calls.

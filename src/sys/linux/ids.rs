@@ -4,7 +4,7 @@
 //! All by system calls of its own: the C library's functions tell other threads of new ids, and wait for threads that are not
 //! there in a new process.
 
-use std::ffi::{CStr, c_int, c_short, c_ulong};
+use std::ffi::{CStr, c_int, c_short, c_uint, c_ulong};
 use std::os::fd::RawFd;
 
 use super::calls::{Outcome, check, errno, hide, prctl, syscall};
@@ -186,6 +186,28 @@ pub(super) fn loopback_up() -> Outcome {
         check(libc::ioctl(socket.fd(), libc::SIOCGIFFLAGS, &raw mut request))?;
         request.flags |= libc::IFF_UP as c_short;
         check(libc::ioctl(socket.fd(), libc::SIOCSIFFLAGS, &raw const request)).map(drop)
+    }
+}
+
+/// Makes the session keyring of this name that of this process.
+#[allow(unsafe_code)]
+pub(super) fn join_keyring(name: &CStr) -> Outcome {
+    const JOIN_SESSION_KEYRING: c_int = 1;
+    const SETPERM: c_int = 5;
+    // linux/keyctl.h: what a new one has, all for who has it and view, read and link for its user, and search for that one, too.
+    const SHARED: c_uint = 0x3f1b_0000;
+    // SAFETY: a string, and numbers.
+    let joined = syscall(unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, name.as_ptr()) });
+    match joined {
+        Ok(keyring) => {
+            // Where it may not be shared, further processes have one of their own.
+            // SAFETY: as above.
+            unsafe { libc::syscall(libc::SYS_keyctl, SETPERM, keyring, SHARED) };
+            Ok(())
+        }
+        // A kernel without keyrings, or a filter around us that shows none.
+        Err(libc::ENOSYS | libc::EPERM) => Ok(()),
+        Err(code) => Err(code),
     }
 }
 

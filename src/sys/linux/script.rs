@@ -147,8 +147,9 @@ pub enum Step {
     Unshare(u64),
     /// setsid(2).
     NewSession,
-    /// A session keyring of its own, where the kernel has keyrings: keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING`.
-    NewKeyring,
+    /// The session keyring of this name, which is made where it is not there yet, if the kernel has keyrings: keyctl(2)
+    /// `KEYCTL_JOIN_SESSION_KEYRING`. Other processes of its user find it by the name.
+    JoinKeyring(CString),
     /// Writes a text to a file of the host.
     Write { path: CString, text: Vec<u8> },
     /// Makes a file of the host's tree with this content and exactly this mode.

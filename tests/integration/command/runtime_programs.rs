@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -118,4 +119,29 @@ fn a_process_has_the_home_that_the_containers_users_have() {
     bundle.change(|config| config["process"]["user"]["uid"] = json!(1000));
     bundle.script("echo $HOME");
     assert_eq!(bundle.run("two").ok(), "/home/ann\n");
+}
+
+#[test]
+fn all_processes_of_a_container_have_its_session_keyring() {
+    let Some(bundle) = Bundle::new() else { return };
+    if !Path::new("/proc/keys").exists() {
+        return println!("skipped: a kernel without keyrings");
+    }
+    bundle.change(|config| config["linux"]["maskedPaths"] = json!([]));
+    bundle.script("cat /proc/keys > /dev/shm/keys; echo > /dev/shm/done; exec sleep 1000");
+    let script = "until [ -e /dev/shm/done ]; do :; done; cat /dev/shm/keys /proc/keys";
+    // Of what the first process sees, and then a further one.
+    let sessions = |name: &str| {
+        let keys = bundle.runtime(["exec", name, "sh", "-c", script]).ok();
+        let of_it = keys.lines().filter(|line| line.contains(&format!(" _ses.{name}: ")));
+        of_it.map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    bundle.runtime(["run", "--detach", "one"]).ok();
+    let seen = sessions("one");
+    assert!(seen.len() == 2 && seen[0] == seen[1], "{seen:?}");
+    bundle.runtime(["delete", "--force", "one"]).ok();
+    bundle.runtime(["run", "--detach", "--no-new-keyring", "two"]).ok();
+    assert_eq!(sessions("two"), [""; 0]);
+    bundle.runtime(["delete", "--force", "two"]).ok();
+    bundle.is_gone();
 }

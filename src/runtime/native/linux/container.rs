@@ -26,6 +26,7 @@ pub struct Native;
 
 /// A container that has not started.
 struct NativeContainer {
+    name: String,
     bundle: Box<NativeBundle>,
     network: Option<NetworkAhead>,
     cgroup: Begun,
@@ -70,7 +71,17 @@ impl Runtime for Native {
         };
         let network = launch::network(&bundle);
         let cgroup = launch::cgroup(&bundle, Reach::Needed, None)?;
-        Ok(Box::new(NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note: None, meanwhile: None }))
+        Ok(Box::new(NativeContainer {
+            name,
+            bundle,
+            network,
+            cgroup,
+            limits,
+            stdio,
+            terminal,
+            note: None,
+            meanwhile: None,
+        }))
     }
 }
 
@@ -85,10 +96,10 @@ impl Container for NativeContainer {
     }
 
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { bundle, network, cgroup, limits, stdio, terminal, note, meanwhile } = *self;
+        let NativeContainer { name, bundle, network, cgroup, limits, stdio, terminal, note, meanwhile } = *self;
         let launch =
             move |options| launch::launch(&bundle, cgroup, LaunchOptions { network, note, meanwhile, ..options });
-        let running = run(stdio, terminal, EndsWith::Caller, false, launch)?;
+        let running = run(name, stdio, terminal, EndsWith::Caller, false, launch)?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;
         }
@@ -116,7 +127,7 @@ pub fn enter(
         move |options: LaunchOptions| super::enter::enter(init.pid, &process, &seccomp, cgroup.as_ref(), options);
     // In a user namespace a thread whose children are in another process namespace cannot have them here again.
     let apart = process::is_in_user_namespace();
-    let running = run(stdio, terminal, entry.ends_with, apart, launch)?;
+    let running = run(entry.container.to_owned(), stdio, terminal, entry.ends_with, apart, launch)?;
     Ok(Box::new(running))
 }
 
@@ -133,8 +144,9 @@ pub fn signal(init: InitProcess, signal: Signal) -> Result<()> {
     sent.map(drop).map_err(|error| refuse(format!("send signal {number} to process {}: {error}", init.pid)))
 }
 
-/// Runs what `launch` makes, with `apart` on a thread of its own.
+/// Runs what `launch` makes of a container, with `apart` on a thread of its own.
 fn run(
+    container: String,
     stdio: Stdio,
     terminal: Option<TerminalSize>,
     ends_with: EndsWith,
@@ -158,6 +170,7 @@ fn run(
     let options = LaunchOptions {
         window: terminal,
         die_with_parent: ends_with == EndsWith::Caller,
+        keyring: Some(container),
         ..LaunchOptions::new(streams)
     };
     let launched = on_lasting_thread(options, apart, launch)?;

@@ -8,7 +8,7 @@ use super::labels;
 use super::launch::{Answer, LaunchOptions, Launched, bounding, follow, tell_steps};
 use super::namespaces;
 use super::plan::{self, PREPARED, refuse};
-use super::process::{Kept, push_process};
+use super::process::{Kept, push_keyring, push_process};
 use super::seccomp;
 use crate::oci::runtime::{Linux, NamespaceKind, Process};
 use crate::runtime::Result;
@@ -49,6 +49,9 @@ pub(super) fn enter(
         script.push(Step::Sync(PREPARED), "wait for the parent");
     }
     labels::push(&mut script, process)?;
+    if options.keyring.is_some() {
+        labels::push_key(&mut script, process)?;
+    }
     // Who is not root here has to be in the user namespace before they may go into the others.
     let has_users = join & flags::CLONE_NEWUSER as u64 != 0;
     let is_first = has_users && users::effective_ids().0 != 0;
@@ -59,6 +62,9 @@ pub(super) fn enter(
     let has_root = users::map_of(&pid.to_string(), "uid_map").iter().any(|(first, ..)| *first == 0);
     if has_users && has_root {
         script.push(Step::BecomeRoot { keeps_groups: options.keeps_groups }, "become root of the user namespace");
+    }
+    if let Some(container) = &options.keyring {
+        push_keyring(&mut script, container)?;
     }
     script.push(Step::OpenRoot(plan::text("/")?), "open the container's root");
     if process.terminal {

@@ -45,8 +45,8 @@ pub(super) struct LaunchOptions {
     pub(super) preserve_fds: u32,
     /// Whether a process that enters keeps the groups of who calls, as the first one of its container.
     pub(super) keeps_groups: bool,
-    /// Whether it has a session keyring of its own.
-    pub(super) keyring: bool,
+    /// The container by whose name its session keyring is found; without it the process keeps that of who calls.
+    pub(super) keyring: Option<String>,
     /// Whether its root is entered by pivot_root(2), which a root on the host's first file system cannot be.
     pub(super) pivot: bool,
     /// What kind of system a process that enters is shown, as the first one of its container.
@@ -77,7 +77,7 @@ impl LaunchOptions {
             die_with_parent: false,
             preserve_fds: 0,
             keeps_groups: false,
-            keyring: true,
+            keyring: None,
             pivot: true,
             personality: None,
             wait_for_start: None,
@@ -168,7 +168,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         filter: filter(bundle, process)?,
         init: bundle.init,
         die_with_parent: options.die_with_parent,
-        keyring: options.keyring,
+        keyring: options.keyring.as_deref(),
         pivot: options.pivot,
         kept: Kept { descriptors: options.preserve_fds, groups: keeps_groups(&spec.annotations) },
         is_let_on: options.note.is_some() || cgroup.0.is_some(),

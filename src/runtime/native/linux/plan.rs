@@ -12,7 +12,7 @@ use super::mapped::MappedRoot;
 use super::module;
 use super::mounts;
 use super::namespaces::Namespaces;
-use super::process::{Kept, enter_directory, program, push_process};
+use super::process::{Kept, enter_directory, program, push_keyring, push_process};
 use super::root;
 use super::rootless::is_rootless;
 use super::seccomp::Filter;
@@ -43,7 +43,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) filter: Option<Filter>,
     pub(super) init: bool,
     pub(super) die_with_parent: bool,
-    pub(super) keyring: bool,
+    pub(super) keyring: Option<&'a str>,
     /// Whether the root is entered by pivot_root(2).
     pub(super) pivot: bool,
     pub(super) kept: Kept,
@@ -126,9 +126,9 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
     }
     // Not before the hooks: what they run would have the labels, too.
     labels::push(&mut script, process)?;
-    if with.keyring {
+    if let Some(container) = with.keyring {
         labels::push_key(&mut script, process)?;
-        script.push(Step::NewKeyring, "make a session keyring");
+        push_keyring(&mut script, container)?;
     }
     if has_mounts {
         push_hidden(&mut script, linux)?;

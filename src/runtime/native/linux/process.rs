@@ -16,6 +16,12 @@ use crate::sys::linux::script::{Program, Script, Step};
 /// `--group-add keep-groups` sets it.
 pub(super) const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
 
+/// The session keyring of a container, which all its processes have, by runc's name for it.
+pub(super) fn push_keyring(script: &mut Script, container: &str) -> Result<()> {
+    script.push(Step::JoinKeyring(text(&format!("_ses.{container}"))?), "join the session keyring");
+    Ok(())
+}
+
 /// What the step is called that sets the scheduler.
 pub(super) const SCHEDULER: &str = "set the scheduler";
 

@@ -13,7 +13,9 @@ use super::channel::{self, DETAIL_MAX, FAILED, LISTENER, Message, WORD_MAX};
 use super::copy_up::copy_entries;
 use super::find;
 use super::home::Home;
-use super::ids::{become_root, bounding, capabilities, identity, limit, loopback_up, make_file, streams, write_file};
+use super::ids::{
+    become_root, bounding, capabilities, identity, join_keyring, limit, loopback_up, make_file, streams, write_file,
+};
 use super::init;
 use super::mounts_raw::{MOVE_MOUNT_F_EMPTY_PATH, mount, move_mount, set_attributes};
 use super::near::Near;
@@ -129,15 +131,7 @@ impl Walk {
                 }
                 Step::Unshare(flags) => check(libc::unshare(*flags as c_int)).map(drop),
                 Step::NewSession => check(libc::setsid()).map(drop),
-                Step::NewKeyring => {
-                    const KEYCTL_JOIN_SESSION_KEYRING: c_int = 1;
-                    let none = std::ptr::null::<libc::c_char>();
-                    match syscall(libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, none)) {
-                        // A kernel without keyrings, or a filter around us that shows none.
-                        Err(libc::ENOSYS | libc::EPERM) => Ok(()),
-                        made => made.map(drop),
-                    }
-                }
+                Step::JoinKeyring(name) => join_keyring(name),
                 Step::Write { path, text } => write_file(path, text),
                 Step::MakeFile { path, text, mode } => make_file(path, text, *mode),
                 Step::Mount { source, target, kind, flags, data } => mount(source, target, kind, *flags, data),

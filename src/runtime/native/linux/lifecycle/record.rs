@@ -66,6 +66,9 @@ pub(super) struct More {
     /// Whether the process is a wasm module's: its root is the host's.
     #[serde(default)]
     pub(super) is_module: bool,
+    /// Whether it keeps the session keyring of who made it.
+    #[serde(default)]
+    pub(super) no_new_keyring: bool,
 }
 
 /// The facts of a new record that are not in its bundle.
@@ -76,6 +79,7 @@ pub(super) struct Facts {
     pub(super) owner: u32,
     pub(super) cgroup: Option<CgroupRecord>,
     pub(super) words: Vec<String>,
+    pub(super) no_new_keyring: bool,
 }
 
 impl Record {
@@ -88,6 +92,7 @@ impl Record {
             seccomp: linux.seccomp,
             personality: linux.personality,
             is_module: bundle.module.is_some(),
+            no_new_keyring: facts.no_new_keyring,
         };
         let hooks = spec.hooks.clone().unwrap_or_default();
         let own_pids = linux.namespaces.iter().any(|one| one.kind == NamespaceKind::Pid && one.path.is_empty());
@@ -195,7 +200,8 @@ pub(super) mod tests {
             module: None,
         };
         let words = vec!["mount /proc".to_owned()];
-        Record::new(id, &bundle, Facts { pid, start, created: (7, 9), owner: 0, cgroup: None, words }).unwrap()
+        let facts = Facts { pid, start, created: (7, 9), owner: 0, cgroup: None, words, no_new_keyring: true };
+        Record::new(id, &bundle, facts).unwrap()
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl Lifecycle {
             personality: more.personality,
             keeps_groups: keeps_groups(&record.annotations),
             listener,
+            keyring: (!more.no_new_keyring).then(|| id.as_str().to_owned()),
             ..self.options(&request.options, None, Box::new(|_, _| Vec::new()))?
         };
         self.debug.tell(|| format!("exec in container {}: enter process {}", id.as_str(), first.pid()));
@@ -210,6 +211,7 @@ impl Lifecycle {
         let options_of_it = LaunchOptions {
             network,
             listener: profile.map(|profile| hand_over(profile, creating)),
+            keyring: (!options.no_new_keyring).then(|| id.as_str().to_owned()),
             ..self.options(options, Some(listener), Box::new(document))?
         };
         let launched = launch::launch(&bundle, cgroup, options_of_it).map_err(|error| {
@@ -262,7 +264,6 @@ impl Lifecycle {
             window: window_size(options),
             plain_lines: options.console_socket.is_none() && !io::stdout().is_terminal(),
             debug: self.debug.clone(),
-            keyring: !options.no_new_keyring,
             pivot: !options.no_pivot,
             wait_for_start,
             state,
@@ -321,6 +322,7 @@ fn hand_out_created(
         owner: sys::process::owner().0,
         cgroup: launched.cgroup.as_ref().map(Cgroup::to_record),
         words: launched.words.clone(),
+        no_new_keyring: options.no_new_keyring,
     };
     folder.write(&Record::new(id.as_str(), bundle, facts)?)?;
     launched.leave()?;
