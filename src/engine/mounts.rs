@@ -106,6 +106,7 @@ impl VolumeOption {
                 // Podman's.
                 ("relabel", Some("shared")) => relabel = Some(Relabel::Shared),
                 ("relabel", Some("private")) => relabel = Some(Relabel::Private),
+                ("relabel", _) => return Err(wrong()),
                 ("consistency", _) => {}
                 (key, _) => return Err(invalid(format!("unexpected key '{key}' in '{field}'"))),
             }
