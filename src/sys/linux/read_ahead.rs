@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
@@ -14,9 +15,11 @@ const BYTES_MAX: usize = 2 << 20;
 const FILES_MAX: usize = 3;
 /// Where the kernel looks for an interpreter: in the first page.
 const HEAD: usize = 4 << 10;
+/// How an ELF file of 64 bits with the low bytes first begins.
+const ELF: &[u8] = b"\x7fELF\x02\x01";
 
-/// Reads the first of the files that is there in the tree `root`, and the interpreters that are named in it. What cannot be read
-/// is left out: it will be read when it runs, or fail.
+/// Reads the first of the files that is there in the tree `root`, the interpreters that are named in it, and the C library. What
+/// cannot be read is left out: it will be read when it runs, or fail.
 pub fn program<'a>(root: &OwnedFd, candidates: impl IntoIterator<Item = &'a str>) {
     let mut file = candidates.into_iter().find_map(|path| regular(root, path.as_bytes()));
     for _ in 0..FILES_MAX {
@@ -25,7 +28,16 @@ pub fn program<'a>(root: &OwnedFd, candidates: impl IntoIterator<Item = &'a str>
         let mut head = [0; HEAD];
         let len = found.read_at(&mut head, 0).unwrap_or(0);
         file = interpreter(&head[..len]).and_then(|path| regular(root, path));
+        if let Some(library) = file.as_ref().filter(|_| head.starts_with(ELF)).and_then(|loader| beside(root, loader)) {
+            let _ = mapping::populate(&library, BYTES_MAX);
+        }
     }
+}
+
+/// glibc beside its loader: all programs that have that one need it. Other C libraries are their own loaders.
+fn beside(root: &OwnedFd, loader: &File) -> Option<File> {
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", loader.as_raw_fd())).ok()?;
+    regular(root, path.with_file_name("libc.so.6").as_os_str().as_bytes())
 }
 
 /// A regular file of the tree, which is hostile: nothing else is opened, and nothing out of it.
@@ -37,12 +49,12 @@ fn regular(root: &OwnedFd, path: &[u8]) -> Option<File> {
     is_regular.then(|| File::open(format!("/proc/self/fd/{}", found.as_raw_fd())).ok())?
 }
 
-/// The path of the interpreter in the first bytes of a program: of `#!`, or of an ELF file of 64 bits with the low bytes first.
+/// The path of the interpreter in the first bytes of a program: of `#!`, or of an ELF file.
 fn interpreter(head: &[u8]) -> Option<&[u8]> {
     if let Some(line) = head.strip_prefix(b"#!") {
         return line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
     }
-    if !head.starts_with(b"\x7fELF\x02\x01") {
+    if !head.starts_with(ELF) {
         return None;
     }
     let number = |at: usize, len: usize| {
@@ -113,5 +125,24 @@ mod tests {
         assert!(opens(b"file") && opens(b"/link") && opens(b"../../file"));
         assert!(!opens(b"device") && !opens(b".") && !opens(b"missing") && !opens(b"nul\0"));
         program(&root, ["missing", "file"]);
+    }
+
+    #[test]
+    fn the_c_library_is_the_one_in_the_directory_of_the_loader_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        // The tree is a mount of its own where this is used, and its paths begin at its root.
+        let below = folder.path().strip_prefix("/").unwrap();
+        let place = folder.path().join("lib/triplet");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("ld.so"), "loader").unwrap();
+        std::os::unix::fs::symlink("lib/triplet/ld.so", folder.path().join("ld.so")).unwrap();
+        let root = OwnedFd::from(File::open("/").unwrap());
+        let library = || {
+            let loader = regular(&root, below.join("ld.so").as_os_str().as_bytes()).unwrap();
+            beside(&root, &loader).map(|file| std::io::read_to_string(file).unwrap())
+        };
+        assert_eq!(library(), None);
+        std::fs::write(place.join("libc.so.6"), "library").unwrap();
+        assert_eq!(library().as_deref(), Some("library"));
     }
 }

@@ -24,6 +24,9 @@ use crate::sys::linux::process::is_in_user_namespace;
 use crate::sys::linux::script::{MountAttributes, Script, Step};
 use crate::sys::raw_files::{RawFile, RawKind};
 
+const WHAT_IT_TAKES: &str = "user namespaces need mounts with mapped owners: Linux 5.19 or later, and a store on a file system \
+                             that has them, such as ext4, xfs or btrfs";
+
 /// Mounts without a place, until the process has attached them.
 pub(super) struct MappedRoot {
     pub(super) root: OwnedFd,
@@ -81,7 +84,11 @@ impl MappedRoot {
                 devices,
             })
         };
-        detached::apart(make).map_err(|error| refuse(format!("mount the root: {error}")))
+        detached::apart(make).map_err(|error| {
+            let refused = refuse(format!("mount the root: {error}"));
+            // What overlayfs says of layers with mapped owners where it takes none.
+            if error.kind() == io::ErrorKind::InvalidInput { refused.hint(WHAT_IT_TAKES) } else { refused }
+        })
     }
 
     /// The root covers the host's, where it can be attached whoever the process is.
@@ -93,10 +100,7 @@ impl MappedRoot {
 }
 
 fn not_mapped(what: &Path, error: &io::Error) -> Error {
-    refuse(format!("show {} with the owners of the container's users: {error}", what.display())).hint(
-        "user namespaces need mounts with mapped owners: Linux 5.19 or later, and a store on a file system that has them, \
-         such as ext4, xfs or btrfs",
-    )
+    refuse(format!("show {} with the owners of the container's users: {error}", what.display())).hint(WHAT_IT_TAKES)
 }
 
 /// An id of the container as the host has it; root's where the container has no such id.
