@@ -82,6 +82,7 @@ impl Engine {
             joined,
             folder: folders.upper.clone(),
             made: Some(made),
+            device_files: native_devices::files(&record.isolation)?,
             root: NativeRoot::Overlay(self.overlay_root(record, &folders, image.files)?),
             seccomp: seccomp(&record.isolation)?,
             filter_cache: None,

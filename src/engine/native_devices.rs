@@ -24,6 +24,16 @@ pub(super) fn nodes(isolation: &IsolationRecord) -> Result<Vec<LinuxDevice>> {
     Ok(nodes)
 }
 
+/// The host's files of those that have other paths in the container.
+pub(super) fn files(isolation: &IsolationRecord) -> Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    for asked in &isolation.devices {
+        let found = found(asked)?.into_iter().map(|(path, device)| (path, device.path));
+        files.extend(found.filter(|(path, file)| path != file));
+    }
+    Ok(files)
+}
+
 /// Which devices a container may use, beside the usual ones. No rule at all is no limit.
 pub(super) fn rules(isolation: &IsolationRecord) -> Result<Vec<DeviceRule>> {
     if isolation.privileged {

@@ -23,6 +23,8 @@ pub struct NativeBundle {
     pub filter_cache: Option<PathBuf>,
     /// What is made for it in memory.
     pub made: Option<MadeFiles>,
+    /// The host's device files, by the paths of devices in the container that differ: where no device can be made these are bound.
+    pub device_files: Vec<(String, String)>,
     /// Whether a small init of ours is its first process, which reaps and hands signals on.
     pub init: bool,
     /// The processes whose namespaces the spec names: they must still run when these are open.

@@ -82,6 +82,8 @@ fn devices_and_set_user_id_bits_of_an_image_do_no_harm() {
         /set/id; echo x >/dev/null; cat /dev/zero | head -c 2 | wc -c";
     let seen = person.sh(&[], script).ok();
     assert_eq!(seen, "none\n4755\nrefused\nuid=0(root) gid=0(root)\n2\n");
+    let numbers = person.sh(&["--device", "/dev/zero:/dev/other"], "stat -c '%t %T' /dev/other /dev/null").ok();
+    assert_eq!(numbers, "1 5\n1 3\n", "the device that was named, under the path that was asked for");
     // Nobody else gets to the files of the image.
     let kept = fs::metadata(person.path("store")).unwrap();
     assert_eq!((kept.uid(), kept.mode() & 0o777), (12345, 0o700));

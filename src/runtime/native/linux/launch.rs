@@ -162,6 +162,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         image: image.as_ref(),
         mapped: mapped.as_ref(),
         made: bundle.made.as_ref(),
+        device_files: &bundle.device_files,
         streams: &options.streams,
         window: options.window,
         plain_lines: options.plain_lines,

@@ -167,8 +167,14 @@ fn of_kernel(mountinfo: &str, root: &str) -> Vec<String> {
     mountinfo::mounts(mountinfo).rev().filter(is_such).map(|mount| mount.point.into_owned()).collect()
 }
 
-/// The devices of a spec; `made` are those that are there already, as mounts, by their paths.
-pub(super) fn push_devices(script: &mut Script, spec: &Spec, made: &[(String, OwnedFd)]) -> Result<()> {
+/// The devices of a spec. By their paths, `made` are those that are there already, as mounts, and `files` the host's own that have
+/// other paths there.
+pub(super) fn push_devices(
+    script: &mut Script,
+    spec: &Spec,
+    made: &[(String, OwnedFd)],
+    files: &[(String, String)],
+) -> Result<()> {
     let is_host_dev = |mount: &Mount| is_dev(mount) && mount.kind == "bind";
     if spec.mounts.iter().any(is_host_dev) {
         return Ok(());
@@ -188,7 +194,10 @@ pub(super) fn push_devices(script: &mut Script, spec: &Spec, made: &[(String, Ow
         let made = made.iter().find(|(path, _)| *path == device.path);
         let source = match made {
             Some((_, mount)) => Some(BindSource::Detached(mount.as_raw_fd())),
-            None => binds.then(|| text(&device.path).map(BindSource::Path)).transpose()?,
+            None => {
+                let file = files.iter().find(|(path, _)| *path == device.path).map_or(&device.path, |(_, file)| file);
+                binds.then(|| text(file).map(BindSource::Path)).transpose()?
+            }
         };
         push_device(script, &device.path, &Node::of(device)?, source)?;
     }

@@ -37,6 +37,7 @@ pub(super) struct Surroundings<'a> {
     /// The root, where it is mounted already.
     pub(super) mapped: Option<&'a MappedRoot>,
     pub(super) made: Option<&'a MadeFiles>,
+    pub(super) device_files: &'a [(String, String)],
     pub(super) streams: &'a [OwnedFd; 3],
     pub(super) window: Option<crate::sys::terminal::Size>,
     pub(super) plain_lines: bool,
@@ -285,7 +286,7 @@ fn push_mount_tree(
     let files = with.mapped.map_or(&[][..], |mapped| &mapped.files);
     let from = binds::From { folder, root: &root, made, files, is_foreign: with.namespaces.has_users() };
     let binds = mounts::push_mounts(script, spec, linux, &from, &cgroups)?;
-    mounts::push_devices(script, spec, with.mapped.map_or(&[], |mapped| &mapped.devices))?;
+    mounts::push_devices(script, spec, with.mapped.map_or(&[], |mapped| &mapped.devices), with.device_files)?;
     Ok(binds)
 }
 

@@ -50,6 +50,7 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
         spec,
         folder,
         made: None,
+        device_files: Vec::new(),
         root: NativeRoot::Directory,
         seccomp,
         filter_cache: None,

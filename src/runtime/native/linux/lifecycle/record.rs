@@ -192,6 +192,7 @@ pub(super) mod tests {
             spec: serde_json::from_str(text).unwrap(),
             folder: "/bundle".into(),
             made: None,
+            device_files: Vec::new(),
             root: NativeRoot::Directory,
             seccomp: SeccompChoice::Unconfined,
             filter_cache: None,
