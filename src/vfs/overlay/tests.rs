@@ -1,6 +1,7 @@
 //! The view of an overlay against what the kernel shows of it, and marks that the kernel seldom makes.
 
 use std::io;
+use std::path::Path;
 
 use super::*;
 use crate::sys::private_mount::mount_for_thread;
@@ -123,10 +124,9 @@ fn nothing_can_be_changed_by_it() {
 }
 
 /// One run on a mounted overlay; the error is why it cannot be mounted.
-fn run_against_kernel(seed: u64) -> io::Result<()> {
+fn run_against_kernel(seed: u64, folder: &Path) -> io::Result<()> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let folder = tempfile::tempdir()?;
-    let at = |name: &str| folder.path().join(name);
+    let at = |name: &str| folder.join(name);
     for name in ["lower", "upper", "work", "merged"] {
         std::fs::create_dir(at(name))?;
     }
@@ -169,8 +169,10 @@ fn run_against_kernel(seed: u64) -> io::Result<()> {
 #[allow(clippy::disallowed_macros)]
 fn changes_of_a_mounted_overlay_make_the_lower_what_the_kernel_shows() {
     for seed in 0..RUNS {
-        // The mount goes with its thread.
-        let outcome = std::thread::spawn(move || run_against_kernel(seed)).join();
+        // The mount goes with its thread, and the folder after it.
+        let folder = tempfile::tempdir().unwrap();
+        let run = || run_against_kernel(seed, folder.path());
+        let outcome = std::thread::scope(|scope| scope.spawn(run).join());
         match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
             Ok(()) => {}
             Err(error) => {

@@ -416,10 +416,9 @@ fn told_apart(outcome: Result<String>) -> Result<String> {
 }
 
 /// One run on the kernel's overlayfs; the error is why it cannot be mounted.
-fn run_against_kernel(seed: u64, operations: usize) -> io::Result<()> {
+fn run_against_kernel(seed: u64, folder: &Path) -> io::Result<()> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let folder = tempfile::tempdir()?;
-    let at = |name: &str| folder.path().join(name);
+    let at = |name: &str| folder.join(name);
     for name in ["lower", "upper", "work", "merged"] {
         std::fs::create_dir(at(name))?;
     }
@@ -436,7 +435,7 @@ fn run_against_kernel(seed: u64, operations: usize) -> io::Result<()> {
     mount_for_thread("overlay", &at("merged"), &format!("{layers},redirect_dir=on,index=on"))?;
     let kernel = host(&at("merged"), &options)?;
     let upper = Upper::open(&at("ours"), lower, &UpperOptions::default()).map_err(io::Error::other)?;
-    for step in 0..operations {
+    for step in 0..OPERATIONS {
         let operation = operation(&mut random);
         if is_portable(&upper.root(), &operation) {
             let (expected, found) = (perform(&kernel, &operation), perform(&upper.root(), &operation));
@@ -452,8 +451,10 @@ fn run_against_kernel(seed: u64, operations: usize) -> io::Result<()> {
 #[allow(clippy::disallowed_macros)]
 fn an_upper_does_what_the_kernels_overlayfs_does() {
     for seed in 0..KERNEL_RUNS {
-        // The mount goes with its thread.
-        let outcome = std::thread::spawn(move || run_against_kernel(seed, OPERATIONS)).join();
+        // The mount goes with its thread, and the folder after it.
+        let folder = tempfile::tempdir().unwrap();
+        let run = || run_against_kernel(seed, folder.path());
+        let outcome = std::thread::scope(|scope| scope.spawn(run).join());
         match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
             Ok(()) => {}
             Err(error) => {

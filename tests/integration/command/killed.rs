@@ -217,6 +217,8 @@ fn a_creation_that_is_killed_at_any_step_leaves_nothing_that_cannot_be_deleted()
         },
     );
     bundle.runtime(["delete", "--force", &host.name]).ok();
+    bundle.is_gone();
+    host.is_free("at the end");
 }
 
 #[test]
@@ -248,6 +250,8 @@ fn a_start_that_is_killed_at_any_step_leaves_a_container_that_can_be_deleted() {
     };
     at_each_step(1, make, check);
     bundle.runtime(["delete", "--force", &host.name]).ok();
+    bundle.is_gone();
+    host.is_free("at the end");
 }
 
 #[test]
@@ -268,6 +272,8 @@ fn a_deletion_that_is_killed_at_any_step_is_done_by_the_next() {
         host.is_free(when);
     });
     bundle.runtime(["delete", "--force", &host.name]).ok();
+    bundle.is_gone();
+    host.is_free("at the end");
 }
 
 #[test]
@@ -290,5 +296,6 @@ fn a_process_that_runs_a_container_in_the_background_leaves_nothing_where_it_is_
         host.is_free(when);
     });
     let _ = cowbox.run(["rm", "-f", "job"]);
+    host.is_free("at the end");
     cowbox.is_clean();
 }
