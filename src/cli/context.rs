@@ -28,6 +28,11 @@ impl Failure {
         Failure { code, ..Failure::from(error) }
     }
 
+    /// The same, of a `run` before there is a container.
+    pub(super) fn before_run(self) -> Failure {
+        Failure { code: 125, ..self }
+    }
+
     /// The error in one line, with what to do about it.
     pub(super) fn line(&self) -> String {
         match &self.hint {

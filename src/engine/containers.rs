@@ -94,14 +94,19 @@ impl Engine {
 
     /// Waits until a container has ended, and returns its exit code.
     pub fn wait(&self, key: &str) -> Result<i32> {
-        let container = self.container(key)?;
-        let id = &container.record.id;
-        let mut code = container.state.exit_code;
-        if container.state.status == Status::Running {
-            code = self.store.wait_container(id)?.unwrap_or(code);
+        let id = self.container(key)?.record.id;
+        // Before its state is read: who removes it as it ends leaves the exit code there.
+        let watched = self.store.watch_container(&id);
+        let is_over = self.store.container(&id).is_ok_and(|container| container.state.status != Status::Running);
+        if let Some(watched) = watched.as_ref().filter(|_| !is_over) {
+            watched.wait(None)?;
         }
-        self.settle(id)?;
-        Ok(self.store.container(id).map_or(code, |container| container.state.exit_code))
+        self.settle(&id)?;
+        let left = || watched.and_then(|watched| watched.left(id.as_str()).transpose()).transpose();
+        match self.store.container(&id) {
+            Err(gone) => left()?.ok_or(gone.into()),
+            Ok(container) => Ok(container.state.exit_code),
+        }
     }
 
     /// What a container changed of its image, parents first.

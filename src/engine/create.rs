@@ -57,6 +57,8 @@ pub struct CreateOptions {
     pub labels: BTreeMap<String, String>,
     /// Everything to mount.
     pub volumes: Vec<VolumeOption>,
+    /// Containers, as `NAME[:ro]`, whose volumes and binds are mounted where nothing else is.
+    pub volumes_from: Vec<String>,
     /// Whether the root file system cannot be written to.
     pub read_only: bool,
     /// Whether the container goes when it ends.
@@ -97,12 +99,10 @@ impl Engine {
     pub fn create(&self, options: &CreateOptions) -> Result<ContainerId> {
         // The image stays until the record names it.
         let _lease = self.store.lease()?;
+        let shared = self.volumes_from(options)?;
+        let options = shared.as_ref().unwrap_or(options);
         let mut record = self.plan(options)?;
-        if let Some(name) = options.name.as_deref().filter(|name| !is_valid_name(name)) {
-            return Err(Error::invalid(format!(
-                "invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
-            )));
-        }
+        options.name.as_deref().map_or(Ok(()), check_name)?;
         let _ids = self.choose_ids(&mut record)?;
         self.choose_labels(&mut record)?;
         self.make_volumes(&mut record, options)?;
@@ -112,6 +112,16 @@ impl Engine {
         };
         added.inspect_err(|_| self.remove_anonymous_volumes(&record))?;
         Ok(record.id)
+    }
+
+    /// Gives a container another name, running or not.
+    pub fn rename(&self, key: &str, name: &str) -> Result<()> {
+        check_name(name)?;
+        let container = self.container(key)?;
+        if container.name == name {
+            return Err(Error::invalid(format!("renaming a container with the same name as its current name: {name}")));
+        }
+        Ok(self.store.rename_container(&container.record, name)?)
     }
 
     fn add_with_random_name(&self, record: &ContainerRecord) -> Result<()> {
@@ -291,6 +301,15 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    match is_valid_name(name) {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid(format!("invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")))
+        }
     }
 }
 

@@ -2,11 +2,47 @@
 
 use std::path::{Path, PathBuf};
 
-use super::create::VolumeOption;
+use super::Engine;
+use super::create::{CreateOptions, VolumeOption};
 use super::error::{Error, Result};
 use super::names::is_valid_name;
 use crate::store::{BindRecord, IdMapRecord, MountRecord, MountSource, Propagation, Recursion, Relabel};
 use crate::vfs::GuestPath;
+
+impl Engine {
+    /// The options with what [`CreateOptions::volumes_from`] stands for; none where there is nothing of it.
+    pub(super) fn volumes_from(&self, options: &CreateOptions) -> Result<Option<CreateOptions>> {
+        if options.volumes_from.is_empty() {
+            return Ok(None);
+        }
+        let mut options = options.clone();
+        for text in std::mem::take(&mut options.volumes_from) {
+            let (name, mode) = text.split_once(':').unwrap_or((&text, "rw"));
+            let read_only = match mode {
+                "rw" => false,
+                "ro" => true,
+                _ => {
+                    return Err(Error::invalid(format!("--volumes-from {text}: invalid mode: {mode}"))
+                        .hint("ro and rw are known"));
+                }
+            };
+            for mut mount in self.container(name)?.record.mounts {
+                match &mut mount.source {
+                    MountSource::Tmpfs { .. } => continue,
+                    // It goes with the other one.
+                    MountSource::Volume { anonymous, .. } => *anonymous = false,
+                    MountSource::Bind { .. } => {}
+                }
+                if options.volumes.iter().all(|volume| volume.mount.target != mount.target) {
+                    mount.read_only |= read_only;
+                    mount.relabel = None;
+                    options.volumes.push(VolumeOption { mount, create_source: false });
+                }
+            }
+        }
+        Ok(Some(options))
+    }
+}
 
 impl VolumeOption {
     /// `-v`: `SOURCE:TARGET[:OPTIONS]`, or `TARGET` alone for an anonymous volume. A source with a path separator, or `.`,

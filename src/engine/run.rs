@@ -135,7 +135,7 @@ impl RunningContainer<'_> {
             }
             drop(self.files.volumes);
             // Whoever waits for the lock finds nothing any more, and is told the exit code all the same.
-            let left = self.lock.leave(status.code);
+            let left = self.lock.leave(self.record.id.as_str(), status.code);
             let gone = self.engine.remove_stored(&self.record);
             drop(self.lock);
             removed?;

@@ -38,12 +38,13 @@ impl Engine {
         let signal = options.signal.unwrap_or_else(|| stop_signal(record));
         if signal != Signal::KILL {
             self.send(&container, signal)?;
-            match options.timeout.or(record.stop_timeout).map(u64::try_from) {
+            let time = match options.timeout.or(record.stop_timeout).map(u64::try_from) {
                 // A negative time never ends.
-                Some(Err(_)) => self.store.wait_container(id).map(drop)?,
-                Some(Ok(seconds)) => self.store.wait_container_for(id, Duration::from_secs(seconds)).map(drop)?,
-                None => self.store.wait_container_for(id, GRACE).map(drop)?,
-            }
+                Some(Err(_)) => None,
+                Some(Ok(seconds)) => Some(Duration::from_secs(seconds)),
+                None => Some(GRACE),
+            };
+            self.store.wait_container(id, time)?;
         }
         self.kill_to_end(id)
     }
@@ -78,7 +79,7 @@ impl Engine {
                 killed = Some(container.state.pid);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if self.store.wait_container_for(id, if killed.is_some() { left } else { left.min(LOOK) })? {
+            if self.store.wait_container(id, Some(if killed.is_some() { left } else { left.min(LOOK) }))? {
                 return self.settle(id);
             }
             if Instant::now() < deadline {
@@ -87,7 +88,7 @@ impl Engine {
             let in_use = || Error::conflict(format!("container {} is in use by another process", id.short()));
             // It may end of itself at this very moment.
             let _ = process::signal(killed.ok_or_else(in_use)?, Signal::KILL.0);
-            self.store.wait_container(id)?;
+            self.store.wait_container(id, None)?;
         }
     }
 

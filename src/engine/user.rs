@@ -23,7 +23,7 @@ pub(super) fn resolve(namespace: &Namespace, text: &str) -> Result<User> {
     let uid = match (user, entry.and_then(|line| id(&field(line, 2)?)), id(user)) {
         ("", _, _) => 0,
         (_, Some(uid), _) | (_, None, Some(uid)) => uid,
-        _ => return Err(Error::not_found(format!("unable to find user {user}: no matching entries in passwd file"))),
+        _ => return Err(Error::invalid(format!("unable to find user {user}: no matching entries in passwd file"))),
     };
     let own_gid = entry.and_then(|line| id(&field(line, 3)?)).unwrap_or(0);
     let gid = match group {
@@ -47,7 +47,7 @@ pub(super) fn group(namespace: &Namespace, group: &str) -> Result<u32> {
     let named = groups.iter().find(|line| line.split(':').next() == Some(group));
     match (named.and_then(|line| id(line.split(':').nth(2)?)), id(group)) {
         (Some(gid), _) | (None, Some(gid)) => Ok(gid),
-        _ => Err(Error::not_found(format!("unable to find group {group}: no matching entries in group file"))),
+        _ => Err(Error::invalid(format!("unable to find group {group}: no matching entries in group file"))),
     }
 }
 

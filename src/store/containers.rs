@@ -14,7 +14,7 @@ use super::Store;
 use super::error::{Context, Error, Result};
 use super::labels::Relabel;
 use super::layout::{escape, unescape};
-use super::lock::{self, Lock};
+use super::lock::{self, Lock, Watched};
 use super::native::{IsolationRecord, ResourcesRecord};
 use super::sharing::BindRecord;
 use crate::oci::{Digest, hex};
@@ -325,6 +325,11 @@ impl Store {
         self.container_folder(id).join("config.json").exists()
     }
 
+    /// Whether a container has this name, or a record of which that cannot be read.
+    fn has_name(&self, id: &ContainerId, name: &str) -> bool {
+        self.has_record(id) && self.name_of(id).is_none_or(|own| own == name)
+    }
+
     fn name_path(&self, name: &str) -> PathBuf {
         self.layout.names().join(escape(name))
     }
@@ -345,6 +350,27 @@ impl Store {
         })
     }
 
+    /// Gives a container another name. [`Error::Conflict`] where that is taken.
+    pub fn rename_container(&self, record: &ContainerRecord, name: &str) -> Result<()> {
+        let _lease = self.lease()?;
+        let _lock = lock::exclusive(&self.layout.tmp().join("renames.lock"))?;
+        let (folder, old) = (self.container_folder(&record.id), self.name_of(&record.id));
+        let write = |name: &str| {
+            write_json(&folder, "config.json", &StoredConfig { name: name.to_owned(), record: record.clone() })
+        };
+        self.check_free(name)?;
+        // As where it is created: what its record says comes first, and a name whose holder has another is free.
+        write(name)?;
+        self.reserve_name(name, &record.id).inspect_err(|_| {
+            // Why it cannot have the name is the error to tell.
+            let _ = old.as_deref().map(write);
+        })?;
+        match old.filter(|old| old != name).map(|old| self.name_path(&old)) {
+            Some(path) => ignore_missing(fs::remove_file(&path)).context("remove", &path),
+            None => Ok(()),
+        }
+    }
+
     fn reserve_name(&self, name: &str, id: &ContainerId) -> Result<()> {
         let path = self.name_path(name);
         for _ in 0..2 {
@@ -353,17 +379,23 @@ impl Store {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).context("create", &path),
             }
-            let holder = fs::read_to_string(&path).unwrap_or_default();
-            if let Some(holder) = ContainerId::parse(&holder).filter(|holder| self.has_record(holder)) {
-                return Err(Error::Conflict(format!(
-                    "the container name {name:?} is already in use by container {}: remove that container \
-                     to be able to reuse that name",
-                    holder.short()
-                )));
-            }
+            self.check_free(name)?;
             fs::remove_file(&path).context("remove", &path)?;
         }
         Err(Error::Conflict(format!("the container name {name:?} is being taken by another process")))
+    }
+
+    /// [`Error::Conflict`] where a container has the name.
+    fn check_free(&self, name: &str) -> Result<()> {
+        let holder = fs::read_to_string(self.name_path(name)).unwrap_or_default();
+        match ContainerId::parse(&holder).filter(|holder| self.has_name(holder, name)) {
+            Some(holder) => Err(Error::Conflict(format!(
+                "the container name {name:?} is already in use by container {}: remove or rename that container \
+                 to be able to reuse that name",
+                holder.short()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Writes down how a container goes.
@@ -435,7 +467,7 @@ impl Store {
         }
         if let Ok(text) = fs::read_to_string(self.name_path(key))
             && let Some(id) = ContainerId::parse(&text)
-            && self.has_record(&id)
+            && self.has_name(&id, key)
         {
             return self.container(&id);
         }
@@ -468,14 +500,14 @@ impl Store {
         lock::is_held(&self.container_folder(id).join("lock"))
     }
 
-    /// Waits until nobody runs the container; then its exit code, where it was removed as it ended.
-    pub fn wait_container(&self, id: &ContainerId) -> Result<Option<i32>> {
-        lock::wait(&self.container_folder(id).join("lock"))
+    /// What is waited for until nobody runs the container; none where nobody ever did.
+    pub fn watch_container(&self, id: &ContainerId) -> Option<Watched> {
+        lock::watch(&self.container_folder(id).join("lock"))
     }
 
-    /// As [`wait_container`](Store::wait_container), for this time at most: whether nobody runs the container any more.
-    pub fn wait_container_for(&self, id: &ContainerId, time: Duration) -> Result<bool> {
-        lock::wait_for(&self.container_folder(id).join("lock"), time)
+    /// Waits until nobody runs the container any more, for this time at most: whether nobody does.
+    pub fn wait_container(&self, id: &ContainerId, time: Option<Duration>) -> Result<bool> {
+        self.watch_container(id).map_or(Ok(true), |watched| watched.wait(time))
     }
 
     /// Removes a container with all it wrote. Its volumes stay. That another process removes it too is no error.
@@ -509,16 +541,12 @@ impl Store {
     /// Names of containers that stand for nothing any more.
     pub(super) fn stale_names(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.layout.names()) else { return Vec::new() };
-        let is_stale = |path: &PathBuf| {
-            let held = fs::read_to_string(path).ok().and_then(|text| ContainerId::parse(&text));
-            !held.is_some_and(|id| self.has_record(&id))
+        let stale = |entry: fs::DirEntry| {
+            let name = unescape(entry.file_name().to_str()?)?;
+            let holder = fs::read_to_string(entry.path()).ok().and_then(|text| ContainerId::parse(&text));
+            (!holder.is_some_and(|holder| self.has_name(&holder, &name))).then(|| entry.path())
         };
-        entries
-            .filter_map(|entry| entry.ok())
-            .filter(|entry| entry.file_name().to_str().and_then(unescape).is_some())
-            .map(|entry| entry.path())
-            .filter(is_stale)
-            .collect()
+        entries.flatten().filter_map(stale).collect()
     }
 }
 

@@ -1,14 +1,17 @@
 //! File locks between processes: who adds holds the store shared, who removes holds it alone.
 //!
-//! Lock order: the store's lock, then the lock of the names of images or of the ids of containers, then that of one container or volume.
+//! Lock order: the store's lock, then the lock of the names of images, of the ids or of the renaming of containers, then that of one container or volume.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::{Context, Result};
+
+/// How often who waits for a lock looks whether its holder is still there.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A lock that is held until the value is dropped, also by a process that is killed.
 #[derive(Debug)]
@@ -17,10 +20,10 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Leaves a number in the file, for those who wait for this lock.
-    pub fn leave(&self, number: i32) -> io::Result<()> {
-        // The last line counts. To cut the file off would have the disk written to before it can be closed.
-        (&self.file).write_all(format!("{number}\n").as_bytes())
+    /// Leaves a number in the file under the holder's name, for those who [watch](Watched) this lock.
+    pub fn leave(&self, name: &str, number: i32) -> io::Result<()> {
+        // Lines of holders before stay: to cut the file off would have the disk written to before it can be closed.
+        (&self.file).write_all(format!("{name} {number}\n").as_bytes())
     }
 }
 
@@ -65,40 +68,62 @@ pub(crate) fn is_held(path: &Path) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// Waits until nobody holds the lock exclusively, for this time at most: whether nobody does.
-pub(crate) fn wait_for(path: &Path, time: Duration) -> Result<bool> {
-    if !is_held(path) {
-        return Ok(true);
-    }
-    let Ok(file) = File::open(path) else { return Ok(true) };
-    let (tell, told) = mpsc::channel();
-    // Locks know no time limits. Where the time is over, the thread ends with the lock that it waits for, or this process.
-    std::thread::Builder::new()
-        .spawn(move || {
-            // Nobody listens any more where the time is over.
-            let _ = tell.send(file.lock_shared());
-        })
-        .context("wait for", path)?;
-    match told.recv_timeout(time) {
-        Ok(locked) => locked.context("wait for", path).map(|()| true),
-        Err(_) => Ok(false),
-    }
+/// A lock that is waited for. The file that was opened is the holder's also when its name is gone, and others may have it since.
+#[derive(Debug)]
+pub struct Watched {
+    file: File,
+    path: PathBuf,
 }
 
-/// Waits until nobody holds the lock exclusively; then the number that the last holder [left](Lock::leave), also where it
-/// has removed the file.
-pub(crate) fn wait(path: &Path) -> Result<Option<i32>> {
-    match File::open(path) {
-        Ok(file) => read_when_free(file, path),
-        Err(_) => Ok(None),
-    }
+/// Watches a lock; none where there is no file.
+pub(crate) fn watch(path: &Path) -> Option<Watched> {
+    let file = File::open(path).ok()?;
+    Some(Watched { file, path: path.to_owned() })
 }
 
-fn read_when_free(mut file: File, path: &Path) -> Result<Option<i32>> {
-    file.lock_shared().context("wait for", path)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).context("read", path)?;
-    Ok(text.lines().last().and_then(|line| line.parse().ok()))
+impl Watched {
+    /// Waits until the holder has let go of the lock, for this time at most: whether it has.
+    pub fn wait(&self, time: Option<Duration>) -> Result<bool> {
+        let deadline = time.map(|time| Instant::now() + time);
+        if !self.is_held() {
+            return Ok(true);
+        }
+        let file = self.file.try_clone().context("wait for", &self.path)?;
+        let (tell, told) = mpsc::channel();
+        // Locks know no time limits. Where the time is over, the thread ends with the lock that it waits for, or this process.
+        std::thread::Builder::new()
+            .spawn(move || {
+                let locked = file.lock_shared().and_then(|()| file.unlock());
+                // Nobody listens any more where the time is over.
+                let _ = tell.send(locked);
+            })
+            .context("wait for", &self.path)?;
+        loop {
+            let left = deadline.map_or(LOOK, |deadline| deadline.saturating_duration_since(Instant::now()).min(LOOK));
+            match told.recv_timeout(left) {
+                Ok(locked) => return locked.context("wait for", &self.path).map(|()| true),
+                // It is not the holder any more who keeps the lock.
+                Err(_) if !self.path.exists() => return Ok(true),
+                Err(_) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => return Ok(false),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The number that the holder [left](Lock::leave) under this name.
+    pub fn left(&self, name: &str) -> Result<Option<i32>> {
+        let mut text = String::new();
+        let read = (&self.file).rewind().and_then(|()| (&self.file).read_to_string(&mut text));
+        read.context("read", &self.path)?;
+        Ok(text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()))
+    }
+
+    fn is_held(&self) -> bool {
+        match self.file.try_lock_shared() {
+            Ok(()) => self.file.unlock().is_err(),
+            Err(error) => matches!(error, TryLockError::WouldBlock),
+        }
+    }
 }
 
 /// Opens the lock file, read-only where the store is: that is enough for a shared lock.
@@ -122,17 +147,31 @@ mod tests {
         let path = folder.path().join("lock");
         let lock = try_exclusive_past_lookers(&path).unwrap().unwrap();
         assert!(is_held(&path) && try_exclusive_past_lookers(&path).unwrap().is_none());
-        assert!(!wait_for(&path, Duration::ZERO).unwrap());
+        let watched = watch(&path).unwrap();
+        assert!(!watched.wait(Some(Duration::ZERO)).unwrap());
         std::thread::scope(|scope| {
-            let file = File::open(&path).unwrap();
-            let waits = scope.spawn(move || read_when_free(file, Path::new("lock")).unwrap());
-            lock.leave(143).unwrap();
+            let waits = scope.spawn(|| watched.wait(None).unwrap());
+            lock.leave("other", 1).unwrap();
+            lock.leave("one", 143).unwrap();
             std::fs::remove_file(&path).unwrap();
             drop(lock);
-            assert_eq!(waits.join().unwrap(), Some(143));
+            assert!(waits.join().unwrap());
         });
-        assert_eq!(wait(&path).unwrap(), None);
-        assert!(wait_for(&path, Duration::ZERO).unwrap());
+        assert_eq!((watched.left("one").unwrap(), watched.left("on").unwrap()), (Some(143), None));
+        assert!(watch(&path).is_none());
+    }
+
+    #[test]
+    fn who_waits_does_not_wait_for_who_has_the_file_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, next) = (folder.path().join("lock"), folder.path().join("next"));
+        let lock = try_exclusive_past_lookers(&path).unwrap().unwrap();
+        let watched = watch(&path).unwrap();
+        lock.leave("one", 3).unwrap();
+        std::fs::rename(&path, &next).unwrap();
+        lock.leave("two", 4).unwrap();
+        assert!(watched.wait(None).unwrap() && is_held(&next));
+        assert_eq!(watched.left("one").unwrap(), Some(3));
     }
 
     #[test]

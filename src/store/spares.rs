@@ -17,6 +17,8 @@ use crate::sys::durable;
 const KEPT: usize = 4;
 /// How many folders are emptied at a time.
 const AT_ONCE: usize = 8;
+/// How long a lock file, to which containers that are removed as they end add a line, may become.
+const LOCK_SIZE: u64 = 64 * 1024;
 
 impl Store {
     /// Makes a container's folder of one that was left: an empty one but for a `work` folder, which is empty, too. False where
@@ -34,6 +36,7 @@ impl Store {
         }
         // What it wrote or said is gone when it is.
         let is_small = !self.log_path(id).exists()
+            && fs::metadata(folder.join("lock")).is_ok_and(|lock| lock.len() < LOCK_SIZE)
             && holds_only(&self.native_changes(id), &[])?
             && holds_only(&folder.join("work/work"), &["incompat"])?;
         // Whoever renames it has it: nobody else removes anything in it from here on.

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    attach, commit, cp, create, diff, export, inspect, kill, logs, pause, ps, restart, rm, run, start, stop, system,
-    top, update, wait,
+    attach, commit, cp, create, diff, export, inspect, kill, logs, pause, ps, rename, restart, rm, run, start, stop,
+    system, top, update, wait,
 };
 use crate::cli::context::{Context, Outcome};
 
@@ -42,6 +42,8 @@ pub(in crate::cli) enum Command {
     Logs(logs::Args),
     /// Return low-level information on containers
     Inspect(inspect::Args),
+    /// Rename a container
+    Rename(rename::Args),
     /// Remove one or more containers
     #[command(alias = "remove")]
     Rm(rm::Args),
@@ -79,6 +81,7 @@ impl Command {
             Command::Attach(args) => args.run(context),
             Command::Logs(args) => args.run(context),
             Command::Inspect(args) => args.of_kind("container").run(context),
+            Command::Rename(args) => args.run(context),
             Command::Rm(args) => args.run(context),
             Command::Diff(args) => args.run(context),
             Command::Cp(args) => args.run(context),

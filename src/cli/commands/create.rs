@@ -1,15 +1,18 @@
 //! `cowbox create`, and the options that it shares with `run`.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ArgAction;
 
 use super::isolation::{Isolation, ulimit};
 use super::resources::Resources;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::output::units::{parse_duration, parse_size};
 use crate::engine::{CreateOptions, VolumeOption};
-use crate::store::LimitsRecord;
+use crate::store::{ContainerId, LimitsRecord};
 
 /// A limit of each process: name, soft, hard.
 type Ulimit = (String, u64, u64);
@@ -36,14 +39,20 @@ pub(in crate::cli) struct Options {
     #[arg(long)]
     entrypoint: Option<String>,
     /// Container host name
-    #[arg(long)]
+    #[arg(short = 'h', long)]
     hostname: Option<String>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
     /// Bind mount a host path or mount a volume (SOURCE:TARGET[:ro,rshared,...])
     #[arg(short, long)]
     volume: Vec<String>,
     /// Attach a file system mount (type=bind|volume|tmpfs,source=...,target=...)
     #[arg(long)]
     mount: Vec<String>,
+    /// Mount the volumes of another container, at the same places (NAME[:ro])
+    #[arg(long, value_name = "CONTAINER")]
+    volumes_from: Vec<String>,
     /// Mount a tmpfs directory (TARGET[:size=...,mode=...,exec,...])
     #[arg(long)]
     tmpfs: Vec<String>,
@@ -72,6 +81,12 @@ pub(in crate::cli) struct Options {
     /// Set metadata on the container
     #[arg(short, long, value_name = "KEY=VALUE")]
     label: Vec<String>,
+    /// Read in a file of labels, one a line
+    #[arg(long, value_name = "FILE")]
+    label_file: Vec<PathBuf>,
+    /// Write the container's id to this file, which must not be there
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
@@ -119,14 +134,15 @@ impl Options {
         Ok(CreateOptions {
             image: self.image.clone(),
             args: self.args.clone(),
-            name: self.name.clone(),
+            name: self.name.clone().filter(|name| !name.is_empty()),
             entrypoint: self.entrypoint.clone(),
             env: environment(&self.env_file, &self.env)?,
             working_dir: self.workdir.clone(),
             user: self.user.clone(),
             hostname: self.hostname.clone(),
-            labels: labels(&self.label),
+            labels: self.labels()?,
             volumes: self.volumes()?,
+            volumes_from: self.volumes_from.clone(),
             read_only: self.read_only,
             auto_remove: self.rm,
             open_stdin: self.interactive,
@@ -139,6 +155,33 @@ impl Options {
             platform: self.platform.as_deref().map(str::parse).transpose()?,
             runtime: self.runtime.clone(),
         })
+    }
+
+    /// The labels, those of files first. A line that is empty or begins with # is none.
+    fn labels(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut words = Vec::new();
+        for path in &self.label_file {
+            words.extend(lines(path)?);
+        }
+        words.extend(self.label.iter().cloned());
+        Ok(labels(&words))
+    }
+
+    /// Creates the container, and writes its id where that was asked for.
+    pub(super) fn create(&self, context: &Context) -> Result<ContainerId, Failure> {
+        let options = self.resolve().map_err(Failure::before_run)?;
+        let engine = context.engine().map_err(Failure::before_run)?;
+        // Nobody loses the id of another container.
+        let file = self.cidfile.as_ref().map(|path| id_file(path)).transpose().map_err(Failure::before_run)?;
+        let created = engine.create(&options).map_err(Failure::of_run);
+        let (Some(mut file), Some(path)) = (file, &self.cidfile) else { return created };
+        let id = created.inspect_err(|_| {
+            // It is ours and empty; why there is no container is the error to tell.
+            let _ = fs::remove_file(path);
+        })?;
+        let written = file.write_all(id.as_str().as_bytes());
+        written.map_err(|error| Failure::new(format!("{}: {error}", path.display())).before_run())?;
+        Ok(id)
     }
 
     fn volumes(&self) -> Result<Vec<VolumeOption>, Failure> {
@@ -183,18 +226,33 @@ impl Options {
     }
 }
 
+fn id_file(path: &Path) -> Result<File, Failure> {
+    File::create_new(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::new(format!(
+            "container ID file found, make sure the other container isn't running or delete {}",
+            path.display()
+        )),
+        _ => Failure::new(format!("{}: {error}", path.display())),
+    })
+}
+
+/// The lines of a file that say something.
+fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
+}
+
 /// The variables of files and of options, those later in the list last. A name alone stands for the value it has here, or for
 /// none.
 pub(super) fn environment(files: &[PathBuf], words: &[String]) -> Result<Vec<String>, Failure> {
-    let mut lines = Vec::new();
+    let mut all = Vec::new();
     for path in files {
-        let text = fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-        let used = |line: &&str| !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
-        lines.extend(text.lines().filter(used).map(|line| line.trim_start().to_owned()));
+        all.extend(lines(path)?);
     }
-    lines.extend(words.iter().cloned());
+    all.extend(words.iter().cloned());
     let mut env = Vec::new();
-    for line in lines {
+    for line in all {
         let key = line.split('=').next().unwrap_or_default();
         if key.is_empty() || key.contains(char::is_whitespace) {
             return Err(Failure::new(format!("invalid environment variable: {line}")));
@@ -218,6 +276,7 @@ pub(super) fn labels(words: &[String]) -> BTreeMap<String, String> {
 
 /// Create a new container
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     options: Options,
@@ -225,8 +284,7 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
-        let options = self.options.resolve()?;
-        let id = context.engine()?.create(&options)?;
+        let id = self.options.create(context).map_err(|failure| Failure { code: 1, ..failure })?;
         context.print_line(id.as_str())?;
         Ok(0)
     }

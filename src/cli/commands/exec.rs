@@ -10,7 +10,7 @@ use super::monitor::Monitor;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::Forwarding;
-use crate::engine::{ExecOptions, RunStdio};
+use crate::engine::{Error, ErrorKind, ExecOptions, RunStdio};
 use crate::runtime::{Input, Running, Stdio};
 use crate::sys::terminal::{self, RawMode};
 
@@ -115,10 +115,12 @@ impl Args {
     }
 }
 
-/// A program that cannot run has Docker's exit codes; all else is 1.
-pub(super) fn exec_failure(error: crate::engine::Error) -> Failure {
-    match error.exit_code() {
-        125 => Failure::from(error),
-        _ => Failure::of_run(error),
+/// Docker's exit codes: 127 where there is no such program, 126 where it cannot run as it was asked for, 1 where there is no
+/// container that it could run in.
+pub(super) fn exec_failure(error: Error) -> Failure {
+    match error.kind {
+        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::BrokenPipe => Failure::from(error),
+        ErrorKind::ProgramNotFound => Failure::of_run(error),
+        _ => Failure { code: 126, ..Failure::from(error) },
     }
 }

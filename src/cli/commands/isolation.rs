@@ -58,7 +58,8 @@ impl Isolation {
             cap_drop: self.cap_drop.clone(),
             sysctls: self.sysctl.iter().map(|text| pair("sysctl", text)).collect::<Result<_, _>>()?,
             ulimits,
-            shm_size: self.shm_size.as_deref().map(parse_size).transpose()?,
+            // None of it is no size, as in Docker's interface.
+            shm_size: self.shm_size.as_deref().map(parse_size).transpose()?.filter(|size| *size != 0),
             init: self.init,
             group_add: self.group_add.clone(),
             oom_score_adj: self.oom_score_adj,

@@ -24,6 +24,7 @@ mod monitor;
 mod pause;
 mod ps;
 mod refused;
+mod rename;
 mod resources;
 mod restart;
 mod rm;
@@ -81,6 +82,8 @@ pub(super) enum Command {
     Ps(ps::Args),
     /// Fetch the logs of a container
     Logs(logs::Args),
+    /// Rename a container
+    Rename(rename::Args),
     /// Remove one or more containers
     Rm(rm::Args),
     /// Inspect changes to files or directories on a container's file system
@@ -164,6 +167,7 @@ impl Command {
             Command::Top(args) => args.run(context),
             Command::Ps(args) => args.run(context),
             Command::Logs(args) => args.run(context),
+            Command::Rename(args) => args.run(context),
             Command::Rm(args) => args.run(context),
             Command::Diff(args) => args.run(context),
             Command::Cp(args) => args.run(context),

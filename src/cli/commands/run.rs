@@ -3,7 +3,7 @@
 use super::create::Options;
 use super::monitor;
 use super::start::Attached;
-use crate::cli::context::{Context, Failure, Outcome};
+use crate::cli::context::{Context, Outcome};
 use crate::cli::detach_keys::DetachKeys;
 
 const EXAMPLES: &str = r#"Examples:
@@ -16,7 +16,7 @@ const EXAMPLES: &str = r#"Examples:
 
 /// Create and run a new container from an image
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     options: Options,
@@ -26,18 +26,31 @@ pub(in crate::cli) struct Args {
     /// The keys that leave a container with a terminal (-it) running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
-    /// Write the container's id to this file
-    #[arg(long, value_name = "FILE")]
-    cidfile: Option<std::path::PathBuf>,
+    /// Attach only these streams (stdin, stdout, stderr)
+    #[arg(short, long, value_name = "STREAM", conflicts_with = "detach")]
+    attach: Vec<Stream>,
+}
+
+/// A standard stream of a container.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stream {
+    #[value(alias = "STDIN")]
+    Stdin,
+    #[value(alias = "STDOUT")]
+    Stdout,
+    #[value(alias = "STDERR")]
+    Stderr,
 }
 
 impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
-        let of_run = |failure: Failure| Failure { code: 125, ..failure };
+        let is_attached = |stream| self.attach.is_empty() || self.attach.contains(&stream);
         let attached = Attached {
-            stdin: self.options.is_interactive(),
+            stdin: self.options.is_interactive() && is_attached(Stream::Stdin),
+            stdout: is_attached(Stream::Stdout),
+            stderr: is_attached(Stream::Stderr),
             tty: self.options.has_terminal(),
-            may_be_left: self.options.is_interactive(),
+            may_be_left: self.options.is_interactive() && self.attach.is_empty(),
             detach_keys: self.detach_keys,
             // A container that is gone when it ends needs no log.
             log: !self.options.is_removed(),
@@ -45,13 +58,7 @@ impl Args {
         if !self.detach {
             attached.check_input()?;
         }
-        let options = self.options.resolve().map_err(of_run)?;
-        let engine = context.engine().map_err(of_run)?;
-        let id = engine.create(&options).map_err(Failure::of_run)?;
-        if let Some(path) = &self.cidfile {
-            std::fs::write(path, id.as_str())
-                .map_err(|error| of_run(Failure::new(format!("{}: {error}", path.display()))))?;
-        }
+        let id = self.options.create(context)?;
         if self.detach {
             monitor::detach(context, &id)?;
             context.print_line(id.as_str())?;

@@ -9,7 +9,7 @@ use crate::cli::context::{Context, Failure, Outcome, note};
 use crate::cli::detach_keys::DetachKeys;
 use crate::cli::signals::{Foreground, Forwarding};
 use crate::engine::RunStdio;
-use crate::runtime::{Input, Stdio};
+use crate::runtime::{Input, Output, Stdio};
 use crate::store::{ContainerId, Status};
 use crate::sys::terminal::{self, RawMode};
 
@@ -44,6 +44,8 @@ impl Args {
             let record = &container.record;
             let attached = Attached {
                 stdin: self.interactive,
+                stdout: true,
+                stderr: true,
                 tty: record.tty,
                 may_be_left: record.open_stdin,
                 detach_keys: self.detach_keys,
@@ -66,6 +68,10 @@ impl Args {
 pub(super) struct Attached {
     /// Its standard input is ours.
     pub(super) stdin: bool,
+    /// Its standard output is ours; else it is only logged.
+    pub(super) stdout: bool,
+    /// The same of its standard error.
+    pub(super) stderr: bool,
     /// It has a terminal.
     pub(super) tty: bool,
     /// It takes input from who comes later.
@@ -89,6 +95,8 @@ impl Attached {
     pub(super) fn run(self, context: &Context, id: &ContainerId) -> Outcome {
         let engine = context.engine()?;
         let stdin = if self.stdin { Input::Host } else { Input::Null };
+        let stdout = if self.stdout { Output::HostStdout } else { Output::Null };
+        let stderr = if self.stderr { Output::HostStderr } else { Output::Null };
         let types_keys = self.tty && self.stdin && io::stdin().is_terminal();
         if types_keys
             && self.may_be_left
@@ -112,7 +120,7 @@ impl Attached {
             log: self.log,
             terminal: terminal::size().unwrap_or_default(),
             before_start: Some(Box::new(before_start)),
-            ..RunStdio::new(Stdio { stdin, ..Stdio::inherit() })
+            ..RunStdio::new(Stdio { stdin, stdout, stderr })
         };
         let running = engine.start(id, stdio).map_err(Failure::of_run)?;
         signals.follow(running.process());

@@ -70,7 +70,13 @@ fn environment_working_directory_and_entry_point_are_as_asked() {
     assert!(cowbox.run(["run", "--rm", "-w", "/etc", "base", "cat", "passwd"]).ok().starts_with("root:"));
     assert_eq!(cowbox.run(["run", "--rm", "-w", "/new/dir", "base", "touch", "file"]).ok(), "");
     assert_eq!(cowbox.run(["run", "--rm", "--entrypoint", "basename", "base", "/a/b"]).ok(), "b\n");
-    assert_eq!(cowbox.run(["run", "--rm", "--hostname", "cow", "base", "cat", "/etc/hostname"]).ok(), "cow\n");
+    for flag in ["--hostname", "-h"] {
+        assert_eq!(cowbox.run(["run", "--rm", flag, "cow", "base", "cat", "/etc/hostname"]).ok(), "cow\n");
+    }
+    std::fs::write(cowbox.path("labels"), "# a comment\none=of file\n\n two\n").unwrap();
+    cowbox.run(["create", "--name", "box", "--label-file", "labels", "-l", "two=of option", "base", "true"]).ok();
+    let labels = cowbox.run(["inspect", "-f", "{{json .Config.Labels}}", "box"]).ok();
+    assert_eq!(labels, "{\"one\":\"of file\",\"two\":\"of option\"}\n");
     assert!(cowbox.run(["run", "--rm", "-u", "nobody:nobody", "base", "true"]).code <= 1);
     assert!(cowbox.run(["run", "--rm", "-u", "nosuch", "base", "true"]).fails(125).contains("nosuch"));
 }
@@ -94,6 +100,11 @@ fn output_is_logged_by_stream() {
     cowbox.run(["run", "--name", "lines", "base", "seq", "5"]).ok();
     assert_eq!(cowbox.run(["logs", "-n", "2", "lines"]).ok(), "4\n5\n");
     assert_eq!(cowbox.run(["logs", "--since", "1h", "lines"]).ok().lines().count(), 5);
+    for (stream, out, err) in [("stdout", true, false), ("STDERR", false, true)] {
+        let ended = cowbox.run(["run", "--rm", "-a", stream, "base", "ls", "/etc/passwd", "/nosuch"]);
+        assert_eq!((!ended.out.is_empty(), ended.err.contains("nosuch")), (out, err), "{ended:?}");
+    }
+    cowbox.run(["run", "-d", "-a", "stdout", "base", "true"]).fails(125);
     let stamped = cowbox.run(["logs", "-t", "lines"]).ok();
     assert!(stamped.lines().all(|line| line.as_bytes()[10] == b'T'), "{stamped}");
 }
@@ -131,6 +142,43 @@ fn names_are_unique_and_free_again() {
     cowbox.run(["create", "--name", "box", "base", "true"]).ok();
     assert!(cowbox.run(["create", "--name", "b:x", "base", "true"]).fails(1).contains("invalid container name"));
     assert!(cowbox.run(["rm", "nosuch"]).fails(1).contains("no such container: nosuch"));
+}
+
+#[test]
+fn a_container_gets_another_name_and_its_old_one_is_free() {
+    let cowbox = Cowbox::with_base();
+    let id = cowbox.run(["create", "--name", "one", "base", "true"]).ok();
+    cowbox.run(["create", "--name", "other", "base", "true"]).ok();
+    assert_eq!(cowbox.run(["rename", "one", "two"]).ok(), "");
+    let named = |name: &str| cowbox.run(["inspect", "-f", "{{.Id}} {{.Name}}", name]);
+    assert_eq!(named("two").ok(), format!("{} /two\n", id.trim_end()));
+    assert_eq!(named(&id[..12]).ok(), format!("{} /two\n", id.trim_end()));
+    named("one").fails(1);
+    let taken = cowbox.run(["rename", "two", "other"]).fails(1);
+    assert!(taken.contains("is already in use by container"), "{taken}");
+    assert_eq!(named("two").ok(), format!("{} /two\n", id.trim_end()), "it keeps its name");
+    assert!(cowbox.run(["rename", "two", "two"]).fails(1).contains("same name"));
+    assert!(cowbox.run(["rename", "two", "t/o"]).fails(1).contains("invalid container name"));
+    assert!(cowbox.run(["rename", "nosuch", "three"]).fails(1).contains("no such container: nosuch"));
+    cowbox.run(["create", "--name", "one", "base", "true"]).ok();
+    cowbox.run(["rm", "one", "two", "other"]).ok();
+    let names = std::fs::read_dir(cowbox.root().join("names")).unwrap();
+    assert_eq!(names.count(), 0);
+    cowbox.is_clean();
+}
+
+#[test]
+fn the_id_is_written_to_a_file_that_was_not_there() {
+    let cowbox = Cowbox::with_base();
+    let file = cowbox.path("id");
+    let file = file.to_str().unwrap();
+    let id = cowbox.run(["create", "--cidfile", file, "--name", "", "base", "true"]).ok();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), id.trim_end());
+    let found = cowbox.run(["run", "--rm", "--cidfile", file, "base", "true"]).fails(125);
+    assert!(found.contains("container ID file found") && found.contains(file), "{found}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), id.trim_end());
+    cowbox.run(["run", "--rm", "--cidfile", &format!("{file}2"), "nosuch"]).fails(125);
+    assert!(!std::path::Path::new(&format!("{file}2")).exists(), "there is no such container");
 }
 
 #[test]

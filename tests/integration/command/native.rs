@@ -108,6 +108,14 @@ fn processes_enter_a_container_that_runs_and_end_with_it() {
     let entered = cowbox.run(["exec", "-e", "A=b", "-u", "ann", "long", "sh", "-c", "echo $A; id; exit 3"]);
     assert_eq!((entered.code, &*entered.out), (3, "b\nuid=1000(ann) gid=1001 groups=50(staff),1001\n"));
     cowbox.run(["exec", "long", "nosuch"]).fails(127);
+    for options in [["-u", "nosuch"], ["-w", "/nosuch"]] {
+        cowbox.run([&["exec"], &options[..], &["long", "true"]].concat()).fails(126);
+    }
+    for (stream, out, err) in [("stdout", "out\n", ""), ("stderr", "", "err\n")] {
+        let script = "echo out; echo err >&2";
+        let shown = cowbox.run(["run", "--rm", "-a", stream, "box", "sh", "-c", script]);
+        assert_eq!((shown.out.as_str(), shown.err.as_str()), (out, err));
+    }
     cowbox.run(["rm", "long"]).fails(1);
     // What runs the container is killed: the container goes with it.
     child.kill().unwrap();

@@ -184,7 +184,7 @@ fn its_root_has_rights_in_the_container_alone() {
     let script = "id -u; touch /t/x; touch /x 2>/dev/null || echo refused; kill -0 1 && echo may";
     assert_eq!(ranges.0.run(["exec", "job", "sh", "-c", script]).ok(), "0\nrefused\nmay\n");
     assert_eq!(ranges.0.run(["exec", "-u", "ann", "job", "id", "-g"]).ok(), "1001\n");
-    let error = ranges.0.run(["exec", "-u", "70000", "job", "id"]).fails(1);
+    let error = ranges.0.run(["exec", "-u", "70000", "job", "id"]).fails(126);
     assert!(error.contains("auto:size=70001"), "{error}");
     assert_eq!(ranges.0.run(["restart", "-t", "0", "job"]).ok(), "job\n");
     ranges.0.run(["rm", "-f", "job"]).ok();

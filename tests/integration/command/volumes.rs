@@ -76,6 +76,33 @@ fn a_volume_begins_with_the_files_of_the_first_image_of_either_kind() {
 }
 
 #[test]
+fn what_another_container_mounts_is_mounted() {
+    let Some(cowbox) = with_box() else { return };
+    let bound = cowbox.path("bound");
+    std::fs::create_dir(&bound).unwrap();
+    let bind = format!("{}:/b", bound.display());
+    let options = ["-v", "/data", "-v", &bind, "--tmpfs", "/t"];
+    cowbox.run([&["run", "--name", "one"], &options[..], &["box", "touch", "/data/file", "/b/file"]].concat()).ok();
+    for image in ["box", "base"] {
+        let script = "ls /data /b; test -e /t || echo no tmpfs";
+        let shown = cowbox.run(["run", "--rm", "--volumes-from", "one", image, "sh", "-c", script]).ok();
+        assert_eq!(shown, "/b:\nfile\n\n/data:\nfile\nno tmpfs\n", "{image}");
+    }
+    let read_only = cowbox.run(["run", "--rm", "--volumes-from", "one:ro", "box", "touch", "/data/new"]);
+    assert!(read_only.err.contains("Read-only"), "{read_only:?}");
+    let own = ["run", "--rm", "--volumes-from", "one", "-v", "own:/data", "box", "ls", "/data", "/b"];
+    assert_eq!(cowbox.run(own).ok(), "/b:\nfile\n\n/data:\n", "what is asked for itself comes first");
+    assert!(cowbox.run(["run", "--volumes-from", "one:x", "box", "true"]).fails(125).contains("invalid mode: x"));
+    assert!(cowbox.run(["run", "--volumes-from", "nosuch", "box", "true"]).fails(125).contains("nosuch"));
+    // The volume was made for the first, and is still there for the second.
+    cowbox.run(["create", "--name", "two", "--volumes-from", "one", "box", "ls", "/data"]).ok();
+    cowbox.run(["rm", "-v", "one"]).ok();
+    assert_eq!(cowbox.run(["start", "-a", "two"]).ok(), "file\n");
+    cowbox.run(["rm", "two"]).ok();
+    cowbox.is_clean();
+}
+
+#[test]
 fn a_users_programs_of_both_kinds_use_files_of_all_their_ids() {
     let Some(person) = Person::with_ranges() else { return };
     person.sh(&["-v", "vol:/home"], "echo kept >/home/ann/file; chown 1000 /home/ann/file; chmod 700 /home/ann").ok();

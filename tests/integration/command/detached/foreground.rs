@@ -33,7 +33,9 @@ fn attach(boxes: &Background) -> Pty {
 fn is_left(pty: &mut Pty, keys: &str) {
     pty.keys(keys);
     let (code, shown) = pty.ends();
-    assert_eq!((code, shown.as_str()), LEFT);
+    // The terminal may have shown what was typed before the keys.
+    let typed = keys.trim_end_matches(|key: char| key.is_control());
+    assert_eq!((code, shown.strip_prefix(typed).unwrap_or(&shown)), LEFT);
     assert!(pty.is_cooked());
 }
 

@@ -125,7 +125,7 @@ fn its_output_is_logged_and_its_end_told() {
     boxes.logs("job", "up\n");
     let wait = boxes.command(["wait", "job"]).stdout(Stdio::piped()).spawn().unwrap();
     assert_eq!(boxes.run(["stop", "job"]).ok(), "job\n");
-    // One that begins to wait when all is over finds nothing.
+    // One that begins to wait when all is over finds nothing; what it is told is true.
     let waited = wait.wait_with_output().unwrap();
     assert!(waited.stdout == b"3\n" || waited.stdout.is_empty(), "{waited:?}");
     assert_eq!(boxes.run(["ps", "-aq"]).ok(), "");

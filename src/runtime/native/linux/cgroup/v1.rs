@@ -152,14 +152,24 @@ fn write_dependent<const N: usize>(dir: &Path, files: [(&str, Option<String>); N
     later.into_iter().try_for_each(|(name, value)| write_file(&dir.join(name), &value))
 }
 
-/// CPUs and memory nodes, in the directory of the controller cpuset.
+/// CPUs and memory nodes, in the directory of the controller cpuset; of v2, too.
 pub(super) fn set_cpuset(dir: &Path, cpu: &Cpu) -> Result<(), String> {
-    for (name, value) in [("cpuset.cpus", &cpu.cpus), ("cpuset.mems", &cpu.mems)] {
+    for (kind, value) in [("cpus", &cpu.cpus), ("mems", &cpu.mems)] {
         if !value.is_empty() {
-            write_file(&dir.join(name), value)?;
+            write_file(&dir.join(format!("cpuset.{kind}")), value).map_err(|error| with_available(error, dir, kind))?;
         }
     }
     Ok(())
+}
+
+/// The error with the CPUs or nodes that there are.
+fn with_available(error: String, dir: &Path, kind: &str) -> String {
+    let files = [format!("cpuset.effective_{kind}"), format!("cpuset.{kind}.effective")];
+    let available = |file: &String| read_file(&dir.parent()?.join(file)).ok();
+    match files.iter().find_map(available) {
+        Some(available) => format!("{error}; available are {available}"),
+        None => error,
+    }
 }
 
 /// Gives a cpuset that has none the CPUs and nodes of its parent: one without any takes no processes.
