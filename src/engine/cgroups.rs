@@ -28,20 +28,27 @@ impl Engine {
         let id = &container.record.id;
         let known = cgroup_of(id, &container.state)?;
         let cgroup = native::pausable(known.clone(), &cgroups_path(&container.record))?;
-        if known.as_ref() != Some(&cgroup) {
-            // What it says now: the container may have ended meanwhile.
-            let state = self.store.written_state(id)?;
-            if state.status != Status::Running {
-                return Err(Error::conflict(format!("container {key} is not running")));
-            }
-            self.store.set_container_state(id, &ContainerState { cgroup: to_value(&cgroup), ..state })?;
-        }
+        self.keep_cgroup(&container, known.as_ref(), &cgroup)?;
         native::pause(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup)?;
         Ok(())
     }
 
-    /// Changes limits of a native container that runs, until it ends: those that say nothing stay as they are. On v1 it must have
-    /// been created with a limit of the same kind.
+    /// Writes down that a container has these cgroups, so that they are removed with it.
+    fn keep_cgroup(&self, container: &Container, known: Option<&CgroupRecord>, cgroup: &CgroupRecord) -> Result<()> {
+        if known == Some(cgroup) {
+            return Ok(());
+        }
+        let id = &container.record.id;
+        // What it says now: the container may have ended meanwhile.
+        let state = self.store.written_state(id)?;
+        if state.status != Status::Running {
+            return Err(Error::conflict(format!("container {} is not running", container.name)));
+        }
+        Ok(self.store.set_container_state(id, &ContainerState { cgroup: to_value(cgroup), ..state })?)
+    }
+
+    /// Changes limits of a native container that runs, until it ends: those that say nothing stay as they are. On v1 memory that
+    /// it has from before the first limit of memory is not counted.
     pub fn update(&self, key: &str, limits: &LimitsRecord, asked: &ResourcesRecord) -> Result<()> {
         check(limits, asked)?;
         if !asked.cgroup_parent.is_empty() {
@@ -52,11 +59,13 @@ impl Engine {
             return Err(Error::invalid("you must provide one or more flags when using this command"));
         }
         let container = self.container(key)?;
-        if container.record.runtime != "native" || container.state.status != Status::Running {
-            return Err(Error::conflict(format!("container {key} is no native container that runs")));
-        }
+        let init = container.state.init.filter(|_| container.state.status == Status::Running);
+        let init = init.ok_or_else(|| Error::conflict(format!("container {key} is no native container that runs")))?;
         self.become_root()?;
-        Ok(native::update(&cgroup_of(&container.record.id, &container.state)?.unwrap_or_default(), &asked)?)
+        let known = cgroup_of(&container.record.id, &container.state)?;
+        let cgroup = native::limitable(known.clone(), &cgroups_path(&container.record), &asked)?;
+        self.keep_cgroup(&container, known.as_ref(), &cgroup)?;
+        Ok(native::update(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup, &asked)?)
     }
 
     /// Lets the processes of a container go on.

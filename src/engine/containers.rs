@@ -1,10 +1,12 @@
 //! The verbs on containers that are there: list, remove, wait, diff.
 
+use std::ops::ControlFlow;
+
 use super::Engine;
 use super::error::{Error, Result};
 use crate::runtime::Signal;
 use crate::store::{ContainerRecord, Status, StoredContainer};
-use crate::vfs::{ChangeKind, GuestPath};
+use crate::vfs::{ChangeKind, GuestPath, InodeRef, NameBuf};
 
 /// A container with its name and how it goes.
 pub type Container = StoredContainer;
@@ -109,11 +111,37 @@ impl Engine {
         }
     }
 
-    /// What a container changed of its image, parents first.
+    /// What a container changed of its image, parents first. Of what is gone with a directory the directory alone is told.
     pub fn diff(&self, key: &str) -> Result<Vec<DiffLine>> {
-        let changes = self.with_files(key, |files| files.changes())?;
-        // That something changed at the root is no news.
-        let changes = changes.into_iter().filter(|change| !change.path.is_root());
-        Ok(changes.map(|change| DiffLine { kind: change.kind, path: change.path }).collect())
+        self.with_files(key, |files| {
+            let mut lines = Vec::new();
+            // That something changed at the root is no news.
+            for change in files.changes()?.into_iter().filter(|change| !change.path.is_root()) {
+                lines.push(DiffLine { kind: change.kind, path: change.path.clone() });
+                if let Some(dir) = change.inode.filter(|_| change.opaque) {
+                    let replaced = lookup(self.tree_of(&files.container.record)?, &change.path)?;
+                    lines.extend(gone(&replaced, &dir, &change.path)?);
+                }
+            }
+            Ok(lines)
+        })
     }
+}
+
+/// What is at a path none of whose names is a symbolic link.
+fn lookup(root: InodeRef, path: &GuestPath) -> Result<InodeRef> {
+    Ok(path.names().try_fold(root, |dir, name| dir.lookup(name))?)
+}
+
+/// What was in a directory that another one has replaced, and is in that no more.
+fn gone(replaced: &InodeRef, dir: &InodeRef, path: &GuestPath) -> Result<Vec<DiffLine>> {
+    let mut names = Vec::new();
+    replaced.read_dir(0, &mut |entry| {
+        names.push(entry.name.to_owned());
+        ControlFlow::Continue(())
+    })?;
+    names.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    names.retain(|name| dir.lookup(name.as_name()).is_err());
+    let line = |name: &NameBuf| Ok(DiffLine { kind: ChangeKind::Deleted, path: path.join(name.as_name())? });
+    names.iter().map(line).collect()
 }

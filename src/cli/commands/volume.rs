@@ -8,6 +8,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::cli::filter::Filters;
 use crate::cli::listing::{render, row};
 use crate::cli::template::listings::VOLUMES;
+use crate::engine::ErrorKind;
 
 /// A command on volumes.
 #[derive(Subcommand)]
@@ -38,6 +39,9 @@ pub(in crate::cli) enum Command {
     /// Remove one or more volumes
     #[command(alias = "remove")]
     Rm {
+        /// A volume that is not there is no failure
+        #[arg(short, long)]
+        force: bool,
         /// The volumes
         #[arg(required = true, value_name = "VOLUME")]
         volumes: Vec<String>,
@@ -91,9 +95,12 @@ impl Command {
                 system::confirm(force, &[&format!("{what} not used by at least one container")])?;
                 return system::report(context, engine.prune_volumes(all)?);
             }
-            Command::Rm { volumes } => {
+            Command::Rm { force, volumes } => {
                 return context.for_each(&volumes, |name| {
-                    engine.remove_volume(name)?;
+                    match engine.remove_volume(name) {
+                        Err(error) if force && error.kind == ErrorKind::NotFound => {}
+                        removed => removed?,
+                    }
                     context.print_line(name)
                 });
             }

@@ -161,6 +161,11 @@ pub fn pausable(_: Option<CgroupRecord>, _: &str) -> Result<CgroupRecord> {
 }
 
 /// An error.
+pub fn limitable(_: Option<CgroupRecord>, _: &str, _: &Resources) -> Result<CgroupRecord> {
+    Err(absent())
+}
+
+/// An error.
 pub fn pause(_: InitProcess, _: &CgroupRecord) -> Result<()> {
     Err(absent())
 }
@@ -176,7 +181,7 @@ pub fn is_paused(_: &CgroupRecord) -> bool {
 }
 
 /// An error.
-pub fn update(_: &CgroupRecord, _: &Resources) -> Result<()> {
+pub fn update(_: InitProcess, _: &CgroupRecord, _: &Resources) -> Result<()> {
     Err(absent())
 }
 

@@ -21,6 +21,6 @@ pub use lifecycle::{
 };
 pub use system::{
     Native, become_root, caller, can_mount_images, checks, clean_up, clean_up_at, enter, ids_set_aside, is_alive,
-    is_in_user_namespace, is_paused, kept_ids, last_group, may_set_groups, pausable, pause, processes, running_root,
-    signal, stopped_root, unpause, update,
+    is_in_user_namespace, is_paused, kept_ids, last_group, limitable, may_set_groups, pausable, pause, processes,
+    running_root, signal, stopped_root, unpause, update,
 };

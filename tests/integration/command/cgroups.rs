@@ -95,11 +95,24 @@ fn a_limit_of_processes_holds_for_those_that_enter_too() {
     assert_eq!(cowbox.run(["exec", "job", "cat", "/proc/self/cgroup"]).ok(), {
         cowbox.run(["exec", "job", "cat", "/proc/1/cgroup"]).ok()
     });
-    // It can be raised while they run; a limit of another kind would need another cgroup.
+    // It can be raised while they run, and others be given, also where they need another cgroup.
     cowbox.run(["update", "--pids-limit", "20", "job"]).ok();
     assert_eq!(cowbox.run(["exec", "job", "sh", "-c", "sleep 0 & sleep 0 & wait; echo both"]).ok(), "both\n");
-    if has_v1("memory") {
-        assert!(cowbox.run(["update", "-m", "64m", "job"]).fails(1).contains("made anew"));
+    if has_v1("memory") && has_v1("cpu") {
+        cowbox.run(["update", "-m", "64m", "--cpus", "0.5", "job"]).ok();
+        let read = |controller: &str, file: &str| {
+            // Its first process was moved, and one that enters is beside it.
+            let of_processes = cowbox.run(["exec", "job", "cat", "/proc/1/cgroup", "/proc/self/cgroup"]).ok();
+            let is_of = |line: &&str| line.split(':').nth(1).unwrap().split(',').any(|name| name == controller);
+            let lines: Vec<&str> = of_processes.lines().filter(is_of).collect();
+            assert!(lines.len() == 2 && lines[0] == lines[1] && !lines[0].ends_with(":/"), "{of_processes}");
+            let found = cgroups(&cowbox).into_iter().map(|folder| folder.join(file)).find(|path| path.exists());
+            std::fs::read_to_string(found.unwrap()).unwrap()
+        };
+        assert_eq!(read("memory", "memory.limit_in_bytes"), "67108864\n");
+        assert_eq!(read("cpu", "cpu.cfs_quota_us"), "50000\n");
+        let eats = cowbox.run(["exec", "job", "sh", "-c", "tail /dev/zero"]);
+        assert_eq!(eats.code, 137, "{eats:?}");
     }
     assert!(cowbox.run(["update", "job"]).fails(1).contains("one or more flags"));
     cowbox.run(["rm", "-f", "job"]).ok();

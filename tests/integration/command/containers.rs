@@ -142,6 +142,10 @@ fn names_are_unique_and_free_again() {
     cowbox.run(["create", "--name", "box", "base", "true"]).ok();
     assert!(cowbox.run(["create", "--name", "b:x", "base", "true"]).fails(1).contains("invalid container name"));
     assert!(cowbox.run(["rm", "nosuch"]).fails(1).contains("no such container: nosuch"));
+    let forced = cowbox.run(["rm", "-f", "nosuch", "box"]);
+    assert_eq!((forced.code, forced.out.as_str(), forced.err.contains("nosuch")), (0, "box\n", true));
+    cowbox.run(["volume", "rm", "nosuch"]).fails(1);
+    assert_eq!(cowbox.run(["volume", "rm", "-f", "nosuch"]).ok(), "nosuch\n");
 }
 
 #[test]

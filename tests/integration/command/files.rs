@@ -136,6 +136,10 @@ fn diff_shows_additions_changes_and_deletions() {
     let cowbox = Cowbox::with_base();
     cowbox.run(["run", "--name", "box", "base", "rm", "-r", "/etc/passwd", "/home"]).ok();
     assert_eq!(cowbox.run(["diff", "box"]).ok(), "C /etc\nD /etc/passwd\nD /home\n");
+    let anew = "rm -r /etc; mkdir /etc; echo new > /etc/passwd";
+    cowbox.run(["run", "--name", "anew", "base", "sh", "-c", anew]).ok();
+    let shown = cowbox.run(["diff", "anew"]).ok();
+    assert!(shown.starts_with("C /etc\nD /etc/group\n") && shown.ends_with("C /etc/passwd\n"), "{shown}");
     cowbox.run(["commit", "box", "less"]).ok();
     let ended = cowbox.run(["run", "--rm", "less", "ls", "/etc/passwd"]);
     assert_ne!(ended.code, 0);

@@ -115,7 +115,7 @@ fn changes_are_listed_and_become_a_layer() {
                   busybox rm /etc/group; busybox chmod 600 /etc/passwd; busybox ln /opt/a/new /opt/hard; \
                   busybox mkfifo -m 640 /opt/pipe; busybox chown 7:8 /opt/pipe; busybox ln -s /nowhere /opt/link";
     job(&cowbox, "second", "one", script);
-    let expected = "C /etc\nD /etc/group\nC /etc/passwd\nC /opt\nC /opt/a\nA /opt/a/new\nD /opt/gone\nA /opt/hard\n\
+    let expected = "C /etc\nD /etc/group\nC /etc/passwd\nC /opt\nC /opt/a\nD /opt/a/b\nA /opt/a/new\nD /opt/gone\nA /opt/hard\n\
                     A /opt/link\nA /opt/pipe\n";
     assert_eq!(cowbox.run(["diff", "second"]).ok(), expected);
     cowbox.run(["commit", "second", "two"]).ok();

@@ -26,7 +26,7 @@ mod root;
 mod rootless;
 mod seccomp;
 
-pub use cgroup::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
+pub use cgroup::{clean_up, clean_up_at, is_paused, limitable, pausable, pause, unpause, update};
 pub use container::{Native, enter, is_alive, signal};
 pub use doctor::checks;
 pub use files::{running_root, stopped_root};

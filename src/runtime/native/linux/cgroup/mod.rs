@@ -29,7 +29,7 @@ use hierarchy::{Hierarchies, Hierarchy};
 use tree::MakeError;
 
 pub(super) use check::{check, has_v1};
-pub use outside::{clean_up, clean_up_at, is_paused, pausable, pause, unpause, update};
+pub use outside::{clean_up, clean_up_at, is_paused, limitable, pausable, pause, unpause, update};
 pub(super) use owner::owner_of;
 pub(super) use systemd::{Manager, PREFIX as SYSTEMD_PROPERTY, Scope};
 
