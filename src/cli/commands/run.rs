@@ -3,7 +3,7 @@
 use super::create::Options;
 use super::monitor;
 use super::start::Attached;
-use crate::cli::context::{Context, Outcome};
+use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::detach_keys::DetachKeys;
 
 const EXAMPLES: &str = r#"Examples:
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
     /// Attach only these streams (stdin, stdout, stderr)
-    #[arg(short, long, value_name = "STREAM", conflicts_with = "detach")]
+    #[arg(short, long, value_name = "STREAM")]
     attach: Vec<Stream>,
 }
 
@@ -44,6 +44,9 @@ enum Stream {
 
 impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
+        if self.detach && !self.attach.is_empty() {
+            return Err(Failure::new("conflicting options: cannot specify both --attach and --detach").before_run());
+        }
         let is_attached = |stream| self.attach.is_empty() || self.attach.contains(&stream);
         let attached = Attached {
             stdin: self.options.is_interactive() && is_attached(Stream::Stdin),

@@ -76,7 +76,7 @@ fn environment_working_directory_and_entry_point_are_as_asked() {
     std::fs::write(cowbox.path("labels"), "# a comment\none=of file\n\n two\n").unwrap();
     cowbox.run(["create", "--name", "box", "--label-file", "labels", "-l", "two=of option", "base", "true"]).ok();
     let labels = cowbox.run(["inspect", "-f", "{{json .Config.Labels}}", "box"]).ok();
-    assert_eq!(labels, "{\"one\":\"of file\",\"two\":\"of option\"}\n");
+    assert!(labels.contains(r#""one":"of file""#) && labels.contains(r#""two":"of option""#), "{labels}");
     assert!(cowbox.run(["run", "--rm", "-u", "nobody:nobody", "base", "true"]).code <= 1);
     assert!(cowbox.run(["run", "--rm", "-u", "nosuch", "base", "true"]).fails(125).contains("nosuch"));
 }
