@@ -114,12 +114,14 @@ impl Engine {
     /// What a container changed of its image, parents first. Of what is gone with a directory the directory alone is told.
     pub fn diff(&self, key: &str) -> Result<Vec<DiffLine>> {
         self.with_files(key, |files| {
-            let mut lines = Vec::new();
+            let (mut lines, changes) = (Vec::new(), files.changes()?);
+            let is_replaced = changes.iter().any(|change| change.opaque);
+            let image = is_replaced.then(|| self.tree_of(&files.container.record)).transpose()?;
             // That something changed at the root is no news.
-            for change in files.changes()?.into_iter().filter(|change| !change.path.is_root()) {
+            for change in changes.into_iter().filter(|change| !change.path.is_root()) {
                 lines.push(DiffLine { kind: change.kind, path: change.path.clone() });
-                if let Some(dir) = change.inode.filter(|_| change.opaque) {
-                    let replaced = lookup(self.tree_of(&files.container.record)?, &change.path)?;
+                if let (true, Some(dir), Some(image)) = (change.opaque, change.inode, &image) {
+                    let replaced = lookup(image.clone(), &change.path)?;
                     lines.extend(gone(&replaced, &dir, &change.path)?);
                 }
             }

@@ -84,7 +84,8 @@ pub(crate) fn watch(path: &Path) -> Option<Watched> {
 impl Watched {
     /// Waits until the holder has let go of the lock, for this time at most: whether it has.
     pub fn wait(&self, time: Option<Duration>) -> Result<bool> {
-        let deadline = time.map(|time| Instant::now() + time);
+        // A time beyond all clocks never ends.
+        let deadline = time.and_then(|time| Instant::now().checked_add(time));
         if !self.is_held() {
             return Ok(true);
         }
@@ -171,6 +172,7 @@ mod tests {
         std::fs::rename(&path, &next).unwrap();
         lock.leave("two", 4).unwrap();
         assert!(watched.wait(None).unwrap() && is_held(&next));
+        assert!(watched.wait(Some(Duration::MAX)).unwrap());
         assert_eq!(watched.left("one").unwrap(), Some(3));
     }
 
