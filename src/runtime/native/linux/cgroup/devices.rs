@@ -92,14 +92,55 @@ impl Rule {
     fn line(&self) -> String {
         let Some(kind) = self.kind else { return "a".to_owned() };
         let number = |number: Option<u32>| number.map_or_else(|| "*".to_owned(), |number| number.to_string());
-        let letters: String = [(READ, 'r'), (WRITE, 'w'), (MAKE, 'm')]
-            .into_iter()
-            .filter(|(bit, _)| self.access & bit != 0)
-            .map(|(_, letter)| letter)
-            .collect();
         let kind = if kind == BLOCK { 'b' } else { 'c' };
-        format!("{kind} {}:{} {letters}", number(self.major), number(self.minor))
+        format!("{kind} {}:{} {}", number(self.major), number(self.minor), letters(self.access))
     }
+
+    /// Whether there are devices that both are about.
+    fn meets(&self, other: &Rule) -> bool {
+        let can_be_same = |one: Option<u32>, other: Option<u32>| one.is_none() || other.is_none() || one == other;
+        can_be_same(self.kind, other.kind)
+            && can_be_same(self.major, other.major)
+            && can_be_same(self.minor, other.minor)
+    }
+}
+
+fn letters(access: u32) -> String {
+    let letters = [(READ, 'r'), (WRITE, 'w'), (MAKE, 'm')];
+    letters.into_iter().filter(|(bit, _)| access & bit != 0).map(|(_, letter)| letter).collect()
+}
+
+/// Devices that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Allowed {
+    pub(super) is_block: bool,
+    /// All of them where there is none.
+    pub(super) major: Option<u32>,
+    pub(super) minor: Option<u32>,
+    /// Letters of `rwm`.
+    pub(super) access: String,
+}
+
+/// What rules allow as a list from which nothing is taken away again: less than they do where a later rule takes something from an
+/// earlier one. None where they allow everything.
+pub(super) fn allowed_alone(rules: &[DeviceRule]) -> Result<Option<Vec<Allowed>>, String> {
+    let all = complete(rules)?;
+    if all.iter().all(|rule| rule.allow) {
+        return Ok(None);
+    }
+    let mut list = Vec::new();
+    for (at, rule) in all.iter().enumerate().filter(|(_, rule)| rule.allow) {
+        let taken = all[at..].iter().filter(|later| !later.allow && later.meets(rule));
+        let access = taken.fold(rule.access, |access, later| access & !later.access);
+        let kinds = [CHAR, BLOCK].into_iter().filter(|kind| access != 0 && rule.kind.is_none_or(|of| of == *kind));
+        list.extend(kinds.map(|kind| Allowed {
+            is_block: kind == BLOCK,
+            major: rule.major,
+            minor: rule.minor,
+            access: letters(access),
+        }));
+    }
+    Ok(Some(list))
 }
 
 /// The rules of a spec between "nothing" and what every container may use, without those that a later one overrules.

@@ -254,7 +254,8 @@ impl Cgroup {
         let record = std::mem::take(&mut self.record);
         let none = Resources::default();
         let resources = resources.unwrap_or(&none);
-        scope.start(pid, resources, || directories(&record).any(|dir| tree::holds(dir, pid)))?;
+        let is_in = || directories(&record).any(|dir| tree::holds(dir, pid));
+        scope.start(pid, resources, self.of_scope_at(&record), is_in)?;
         let bus = scope.bus().map(str::to_owned);
         self.record = CgroupRecord { scope: Some(scope.unit().to_owned()), bus, ..record };
         let needed = limits::needed(Some(resources))?;
@@ -323,12 +324,18 @@ impl Cgroup {
     /// Changes limits.
     pub(super) fn update(&self, resources: &Resources) -> Result<(), String> {
         let needed = limits::needed(Some(resources))?;
-        if let Some(unit) = &self.record.scope {
+        if self.record.scope.is_some() {
             // Before systemd has them, too.
             self.check_kept(&needed)?;
-            systemd::update(self.record.bus.as_deref(), unit, resources, self.record.unified.as_deref())?;
+            systemd::update(self.of_scope_at(&self.record), resources)?;
         }
         self.write_limits(resources)
+    }
+
+    /// What systemd has to know of the cgroups of a scope.
+    fn of_scope_at<'a>(&self, record: &'a CgroupRecord) -> systemd::Cgroups<'a> {
+        let has_programs = self.has_device_programs && record.unified.is_some();
+        systemd::Cgroups { record, has_device_lines: !has_programs && v1_place(record, "devices").is_some() }
     }
 
     fn directories(&self) -> impl Iterator<Item = &Path> {

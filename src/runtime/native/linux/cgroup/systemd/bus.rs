@@ -50,6 +50,12 @@ impl Property {
         Property::list(name, "ay", bytes)
     }
 
+    pub(super) fn pairs(name: &str, pairs: &[(String, String)]) -> Property {
+        let words = pairs.iter().flat_map(|(one, other)| [one.clone(), other.clone()]);
+        let words = std::iter::once(pairs.len().to_string()).chain(words).collect();
+        Property { name: name.to_owned(), signature: "a(ss)", words }
+    }
+
     fn list<T: ToString>(name: &str, signature: &'static str, items: &[T]) -> Property {
         let words = std::iter::once(items.len().to_string()).chain(items.iter().map(T::to_string));
         Property { name: name.to_owned(), signature, words: words.collect() }

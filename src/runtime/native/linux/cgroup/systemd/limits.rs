@@ -2,27 +2,63 @@
 
 use std::path::Path;
 
-use super::super::hierarchy::read_words;
+use super::super::devices::{self, Allowed};
+use super::super::hierarchy::{PROC_BYTES, read_bounded, read_words};
 use super::super::v1::given;
+use super::super::v1_place;
 use super::super::v2::{swap_alone, weight_of_shares};
 use super::bus::Property;
-use crate::oci::runtime::{Cpu, Memory, Resources};
+use crate::oci::runtime::{Cpu, DeviceRule, Memory, Resources};
+use crate::runtime::native::CgroupRecord;
 
 /// "No limit".
 const INFINITY: u64 = u64::MAX;
+/// From here on, what v1 tells as a limit of memory is none: the largest number, rounded down to pages of whatever size.
+const V1_INFINITY: i64 = i64::MAX - (1 << 20);
 /// The usual period of CPU time, in microseconds.
 const PERIOD: u64 = 100_000;
 /// How many CPUs or memory nodes a list may name.
 const PLACES_MAX: usize = 65_536;
 
-/// The properties that keep `resources`. What they leave open is looked up in the cgroup `dir`, where there is one.
-pub(super) fn properties(resources: &Resources, dir: Option<&Path>) -> Result<Vec<Property>, String> {
+/// The cgroups of a scope.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Cgroups<'a> {
+    /// Where they are. Those that are not made yet keep nothing.
+    pub(in super::super) record: &'a CgroupRecord,
+    /// Whether rules of devices are lines of v1.
+    pub(in super::super) has_device_lines: bool,
+}
+
+impl Cgroups<'_> {
+    /// The limit of memory that holds now, where there is one.
+    fn memory(&self) -> Option<i64> {
+        let text = match v1_place(self.record, "memory") {
+            Some(dir) => read_words(&dir.join("memory.limit_in_bytes")),
+            None => read_words(&self.record.unified.as_deref()?.join("memory.max")),
+        };
+        text.first()?.parse().ok().filter(|limit| *limit < V1_INFINITY)
+    }
+
+    /// The quota and the period of CPU time that hold now.
+    fn cpu(&self) -> (Option<u64>, Option<u64>) {
+        let number = |word: Option<&String>| word.and_then(|word| word.parse().ok());
+        if let Some(dir) = v1_place(self.record, "cpu") {
+            let read = |file| number(read_words(&dir.join(file)).first());
+            return (read("cpu.cfs_quota_us"), read("cpu.cfs_period_us"));
+        }
+        let words = self.record.unified.as_ref().map(|dir| read_words(&dir.join("cpu.max"))).unwrap_or_default();
+        (number(words.first()), number(words.get(1)))
+    }
+}
+
+/// The properties that keep `resources`. What they leave open is looked up in the scope's cgroups.
+pub(super) fn properties(resources: &Resources, cgroups: Cgroups<'_>) -> Result<Vec<Property>, String> {
     let mut all = Vec::new();
     if let Some(memory) = &resources.memory {
-        push_memory(&mut all, memory, dir)?;
+        push_memory(&mut all, memory, cgroups)?;
     }
     if let Some(cpu) = &resources.cpu {
-        push_cpu(&mut all, cpu, dir);
+        push_cpu(&mut all, cpu, cgroups);
         push_places(&mut all, "AllowedCPUs", &cpu.cpus)?;
         push_places(&mut all, "AllowedMemoryNodes", &cpu.mems)?;
     }
@@ -32,18 +68,21 @@ pub(super) fn properties(resources: &Resources, dir: Option<&Path>) -> Result<Ve
     for (file, value) in &resources.unified {
         push_file(&mut all, file, value.trim())?;
     }
+    // A program of v2 stays what it is; the lines of v1 are written anew, and would allow everything.
+    if cgroups.has_device_lines && !resources.devices.is_empty() {
+        push_devices(&mut all, &resources.devices, &read_bounded(Path::new("/proc/devices"), PROC_BYTES)?)?;
+    }
     Ok(all)
 }
 
-fn push_memory(all: &mut Vec<Property>, memory: &Memory, dir: Option<&Path>) -> Result<(), String> {
+fn push_memory(all: &mut Vec<Property>, memory: &Memory, cgroups: Cgroups<'_>) -> Result<(), String> {
     if let Some(limit) = given(memory.limit) {
         all.push(Property::number("MemoryMax", bytes(limit)));
     }
     if let Some(reservation) = given(memory.reservation) {
         all.push(Property::number("MemoryLow", bytes(reservation)));
     }
-    let now = || dir.and_then(|dir| read_words(&dir.join("memory.max")).first()?.parse().ok());
-    let limit = given(memory.limit).or_else(now);
+    let limit = given(memory.limit).or_else(|| cgroups.memory());
     // Without a limit of memory it is refused where it is written.
     if given(memory.swap).is_none_or(|swap| swap < 0) || limit.is_some_and(|limit| limit > 0) {
         let swap = swap_alone(memory.swap, limit)?;
@@ -52,19 +91,20 @@ fn push_memory(all: &mut Vec<Property>, memory: &Memory, dir: Option<&Path>) -> 
     Ok(())
 }
 
-fn push_cpu(all: &mut Vec<Property>, cpu: &Cpu, dir: Option<&Path>) {
+fn push_cpu(all: &mut Vec<Property>, cpu: &Cpu, cgroups: Cgroups<'_>) {
     if let Some(shares) = cpu.shares.filter(|shares| *shares != 0) {
-        all.push(Property::number("CPUWeight", weight_of_shares(shares)));
+        all.push(match v1_place(cgroups.record, "cpu") {
+            Some(_) => Property::number("CPUShares", shares),
+            None => Property::number("CPUWeight", weight_of_shares(shares)),
+        });
     }
-    let now = dir.map(|dir| read_words(&dir.join("cpu.max"))).unwrap_or_default();
-    let number = |at: usize| now.get(at).and_then(|word| word.parse::<u64>().ok());
     let period = cpu.period.filter(|period| *period != 0);
-    let quota = match given(cpu.quota) {
-        None if period.is_none() => return,
-        None => number(0),
-        Some(quota) => u64::try_from(quota).ok(),
-    };
-    push_quota(all, quota, period.or(number(1)));
+    let quota = given(cpu.quota);
+    if quota.is_none() && period.is_none() {
+        return;
+    }
+    let (quota_now, period_now) = cgroups.cpu();
+    push_quota(all, quota.map_or(quota_now, |quota| u64::try_from(quota).ok()), period.or(period_now));
 }
 
 fn push_quota(all: &mut Vec<Property>, quota: Option<u64>, period: Option<u64>) {
@@ -97,6 +137,36 @@ fn push_places(all: &mut Vec<Property>, name: &str, list: &str) -> Result<(), St
     }
     all.push(Property::bytes(name, &mask));
     Ok(())
+}
+
+/// Which devices may be used, by systemd's names for them. `table` is the text of /proc/devices.
+fn push_devices(all: &mut Vec<Property>, rules: &[DeviceRule], table: &str) -> Result<(), String> {
+    let allowed = devices::allowed_alone(rules)?;
+    all.push(Property::text("DevicePolicy", if allowed.is_some() { "strict" } else { "auto" }));
+    // The empty list forgets those of before.
+    all.push(Property::pairs("DeviceAllow", &[]));
+    let named = |one: Allowed| Some((device_name(&one, table)?, one.access));
+    all.extend(
+        allowed.map(|list| Property::pairs("DeviceAllow", &list.into_iter().filter_map(named).collect::<Vec<_>>())),
+    );
+    Ok(())
+}
+
+/// systemd's name for devices; none where it has no name for just them.
+fn device_name(devices: &Allowed, table: &str) -> Option<String> {
+    let kind = if devices.is_block { "block" } else { "char" };
+    match (devices.major, devices.minor) {
+        (None, None) => Some(format!("{kind}-*")),
+        (None, Some(_)) => None,
+        (Some(major), Some(minor)) => Some(format!("/dev/{kind}/{major}:{minor}")),
+        (Some(major), None) => {
+            let heading = if devices.is_block { "Block devices:" } else { "Character devices:" };
+            let mut lines =
+                table.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.is_empty());
+            let name = lines.find_map(|line| line.trim().strip_prefix(&format!("{major} ")))?;
+            Some(format!("{kind}-{name}"))
+        }
+    }
 }
 
 /// A file of cgroup v2 by its name.
@@ -136,10 +206,14 @@ fn bytes(limit: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::native::V1Cgroup;
 
-    fn words(json: &str, dir: Option<&Path>) -> String {
+    fn words(json: &str, record: &CgroupRecord) -> String {
         let resources = serde_json::from_str(json).unwrap();
-        let all = properties(&resources, dir).unwrap();
+        text(&properties(&resources, Cgroups { record, has_device_lines: false }).unwrap())
+    }
+
+    fn text(all: &[Property]) -> String {
         all.iter().map(|one| format!("{}={}", one.name, one.words.join(","))).collect::<Vec<_>>().join(" ")
     }
 
@@ -165,7 +239,7 @@ mod tests {
             ),
         ];
         for (json, expected) in table {
-            assert_eq!(words(json, None), expected, "{json}");
+            assert_eq!(words(json, &CgroupRecord::default()), expected, "{json}");
         }
     }
 
@@ -174,10 +248,58 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("cpu.max"), "20000 40000\n").unwrap();
         std::fs::write(dir.path().join("memory.max"), "1000\n").unwrap();
-        let with = |json| words(json, Some(dir.path()));
+        let record = CgroupRecord { unified: Some(dir.path().to_owned()), ..CgroupRecord::default() };
+        let with = |json| words(json, &record);
         assert_eq!(with(r#"{"cpu":{"period":80000}}"#), "CPUQuotaPeriodUSec=80000 CPUQuotaPerSecUSec=250000");
         assert_eq!(with(r#"{"cpu":{"quota":10000}}"#), "CPUQuotaPeriodUSec=40000 CPUQuotaPerSecUSec=250000");
         assert_eq!(with(r#"{"memory":{"swap":3000}}"#), "MemorySwapMax=2000");
+    }
+
+    #[test]
+    fn what_v1_keeps_is_said_and_looked_up_as_v1_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| std::fs::write(dir.path().join(file), text).unwrap();
+        write("cpu.cfs_quota_us", "20000\n");
+        write("cpu.cfs_period_us", "40000\n");
+        write("memory.limit_in_bytes", "1000\n");
+        let controllers = ["memory", "cpu", "cpuacct"].map(str::to_owned).to_vec();
+        let v1 = vec![V1Cgroup { controllers, path: dir.path().to_owned() }];
+        let record = CgroupRecord { v1, ..CgroupRecord::default() };
+        let with = |json| words(json, &record);
+        assert_eq!(with(r#"{"cpu":{"shares":512}}"#), "CPUShares=512");
+        assert_eq!(with(r#"{"cpu":{"quota":10000}}"#), "CPUQuotaPeriodUSec=40000 CPUQuotaPerSecUSec=250000");
+        assert_eq!(with(r#"{"memory":{"swap":3000}}"#), "MemorySwapMax=2000");
+        write("cpu.cfs_quota_us", "-1\n");
+        write("memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(
+            with(r#"{"cpu":{"period":80000}}"#),
+            "CPUQuotaPeriodUSec=80000 CPUQuotaPerSecUSec=18446744073709551615"
+        );
+        assert_eq!(with(r#"{"memory":{"swap":3000}}"#), "");
+    }
+
+    #[test]
+    fn rules_of_devices_are_lists_of_names_and_allow_no_more() {
+        let table = "Character devices:\n  1 mem\n136 pts\n\nBlock devices:\n  8 sd\n136 other\n";
+        let words = |json: &str| {
+            let rules: Vec<DeviceRule> = serde_json::from_str(json).unwrap();
+            let mut all = Vec::new();
+            push_devices(&mut all, &rules, table).unwrap();
+            let lists: Vec<String> = all.iter().skip(2).map(|list| list.words.join(" ")).collect();
+            assert_eq!(all[1].words, ["0"], "{json}");
+            format!("{} {}", all[0].words[0], lists.join(" "))
+        };
+        let usual = "char-* m block-* m /dev/char/1:3 rwm /dev/char/1:5 rwm /dev/char/1:7 rwm /dev/char/1:8 rwm \
+                     /dev/char/1:9 rwm /dev/char/5:0 rwm /dev/char/5:2 rwm char-pts rwm";
+        let none = r#"{"allow":false,"access":"rwm"}"#;
+        assert_eq!(words(&format!("[{none}]")), format!("strict 10 {usual}"));
+        assert_eq!(words(r#"[{"allow":true,"access":"rwm"}]"#), "auto ");
+        let block = r#"{"allow":true,"type":"b","major":8,"access":"rw"}"#;
+        assert_eq!(words(&format!("[{none},{block}]")), format!("strict 11 block-sd rw {usual}"));
+        let but = r#"{"allow":false,"type":"b","major":8,"minor":1,"access":"w"}"#;
+        assert_eq!(words(&format!("[{none},{block},{but}]")), format!("strict 11 block-sd r {usual}"));
+        let unknown = r#"{"allow":true,"type":"c","major":99,"access":"rw"}"#;
+        assert_eq!(words(&format!("[{none},{unknown}]")), format!("strict 10 {usual}"), "it has no name");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod limits;
 mod manager;
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::Component;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::sys::linux::process;
 use bus::Property;
 
 pub use annotations::PREFIX;
+pub(super) use limits::Cgroups;
 pub use manager::Manager;
 
 /// The prefix of those without a `cgroupsPath`.
@@ -106,8 +107,14 @@ impl Scope {
         &self.path
     }
 
-    /// Makes it, with the process `pid` in it, and waits until that is so: `is_in` tells.
-    pub(super) fn start(&self, pid: u32, resources: &Resources, is_in: impl Fn() -> bool) -> Result<(), String> {
+    /// Makes it, with the process `pid` in it, and waits until that is so: `is_in` tells. Its cgroups will be `cgroups`.
+    pub(super) fn start(
+        &self,
+        pid: u32,
+        resources: &Resources,
+        cgroups: Cgroups<'_>,
+        is_in: impl Fn() -> bool,
+    ) -> Result<(), String> {
         let started = process::start_of(pid).ok().flatten();
         let mut properties = vec![
             Property::text("Description", &self.description),
@@ -121,7 +128,7 @@ impl Scope {
         for what in ["MemoryAccounting", "CPUAccounting", "IOAccounting", "TasksAccounting"] {
             properties.push(Property::yes(what, true));
         }
-        properties.extend(limits::properties(resources, None)?);
+        properties.extend(limits::properties(resources, cgroups)?);
         properties.extend(self.asked.iter().cloned());
         self.ask(&properties)?;
         let until = Instant::now() + PATIENCE;
@@ -160,13 +167,15 @@ impl Scope {
     }
 }
 
-/// Gives new limits to a scope whose cgroup is at `dir`.
-pub(super) fn update(bus: Option<&str>, unit: &str, resources: &Resources, dir: Option<&Path>) -> Result<(), String> {
-    let properties = limits::properties(resources, dir)?;
+/// Gives new limits to the scope of these cgroups, if it is one's.
+pub(super) fn update(cgroups: Cgroups<'_>, resources: &Resources) -> Result<(), String> {
+    let Some(unit) = &cgroups.record.scope else { return Ok(()) };
+    let properties = limits::properties(resources, cgroups)?;
     if properties.is_empty() {
         return Ok(());
     }
-    bus::set(bus, unit, &properties).map_err(|error| format!("give new limits to the scope {unit}: {error}"))
+    bus::set(cgroups.record.bus.as_deref(), unit, &properties)
+        .map_err(|error| format!("give new limits to the scope {unit}: {error}"))
 }
 
 /// Ends a scope. One that is gone is no error.
