@@ -68,7 +68,7 @@ pub(super) fn properties(resources: &Resources, cgroups: Cgroups<'_>) -> Result<
     for (file, value) in &resources.unified {
         push_file(&mut all, file, value.trim())?;
     }
-    // A program of v2 stays what it is; the lines of v1 are written anew, and would allow everything.
+    // A program of v2 stays what it is; lines of v1 are systemd's to write, too, and without these would allow everything then.
     if cgroups.has_device_lines && !resources.devices.is_empty() {
         push_devices(&mut all, &resources.devices, &read_bounded(Path::new("/proc/devices"), PROC_BYTES)?)?;
     }
