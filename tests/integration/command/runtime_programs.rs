@@ -130,18 +130,18 @@ fn all_processes_of_a_container_have_its_session_keyring() {
     bundle.change(|config| config["linux"]["maskedPaths"] = json!([]));
     bundle.script("cat /proc/keys > /dev/shm/keys; echo > /dev/shm/done; exec sleep 1000");
     let script = "until [ -e /dev/shm/done ]; do :; done; cat /dev/shm/keys /proc/keys";
-    // Of what the first process sees, and then a further one.
+    // Of what the first process sees, and then a further one. Keyrings are the whole host's: the names are of no other test.
     let sessions = |name: &str| {
         let keys = bundle.runtime(["exec", name, "sh", "-c", script]).ok();
         let of_it = keys.lines().filter(|line| line.contains(&format!(" _ses.{name}: ")));
         of_it.map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    bundle.runtime(["run", "--detach", "one"]).ok();
-    let seen = sessions("one");
+    bundle.runtime(["run", "--detach", "shares-keys"]).ok();
+    let seen = sessions("shares-keys");
     assert!(seen.len() == 2 && seen[0] == seen[1], "{seen:?}");
-    bundle.runtime(["delete", "--force", "one"]).ok();
-    bundle.runtime(["run", "--detach", "--no-new-keyring", "two"]).ok();
-    assert_eq!(sessions("two"), [""; 0]);
-    bundle.runtime(["delete", "--force", "two"]).ok();
+    bundle.runtime(["delete", "--force", "shares-keys"]).ok();
+    bundle.runtime(["run", "--detach", "--no-new-keyring", "keeps-keys"]).ok();
+    assert_eq!(sessions("keeps-keys"), [""; 0]);
+    bundle.runtime(["delete", "--force", "keeps-keys"]).ok();
     bundle.is_gone();
 }
