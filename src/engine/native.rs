@@ -12,13 +12,11 @@ use super::resources::{cgroups_path, resources};
 use super::rootless::keeps_ids;
 use super::run::RunStdio;
 use super::{Engine, apparmor, id_ranges, native_binds, native_devices, relabel, selinux, user};
-use crate::oci::runtime::{
-    Capabilities, IdMapping, Linux, Mount, Namespace, NamespaceKind, Process, Rlimit, Root, Spec, User,
-};
+use crate::oci::runtime::{Capabilities, IdMapping, Linux, Mount, Process, Rlimit, Root, Spec, User};
 use crate::runtime::Running;
 use crate::runtime::native::{
-    CapSet, EndsWith, Entry, MadeFiles, NativeBundle, NativeRoot, SeccompChoice, caller, enter, is_in_user_namespace,
-    kept_ids, last_group, may_set_groups,
+    CapSet, EndsWith, Entry, MadeFiles, NativeBundle, NativeRoot, SeccompChoice, begin_network, caller, enter,
+    is_in_user_namespace, last_group, may_set_groups,
 };
 use crate::store::{ContainerRecord, IsolationRecord, LabelsRecord, MountSource, Status};
 use crate::vfs;
@@ -67,13 +65,15 @@ pub struct ExecOptions {
 impl Engine {
     /// The bundle of a native container. Its folders are made where they are missing.
     pub(super) fn native_bundle(&self, record: &ContainerRecord) -> Result<NativeBundle> {
+        let sharing = self.sharing(record)?;
+        let isolation = &record.isolation;
+        let network = begin_network(&sharing.namespaces);
         let image = self.native_image(record)?;
         let folders = self.store.native_folders(&record.id, &image.tree, self.owners(record))?;
         let namespace = vfs::Namespace::new(self.overlay(record, &folders, image.tree)?.root());
-        let sharing = self.sharing(record)?;
         let joined = sharing.joined.clone();
         let files = etc_files(sharing.owner.as_ref().unwrap_or(record));
-        let labels = selinux::labels(&record.isolation);
+        let labels = selinux::labels(isolation);
         let label = selinux::shared(&labels.mount);
         let made = MadeFiles { place: self.store.mount_points()?.join("dev"), files, label };
         let spec = self.native_spec(record, &namespace, &made, sharing, labels)?;
@@ -82,13 +82,14 @@ impl Engine {
             joined,
             folder: folders.upper.clone(),
             made: Some(made),
-            device_files: native_devices::files(&record.isolation)?,
+            device_files: native_devices::files(isolation)?,
             root: NativeRoot::Overlay(self.overlay_root(record, &folders, image.files)?),
-            seccomp: seccomp(&record.isolation)?,
+            seccomp: seccomp(isolation)?,
             filter_cache: None,
             // A namespace that is shared has a first process already.
-            init: record.isolation.init && record.isolation.sharing.pid.is_own(),
+            init: isolation.init && isolation.sharing.pid.is_own(),
             module: None,
+            network,
         })
     }
 
@@ -110,10 +111,6 @@ impl Engine {
         for line in process.env.iter_mut().filter(|line| **line == format!("HOSTNAME={}", record.hostname)) {
             *line = format!("HOSTNAME={hostname}");
         }
-        let kept = isolation.ids.map(id_ranges::map_of).or_else(|| keeps_ids(isolation).then(kept_ids));
-        let users = Namespace { kind: NamespaceKind::User, path: String::new() };
-        let namespaces = sharing.namespaces.iter().cloned().chain(kept.is_some().then_some(users)).collect();
-        let kept = kept.unwrap_or_default();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let is_open = isolation.privileged || isolation.security.unconfined_paths;
         let (masked, read_only) = if is_open { (&[][..], &[][..]) } else { (MASKED, READ_ONLY) };
@@ -125,9 +122,9 @@ impl Engine {
             domainname: isolation.domainname.clone(),
             mounts: self.native_mounts(record, namespace, made, &sharing, &labels.mount)?,
             linux: Some(Linux {
-                namespaces,
-                uid_mappings: mappings(&kept.users),
-                gid_mappings: mappings(&kept.groups),
+                namespaces: sharing.namespaces,
+                uid_mappings: mappings(&sharing.users.users),
+                gid_mappings: mappings(&sharing.users.groups),
                 rootfs_propagation: native_binds::root_propagation(&record.mounts),
                 sysctl: sysctls(isolation),
                 cgroups_path: cgroups_path(record),

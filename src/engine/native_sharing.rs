@@ -3,17 +3,22 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::Engine;
 use super::error::{Error, Result};
 use super::native::{SHM_SIZE, mount};
+use super::rootless::keeps_ids;
+use super::{Engine, id_ranges};
 use crate::oci::runtime::{Mount, Namespace, NamespaceKind};
 use crate::runtime::InitProcess;
+use crate::runtime::native::kept_ids;
 use crate::store::{ContainerRecord, IsolationRecord, NamespaceMode, Status};
+use crate::vfs::OwnerMap;
 
 /// The namespaces of a container that is about to start.
 pub(super) struct Sharing {
     /// As the specification has them.
     pub(super) namespaces: Vec<Namespace>,
+    /// Who its users are among those of this process, where it has some of its own.
+    pub(super) users: OwnerMap,
     /// First processes of the containers that are joined.
     pub(super) joined: Vec<InitProcess>,
     /// The container whose network is joined.
@@ -32,6 +37,7 @@ impl Engine {
         let shared = &record.isolation.sharing;
         let mut sharing = Sharing {
             namespaces: vec![own(NamespaceKind::Mount)],
+            users: OwnerMap::default(),
             joined: Vec::new(),
             network: None,
             etc: None,
@@ -70,6 +76,11 @@ impl Engine {
             }
             sharing.namespaces.push(Namespace { kind, path: format!("/proc/{}/ns/{file}", init.pid) });
             sharing.joined.push(init);
+        }
+        let isolation = &record.isolation;
+        if let Some(users) = isolation.ids.map(id_ranges::map_of).or_else(|| keeps_ids(isolation).then(kept_ids)) {
+            sharing.namespaces.push(own(NamespaceKind::User));
+            sharing.users = users;
         }
         Ok(sharing)
     }

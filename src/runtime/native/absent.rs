@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::lifecycle::{Afterwards, ContainerState, ExecRequest, Id, Lifecycle, StartOptions};
-use crate::oci::runtime::{Features, Resources};
+use crate::oci::runtime::{Features, Namespace, Resources};
 use crate::runtime::native::{CgroupRecord, Entry, HostProcess, OverlayRoot};
 use crate::runtime::{
     Bundle, Check, Container, Error, ErrorKind, InitProcess, Result, Running, Runtime, Signal, Stdio, TerminalSize,
@@ -25,6 +25,15 @@ impl Runtime for Native {
     fn create(&self, _: Bundle) -> Result<Box<dyn Container>> {
         Err(absent())
     }
+}
+
+/// The network of a container that is not there.
+#[derive(Debug)]
+pub enum NetworkAhead {}
+
+/// None: there are no containers.
+pub fn begin_network(_: &[Namespace]) -> Option<NetworkAhead> {
+    None
 }
 
 /// An error: there is no container that could be entered.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::system::NetworkAhead;
 use crate::oci::runtime::{Process, Seccomp, Spec};
 use crate::runtime::InitProcess;
 
 /// All that the kernel is asked to make one native container of.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct NativeBundle {
     /// Namespaces, mounts, the process, limits. Its `linux.seccomp` is not looked at: `seccomp` is.
     pub spec: Spec,
@@ -31,6 +32,8 @@ pub struct NativeBundle {
     pub joined: Vec<InitProcess>,
     /// How its program is run where that is a wasm module.
     pub module: Option<ModuleRunner>,
+    /// Its network, where it was [begun](super::begin_network) before the rest of this was known.
+    pub network: Option<NetworkAhead>,
 }
 
 /// A wasm module is run by this program itself, which then begins in the container's root as its working directory, with the

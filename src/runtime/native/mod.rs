@@ -20,7 +20,7 @@ pub use lifecycle::{
     Afterwards, ContainerState, Debug, ExecProcess, ExecRequest, Id, Lifecycle, ProcessChanges, StartOptions,
 };
 pub use system::{
-    Native, become_root, caller, can_mount_images, checks, clean_up, clean_up_at, enter, ids_set_aside, is_alive,
-    is_in_user_namespace, is_paused, kept_ids, last_group, limitable, may_set_groups, pausable, pause, processes,
-    running_root, signal, stopped_root, unpause, update,
+    Native, NetworkAhead, become_root, begin_network, caller, can_mount_images, checks, clean_up, clean_up_at, enter,
+    ids_set_aside, is_alive, is_in_user_namespace, is_paused, kept_ids, last_group, limitable, may_set_groups,
+    pausable, pause, processes, running_root, signal, stopped_root, unpause, update,
 };

@@ -1,7 +1,9 @@
 //! Makes a network namespace beside other work: it takes the kernel longer than all other namespaces together.
 
 use std::io;
+use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
@@ -29,6 +31,7 @@ impl NetworkAhead {
         let namespace = Arc::new(place);
         let gets_it = namespace.clone();
         let thread = Builder::new().stack_size(STACK).spawn(move || make(&gets_it))?;
+        run_elsewhere(&thread);
         Ok(NetworkAhead { thread, namespace })
     }
 
@@ -41,6 +44,26 @@ impl NetworkAhead {
     pub fn finish(self) -> io::Result<Arc<OwnedFd>> {
         let broken = |_| Err(io::Error::other("the thread that makes a network namespace has ended"));
         self.thread.join().unwrap_or_else(broken).map(|()| self.namespace)
+    }
+}
+
+/// Has the thread run on another processor than this one, where it may. A scheduler that packs new threads onto processors that
+/// are awake would leave it here, and run it when this one waits for it.
+#[allow(unsafe_code)]
+fn run_elsewhere<T>(thread: &JoinHandle<T>) {
+    const SIZE: usize = size_of::<libc::cpu_set_t>();
+    // SAFETY: sets of bits, for which zeroes are valid and whose size is told; a thread that has not been joined.
+    unsafe {
+        let mut processors = zeroed::<libc::cpu_set_t>();
+        let Ok(this) = usize::try_from(libc::sched_getcpu()) else { return };
+        if this >= 8 * SIZE || libc::sched_getaffinity(0, SIZE, &raw mut processors) < 0 {
+            return;
+        }
+        libc::CPU_CLR(this, &mut processors);
+        if libc::CPU_COUNT(&processors) > 0 {
+            // Where it may not it runs where it is.
+            let _ = libc::pthread_setaffinity_np(thread.as_pthread_t(), SIZE, &raw const processors);
+        }
     }
 }
 

@@ -17,7 +17,6 @@ use crate::runtime::{
     Bundle, Container, Error, ErrorKind, ExitReason, ExitStatus, InitProcess, Input, Limits, NoteInit, Output, Result,
     Running, Runtime, Signal, SpareWork, Stdio, TerminalSize, Workload,
 };
-use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
 use crate::sys::signals::Caught;
 
@@ -28,7 +27,6 @@ pub struct Native;
 struct NativeContainer {
     name: String,
     bundle: Box<NativeBundle>,
-    network: Option<NetworkAhead>,
     cgroup: Begun,
     limits: Limits,
     stdio: Stdio,
@@ -69,19 +67,8 @@ impl Runtime for Native {
         let Workload::Native(bundle) = workload else {
             return Err(Error::new(ErrorKind::NotExecutable, format!("{name}: it is not a native container")));
         };
-        let network = launch::network(&bundle);
         let cgroup = launch::cgroup(&bundle, Reach::Needed, None)?;
-        Ok(Box::new(NativeContainer {
-            name,
-            bundle,
-            network,
-            cgroup,
-            limits,
-            stdio,
-            terminal,
-            note: None,
-            meanwhile: None,
-        }))
+        Ok(Box::new(NativeContainer { name, bundle, cgroup, limits, stdio, terminal, note: None, meanwhile: None }))
     }
 }
 
@@ -96,9 +83,8 @@ impl Container for NativeContainer {
     }
 
     fn start(self: Box<Self>) -> Result<Box<dyn Running>> {
-        let NativeContainer { name, bundle, network, cgroup, limits, stdio, terminal, note, meanwhile } = *self;
-        let launch =
-            move |options| launch::launch(&bundle, cgroup, LaunchOptions { network, note, meanwhile, ..options });
+        let NativeContainer { name, mut bundle, cgroup, limits, stdio, terminal, note, meanwhile } = *self;
+        let launch = move |options| launch::launch(&mut bundle, cgroup, LaunchOptions { note, meanwhile, ..options });
         let running = run(name, stdio, terminal, EndsWith::Caller, false, launch)?;
         if let Some(limit) = limits.wall_time {
             running.end_after(limit)?;

@@ -18,7 +18,6 @@ use crate::oci::runtime::{Hooks, Linux, Namespace, NamespaceKind, Personality, P
 use crate::runtime::native::lifecycle::Debug;
 use crate::runtime::native::{CapSet, Lower, NativeBundle, NativeRoot, SeccompChoice};
 use crate::runtime::{InitProcess, NoteInit, Result, SpareWork, TerminalSize};
-use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::channel::{Channel, Event};
 use crate::sys::linux::clone::{self, Spawn};
 use crate::sys::linux::id_maps;
@@ -53,8 +52,6 @@ pub(super) struct LaunchOptions {
     pub(super) personality: Option<Personality>,
     /// A listening socket: the process is prepared, and waits for a connection before its program runs.
     pub(super) wait_for_start: Option<OwnedFd>,
-    /// The network that was begun for a container.
-    pub(super) network: Option<NetworkAhead>,
     /// Writes down that it runs, before its program does.
     pub(super) note: Option<NoteInit>,
     /// Is done while the process needs nothing more of this one.
@@ -81,7 +78,6 @@ impl LaunchOptions {
             pivot: true,
             personality: None,
             wait_for_start: None,
-            network: None,
             note: None,
             meanwhile: None,
             state: Box::new(|_, _| Vec::new()),
@@ -129,13 +125,9 @@ pub(super) fn cgroup(bundle: &NativeBundle, reach: Reach, scope: Option<&Scope>)
     Ok(Begun(Cgroup::create(&request).map_err(refuse)?))
 }
 
-/// Begins to make the network of a container that is to be [`launch`]ed, beside other work.
-pub(super) fn network(bundle: &NativeBundle) -> Option<NetworkAhead> {
-    bundle.spec.linux.as_ref().and_then(Namespaces::begin)
-}
-
 /// Makes the container, and starts its program unless it waits.
-pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: LaunchOptions) -> Result<Launched> {
+pub(super) fn launch(bundle: &mut NativeBundle, mut cgroup: Begun, mut options: LaunchOptions) -> Result<Launched> {
+    let (network, bundle) = (bundle.network.take(), &*bundle);
     let spec = &bundle.spec;
     let none = Linux::default();
     let linux = spec.linux.as_ref().unwrap_or(&none);
@@ -152,7 +144,7 @@ pub(super) fn launch(bundle: &NativeBundle, mut cgroup: Begun, mut options: Laun
         }
         _ => None,
     };
-    let mut namespaces = Namespaces::open(linux, options.network.take())?;
+    let mut namespaces = Namespaces::open(linux, network)?;
     let process = spec.process.as_ref().ok_or_else(|| refuse("the spec has no process"))?;
     let record = cgroup.0.as_ref().map(Cgroup::to_record);
     let with = Surroundings {

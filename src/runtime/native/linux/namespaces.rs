@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::plan::refuse;
-use crate::oci::runtime::{Linux, NamespaceKind};
+use crate::oci::runtime::{Linux, Namespace, NamespaceKind};
 use crate::runtime::Result;
 use crate::sys::linux::ahead::NetworkAhead;
 use crate::sys::linux::clone::{Before, Spawn};
@@ -36,16 +36,16 @@ pub(super) struct Namespaces {
     clocks: Option<String>,
 }
 
-impl Namespaces {
-    /// Begins to make what takes long and can be made before the process is there: a network of this process's users.
-    pub(super) fn begin(linux: &Linux) -> Option<NetworkAhead> {
-        let has_new =
-            |kind| linux.namespaces.iter().any(|namespace| namespace.kind == kind && namespace.path.is_empty());
-        let has_users = linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
-        (has_new(NamespaceKind::Network) && !has_users).then(NetworkAhead::begin)?.ok()
-    }
+/// Begins to make the network of a container with these namespaces, beside all that comes before its first process: it takes the
+/// kernel long. None where it has no network of its own, or one of other users than this process's.
+pub fn begin_network(namespaces: &[Namespace]) -> Option<NetworkAhead> {
+    let has_network = |own: &Namespace| own.kind == NamespaceKind::Network && own.path.is_empty();
+    let has_users = namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
+    (namespaces.iter().any(has_network) && !has_users).then(NetworkAhead::begin)?.ok()
+}
 
-    /// Opens what is joined, and refuses what cannot be had. `ahead` is what was [begun](Namespaces::begin).
+impl Namespaces {
+    /// Opens what is joined, and refuses what cannot be had. `ahead` is what was [begun](begin_network).
     pub(super) fn open(linux: &Linux, ahead: Option<NetworkAhead>) -> Result<Namespaces> {
         let mut namespaces = Namespaces {
             new: 0,
@@ -231,7 +231,7 @@ mod tests {
     fn a_network_that_was_made_ahead_is_entered_and_not_made_again() {
         let linux = |json: &str| serde_json::from_str::<Linux>(json).unwrap();
         let own = linux(r#"{"namespaces":[{"type":"mount"},{"type":"network"}]}"#);
-        let Some(ahead) = Namespaces::begin(&own).filter(|_| users::effective_ids().0 == 0) else { return };
+        let Some(ahead) = begin_network(&own.namespaces).filter(|_| users::effective_ids().0 == 0) else { return };
         let mut namespaces = Namespaces::open(&own, Some(ahead)).unwrap();
         assert_eq!(namespaces.new, flag(NamespaceKind::Mount));
         assert!(!namespaces.has_network_down() && namespaces.is_apart(NamespaceKind::Network));
@@ -244,7 +244,7 @@ mod tests {
             r#"{"namespaces":[{"type":"network"},{"type":"user"}]}"#,
             r#"{"namespaces":[{"type":"network","path":"/proc/self/ns/net"}]}"#,
         ] {
-            assert!(Namespaces::begin(&linux(others)).is_none(), "{others}");
+            assert!(begin_network(&linux(others).namespaces).is_none(), "{others}");
         }
     }
 

@@ -57,6 +57,7 @@ pub(super) fn load(folder: &Path, runner: Option<&ModuleRunner>, warn: &dyn Fn(&
         init: false,
         joined: Vec::new(),
         module,
+        network: None,
     })
 }
 

@@ -199,6 +199,7 @@ pub(super) mod tests {
             init: false,
             joined: Vec::new(),
             module: None,
+            network: None,
         };
         let words = vec!["mount /proc".to_owned()];
         let facts = Facts { pid, start, created: (7, 9), owner: 0, cgroup: None, words, no_new_keyring: true };

@@ -23,7 +23,7 @@ use crate::runtime::native::system::hooks;
 use crate::runtime::native::system::launch::{self, LaunchOptions, Launched, StateOf};
 use crate::runtime::native::system::process::keeps_groups;
 use crate::runtime::native::system::rootless;
-use crate::runtime::native::{NativeBundle, SeccompChoice};
+use crate::runtime::native::{NativeBundle, SeccompChoice, begin_network};
 use crate::sys;
 use crate::sys::linux::channel::{Channel, Event};
 use crate::sys::linux::process::{self, Child, OtherProcess, WaitStatus};
@@ -203,18 +203,17 @@ impl Lifecycle {
             state_document(&State { status, pid: i32::try_from(pid).unwrap_or_default(), ..template.clone() })
         };
         let listener = folder.listen()?;
-        let network = launch::network(&bundle);
+        bundle.network = bundle.spec.linux.as_ref().and_then(|linux| begin_network(&linux.namespaces));
         let cgroup = begin_cgroup(folder, id, &mut bundle, scope)?;
         self.tell_cgroup(&cgroup, scope);
         let profile = bundle.spec.linux.as_ref().and_then(|linux| linux.seccomp.clone());
         let creating = State { status: Status::Creating, ..state.clone() };
         let options_of_it = LaunchOptions {
-            network,
             listener: profile.map(|profile| hand_over(profile, creating)),
             keyring: (!options.no_new_keyring).then(|| id.as_str().to_owned()),
             ..self.options(options, Some(listener), Box::new(document))?
         };
-        let launched = launch::launch(&bundle, cgroup, options_of_it).map_err(|error| {
+        let launched = launch::launch(&mut bundle, cgroup, options_of_it).map_err(|error| {
             let process = bundle.spec.process.clone().unwrap_or_default();
             in_runcs_words(error, &process)
         });
