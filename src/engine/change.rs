@@ -78,7 +78,7 @@ impl FromStr for Change {
             "CMD" => Change::Cmd(command(rest)?),
             "ENTRYPOINT" => Change::Entrypoint(command(rest)?),
             "ENV" => Change::Env(pairs(rest)?),
-            "EXPOSE" => Change::Expose(rest.split_whitespace().map(port).collect::<Result<_>>()?),
+            "EXPOSE" => Change::Expose(all_ports(rest.split_whitespace())?),
             "LABEL" => Change::Label(pairs(rest)?),
             "ONBUILD" => Change::OnBuild(rest.to_owned()),
             "STOPSIGNAL" => Change::StopSignal(rest.to_owned()),
@@ -109,14 +109,22 @@ fn json_list(text: &str) -> Option<Vec<String>> {
     serde_json::from_str(text).ok()
 }
 
-/// `80`, `80/tcp`, with the protocol that Docker adds.
-fn port(text: &str) -> Result<String> {
-    let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let is_port = number.split('-').all(|number| number.parse::<u16>().is_ok());
-    if !is_port || !matches!(protocol, "tcp" | "udp" | "sctp") {
-        return Err(Error::invalid(format!("invalid port: {text}")));
+/// The ports that each word stands for.
+pub(super) fn all_ports<'a>(words: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+    Ok(words.map(ports).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// `80`, `53/udp` and ranges as `8000-8010`: each port by itself, with the protocol, as Docker writes them.
+fn ports(text: &str) -> Result<impl Iterator<Item = String>> {
+    let (numbers, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    match (first.parse::<u16>(), last.parse::<u16>()) {
+        (Ok(first), Ok(last)) if first <= last && matches!(protocol, "tcp" | "udp" | "sctp") => {
+            Ok((first..=last).map(move |number| format!("{number}/{protocol}")))
+        }
+        _ => Err(Error::invalid(format!("invalid port: {text}"))
+            .hint("expected PORT or FIRST-LAST, and /tcp, /udp or /sctp")),
     }
-    Ok(format!("{number}/{protocol}"))
 }
 
 /// `KEY=VALUE ...`, or the old form `KEY VALUE`.
@@ -184,7 +192,7 @@ mod tests {
             "ENV A 3",
             "WORKDIR /srv",
             "WORKDIR app",
-            "EXPOSE 80 53/udp",
+            "EXPOSE 80-81 53/udp",
             r#"LABEL a.b="c d""#,
             "VOLUME /data /more",
         ]);
@@ -192,7 +200,7 @@ mod tests {
         assert_eq!(config.cmd, ["/bin/sh", "-c", "echo hi"]);
         assert_eq!(config.env, ["A=3", "B=two words", "C=x y"]);
         assert_eq!(config.working_dir, "/srv/app");
-        assert_eq!(config.exposed_ports.0.iter().collect::<Vec<_>>(), ["53/udp", "80/tcp"]);
+        assert_eq!(config.exposed_ports.0.iter().collect::<Vec<_>>(), ["53/udp", "80/tcp", "81/tcp"]);
         assert_eq!(config.labels["a.b"], "c d");
         assert_eq!(config.volumes.0.len(), 2);
     }
@@ -204,6 +212,9 @@ mod tests {
             ("ENV", "ENV requires at least one argument"),
             ("CMD [\"a\"", "is no JSON list"),
             ("EXPOSE http", "invalid port: http"),
+            ("EXPOSE 1-2-3", "invalid port: 1-2-3"),
+            ("EXPOSE 2-1", "invalid port: 2-1"),
+            ("EXPOSE 65536", "invalid port: 65536"),
             ("LABEL =x", "expected NAME=VALUE"),
         ] {
             let error = text.parse::<Change>().unwrap_err().to_string();

@@ -57,6 +57,7 @@ impl Engine {
             process.user = record.user.clone();
         }
         process.labels = record.labels.clone();
+        process.exposed_ports.0.extend(record.exposed_ports.iter().cloned());
         options.changes.iter().for_each(|change| change.apply(process));
         let mut history = HistoryEntry::commit(now, &record.args, &options.author, &options.message);
         let mut layers = image.manifest.view.layers.clone();

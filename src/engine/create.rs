@@ -1,9 +1,10 @@
 //! `create`: what an image and options make of a container, before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use super::change::{all_ports, set_env};
 use super::error::{About, Error, ErrorKind, Result};
 use super::id_ranges;
 use super::images::Image;
@@ -13,7 +14,7 @@ use super::native_options;
 use super::resources;
 use super::rootless;
 use super::runtimes::has_runtime;
-use super::{Engine, change::set_env, parse_signal};
+use super::{Engine, parse_signal};
 use crate::oci::{Platform, WasmEvidence, WasmShape, hex, wasm_shape};
 use crate::store::{
     self, ContainerId, ContainerRecord, IsolationRecord, LimitsRecord, MountRecord, MountSource, ResourcesRecord,
@@ -55,6 +56,10 @@ pub struct CreateOptions {
     pub hostname: Option<String>,
     /// Labels beside those of the image.
     pub labels: BTreeMap<String, String>,
+    /// What is noted of the container, by name; never part of an image.
+    pub annotations: BTreeMap<String, String>,
+    /// Ports beside those of the image: `80`, `53/udp`, `8000-8010`.
+    pub exposed_ports: Vec<String>,
     /// Everything to mount.
     pub volumes: Vec<VolumeOption>,
     /// Containers, as `NAME[:ro]`, whose volumes and binds are mounted where nothing else is.
@@ -188,6 +193,8 @@ impl Engine {
             user: rootless::user_of(&options.isolation, options.user.as_ref())?.unwrap_or_else(|| config.user.clone()),
             hostname,
             labels: config.labels.iter().chain(&options.labels).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            annotations: options.annotations.clone(),
+            exposed_ports: exposed_ports(&config.exposed_ports, &options.exposed_ports)?,
             mounts: all_mounts(config.volumes.0.iter(), &options.volumes)?,
             read_only: options.read_only,
             auto_remove: options.auto_remove,
@@ -347,6 +354,12 @@ fn bind_source(path: &PathBuf, create: bool) -> Result<PathBuf> {
         fs::create_dir_all(&absolute).about(|| format!("create {}", absolute.display()))?;
     }
     Ok(absolute)
+}
+
+/// The ports of the image, and those that were asked for.
+fn exposed_ports(of_image: &BTreeSet<String>, asked: &[String]) -> Result<BTreeSet<String>> {
+    let asked = all_ports(asked.iter().map(String::as_str))?;
+    Ok(of_image.iter().cloned().chain(asked).collect())
 }
 
 /// The mounts that were asked for, and a volume for each of the image's that none of them covers.

@@ -101,6 +101,10 @@ impl Engine {
             },
             "NetworkSettings": { "Ports": {}, "Networks": {} },
         });
+        if !record.exposed_ports.is_empty() {
+            let ports = record.exposed_ports.iter().map(|port| (port.clone(), json!({})));
+            value["Config"]["ExposedPorts"] = ports.collect::<Map<_, _>>().into();
+        }
         if size {
             let object = value.as_object_mut().expect("it was made as one");
             let (own, root) = self.container_sizes(container)?;

@@ -6,7 +6,7 @@ use super::inspect::append;
 use super::native::SHM_SIZE;
 use crate::store::{
     ContainerRecord, IdRange, IsolationRecord, MountRecord, MountSource, NamespaceMode, RateRecord, Recursion, Relabel,
-    ResourcesRecord,
+    ResourcesRecord, WeightRecord,
 };
 
 /// The options of a container by Docker's names.
@@ -30,6 +30,9 @@ pub(super) fn host_config(record: &ContainerRecord) -> Value {
     let object = value.as_object_mut().expect("it was made as one");
     append(object, resources(&record.resources));
     append(object, isolation(record, &record.isolation));
+    if !record.annotations.is_empty() {
+        append(object, json!({ "Annotations": record.annotations }));
+    }
     value
 }
 
@@ -120,10 +123,15 @@ fn resources(resources: &ResourcesRecord) -> Value {
         [] => Value::Null,
         rates => rates.iter().map(|rate| json!({ "Path": rate.device, "Rate": rate.rate })).collect(),
     };
+    let weights = |weights: &[WeightRecord]| match weights {
+        [] => Value::Null,
+        weights => weights.iter().map(|weight| json!({ "Path": weight.device, "Weight": weight.weight })).collect(),
+    };
     json!({
         "CgroupParent": resources.cgroup_parent,
         "CpuShares": resources.cpu_shares,
         "BlkioWeight": resources.blkio_weight,
+        "BlkioWeightDevice": weights(&resources.blkio_weight_device),
         "BlkioDeviceReadBps": rates(&resources.device_read_bps),
         "BlkioDeviceWriteBps": rates(&resources.device_write_bps),
         "BlkioDeviceReadIOps": rates(&resources.device_read_iops),

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::error::{About, Error, Result};
 use super::native_devices;
-use crate::oci::runtime::{BlockIo, Cpu, Memory, Pids, Resources, ThrottleDevice};
+use crate::oci::runtime::{BlockIo, Cpu, Memory, Pids, Resources, ThrottleDevice, WeightDevice};
 use crate::runtime::native::is_in_user_namespace;
-use crate::store::{ContainerRecord, LimitsRecord, RateRecord, ResourcesRecord};
+use crate::store::{ContainerRecord, LimitsRecord, RateRecord, ResourcesRecord, WeightRecord};
 use crate::sys::device;
 
 /// Microseconds of a CPU period where none was asked for.
@@ -67,6 +67,10 @@ fn contradiction(limits: &LimitsRecord, resources: &ResourcesRecord) -> Option<S
         (
             resources.blkio_weight != 0 && !(10..=1000).contains(&resources.blkio_weight),
             "range of blkio weight is from 10 to 1000",
+        ),
+        (
+            resources.blkio_weight_device.iter().any(|device| !(10..=1000).contains(&device.weight)),
+            "range of blkio weight of a device is from 10 to 1000",
         ),
     ];
     let broken = rules.into_iter().find(|(is_broken, _)| *is_broken).map(|(_, words)| words.to_owned());
@@ -131,12 +135,21 @@ fn cpu(limits: &LimitsRecord, resources: &ResourcesRecord) -> Cpu {
 fn block_io(resources: &ResourcesRecord) -> Result<BlockIo> {
     Ok(BlockIo {
         weight: some(resources.blkio_weight),
+        weight_device: weights(&resources.blkio_weight_device)?,
         throttle_read_bps_device: rates(&resources.device_read_bps)?,
         throttle_write_bps_device: rates(&resources.device_write_bps)?,
         throttle_read_iops_device: rates(&resources.device_read_iops)?,
         throttle_write_iops_device: rates(&resources.device_write_iops)?,
         ..BlockIo::default()
     })
+}
+
+fn weights(weights: &[WeightRecord]) -> Result<Vec<WeightDevice>> {
+    let weight = |weight: &WeightRecord| {
+        let (major, minor) = block_device(&weight.device)?;
+        Ok(WeightDevice { major, minor, weight: Some(weight.weight), leaf_weight: None })
+    };
+    weights.iter().map(weight).collect()
 }
 
 fn rates(rates: &[RateRecord]) -> Result<Vec<ThrottleDevice>> {
@@ -169,6 +182,7 @@ pub(super) fn cgroup_flag(resources: &ResourcesRecord) -> Option<&'static str> {
         ("--cpuset-cpus", !resources.cpuset_cpus.is_empty()),
         ("--cpuset-mems", !resources.cpuset_mems.is_empty()),
         ("--blkio-weight", resources.blkio_weight != 0),
+        ("--blkio-weight-device", !resources.blkio_weight_device.is_empty()),
         ("--device-read-bps", rates(&resources.device_read_bps)),
         ("--device-write-bps", rates(&resources.device_write_bps)),
         ("--device-read-iops", rates(&resources.device_read_iops)),
@@ -242,5 +256,10 @@ mod tests {
         let record = ResourcesRecord { device_read_bps: rates, ..ResourcesRecord::default() };
         assert!(limited(&LimitsRecord::default(), &record).is_err());
         assert_eq!(cgroup_flag(&record), Some("--device-read-bps"));
+        let weights = vec![WeightRecord { device: "/dev/null".into(), weight: 9 }];
+        let record = ResourcesRecord { blkio_weight_device: weights, ..ResourcesRecord::default() };
+        assert!(limited(&LimitsRecord::default(), &record).is_err());
+        assert!(check(&LimitsRecord::default(), &record).unwrap_err().message.starts_with("range of blkio weight"));
+        assert_eq!(cgroup_flag(&record), Some("--blkio-weight-device"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A container runs exactly while somebody holds the lock in its folder; a state that says otherwise is out of date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -88,6 +88,12 @@ pub struct ContainerRecord {
     /// Labels of the image and of the container.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What is noted of it, by name; unlike labels, never part of an image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// The ports that its program is said to listen at, such as `80/tcp`: of the image and of the container.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub exposed_ports: BTreeSet<String>,
     /// Everything mounted besides the root.
     #[serde(default)]
     pub mounts: Vec<MountRecord>,

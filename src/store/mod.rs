@@ -39,7 +39,9 @@ pub use images::{ImageEntry, StoredImage};
 pub use labels::{LabelPart, LabelsRecord, Relabel};
 pub use layers::LayerInfo;
 pub use lock::{Lock, Watched};
-pub use native::{ETC_FILES, ImageFiles, IsolationRecord, NativeFolders, NativeImage, RateRecord, ResourcesRecord};
+pub use native::{
+    ETC_FILES, ImageFiles, IsolationRecord, NativeFolders, NativeImage, RateRecord, ResourcesRecord, WeightRecord,
+};
 pub use sharing::{
     BindRecord, DeviceRecord, IdMapRecord, NamespaceMode, Propagation, Recursion, ResolverRecord, SecurityRecord,
     SharingRecord,

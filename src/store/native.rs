@@ -96,6 +96,9 @@ pub struct ResourcesRecord {
     pub cpuset_mems: String,
     /// The weight of block I/O among others.
     pub blkio_weight: u16,
+    /// Its weight of the I/O of single devices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blkio_weight_device: Vec<WeightRecord>,
     /// Bytes read a second.
     pub device_read_bps: Vec<RateRecord>,
     /// Bytes written a second.
@@ -106,6 +109,15 @@ pub struct ResourcesRecord {
     pub device_write_iops: Vec<RateRecord>,
     /// The cgroup that the container's lies in; empty for ours.
     pub cgroup_parent: String,
+}
+
+/// The weight of a container's I/O of one block device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightRecord {
+    /// Its file.
+    pub device: PathBuf,
+    /// Between 10 and 1000.
+    pub weight: u16,
 }
 
 /// A limit of one block device.

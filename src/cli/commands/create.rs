@@ -84,6 +84,12 @@ pub(in crate::cli) struct Options {
     /// Read in a file of labels, one a line
     #[arg(long, value_name = "FILE")]
     label_file: Vec<PathBuf>,
+    /// Add an annotation, which inspect shows
+    #[arg(long, value_name = "KEY=VALUE")]
+    annotation: Vec<String>,
+    /// Say that the program listens at a port or a range of ports (such as 80, 53/udp, 8000-8010)
+    #[arg(long, value_name = "PORT")]
+    expose: Vec<String>,
     /// Write the container's id to this file, which must not be there
     #[arg(long, value_name = "FILE")]
     cidfile: Option<PathBuf>,
@@ -141,6 +147,8 @@ impl Options {
             user: self.user.clone(),
             hostname: self.hostname.clone(),
             labels: self.labels()?,
+            annotations: labels(&self.annotation),
+            exposed_ports: self.expose.clone(),
             volumes: self.volumes()?,
             volumes_from: self.volumes_from.clone(),
             read_only: self.read_only,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::context::Failure;
 use crate::cli::output::units::parse_size;
-use crate::store::{LimitsRecord, RateRecord, ResourcesRecord};
+use crate::store::{LimitsRecord, RateRecord, ResourcesRecord, WeightRecord};
 
 /// The limits of a container's cgroup, of which WASI programs have the first three.
 #[derive(clap::Args)]
@@ -48,6 +48,9 @@ pub(super) struct Resources {
     /// Block IO (relative weight), between 10 and 1000, or 0 to disable
     #[arg(long, value_name = "NUMBER")]
     blkio_weight: Option<u16>,
+    /// Block IO weight (relative device weight), between 10 and 1000
+    #[arg(long, value_name = "DEVICE:WEIGHT")]
+    blkio_weight_device: Vec<String>,
     /// Limit read rate (bytes per second) from a device
     #[arg(long, value_name = "DEVICE:RATE")]
     device_read_bps: Vec<String>,
@@ -106,6 +109,7 @@ impl Resources {
             cpuset_cpus: set("cpus", &self.cpuset_cpus)?,
             cpuset_mems: set("mems", &self.cpuset_mems)?,
             blkio_weight: self.blkio_weight.unwrap_or(0),
+            blkio_weight_device: self.blkio_weight_device.iter().map(|text| weight(text)).collect::<Result<_, _>>()?,
             device_read_bps: rates(&self.device_read_bps, bytes)?,
             device_write_bps: rates(&self.device_write_bps, bytes)?,
             device_read_iops: rates(&self.device_read_iops, operations)?,
@@ -126,6 +130,18 @@ fn set(what: &str, text: &Option<String>) -> Result<String, Failure> {
         true => Ok(text.to_owned()),
         false => Err(Failure::new(format!("invalid value {text} for cpuset {what} (expected such as 0-3,7)"))),
     }
+}
+
+/// `DEVICE:WEIGHT`.
+fn weight(text: &str) -> Result<WeightRecord, Failure> {
+    let (device, weight) = text
+        .rsplit_once(':')
+        .and_then(|(device, weight)| Some((device, weight.parse().ok()?)))
+        .filter(|(device, _)| device.starts_with("/dev/"))
+        .ok_or_else(|| {
+            Failure::new(format!("bad format: {text} (expected <device-path>:<weight>, as /dev/sda:200)"))
+        })?;
+    Ok(WeightRecord { device: PathBuf::from(device), weight })
 }
 
 /// `DEVICE:RATE` of each device.

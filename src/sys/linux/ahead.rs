@@ -62,7 +62,7 @@ fn run_elsewhere<T>(thread: &JoinHandle<T>) {
         libc::CPU_CLR(this, &mut processors);
         if libc::CPU_COUNT(&processors) > 0 {
             // Where it may not it runs where it is.
-            let _ = libc::pthread_setaffinity_np(thread.as_pthread_t(), SIZE, &raw const processors);
+            let _ = libc::pthread_setaffinity_np(thread.as_pthread_t() as _, SIZE, &raw const processors);
         }
     }
 }

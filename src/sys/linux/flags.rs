@@ -35,7 +35,8 @@ pub mod mount_attr {
 
 /// The number of a resource of setrlimit(2), by its name in the specification.
 pub fn resource(name: &str) -> Option<u32> {
-    Some(match name {
+    // C libraries differ in its type.
+    let number = match name {
         "RLIMIT_AS" => libc::RLIMIT_AS,
         "RLIMIT_CORE" => libc::RLIMIT_CORE,
         "RLIMIT_CPU" => libc::RLIMIT_CPU,
@@ -53,7 +54,8 @@ pub fn resource(name: &str) -> Option<u32> {
         "RLIMIT_SIGPENDING" => libc::RLIMIT_SIGPENDING,
         "RLIMIT_STACK" => libc::RLIMIT_STACK,
         _ => return None,
-    })
+    };
+    Some(number as _)
 }
 
 /// The number of a device.

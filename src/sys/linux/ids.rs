@@ -183,9 +183,9 @@ pub(super) fn loopback_up() -> Outcome {
     // SAFETY: a structure as these requests take it.
     unsafe {
         let socket = Place::of(check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?);
-        check(libc::ioctl(socket.fd(), libc::SIOCGIFFLAGS, &raw mut request))?;
+        check(libc::ioctl(socket.fd(), libc::SIOCGIFFLAGS as _, &raw mut request))?;
         request.flags |= libc::IFF_UP as c_short;
-        check(libc::ioctl(socket.fd(), libc::SIOCSIFFLAGS, &raw const request)).map(drop)
+        check(libc::ioctl(socket.fd(), libc::SIOCSIFFLAGS as _, &raw const request)).map(drop)
     }
 }
 

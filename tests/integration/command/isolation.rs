@@ -237,13 +237,26 @@ fn names_of_hosts_are_found_as_asked() {
         (["--restart", "always"], "--restart always"),
         (["--health-cmd", "true"], "--health-cmd true"),
         (["--network", "mine"], "--network mine"),
+        (["--pull", "always"], "--pull always"),
+        (["--log-driver", "syslog"], "--log-driver syslog"),
+        (["--log-opt", "tag=a"], "--log-opt tag=a"),
+        (["--gpus", "all"], "--gpus all"),
+        (["--storage-opt", "size=1g"], "--storage-opt size=1g"),
+        (["--kernel-memory", "1g"], "--kernel-memory 1g"),
+        (["--isolation", "hyperv"], "--isolation hyperv"),
+        (["--blkio-weight-device", "/dev/null:9"], "range of blkio weight"),
+        (["--blkio-weight-device", "/dev/null:10"], "/dev/null"),
+        (["--blkio-weight-device", "null:10"], "bad format"),
+        (["--expose", "80/ip"], "80/ip"),
+        (["--expose", "90-80"], "90-80"),
         (["--runtime", "wasm"], "--runtime wasm"),
         (["--runtime", "runc"], "runc"),
     ] {
         let error = run(&cowbox, &options, "true").fails(125);
         assert!(error.contains(word), "{error}");
     }
-    assert_eq!(run(&cowbox, &["--restart", "no", "--runtime", "native"], "echo yes").ok(), "yes\n");
+    let usual = ["--restart", "no", "--runtime", "native", "--pull", "missing", "-q", "--log-driver", "json-file"];
+    assert_eq!(run(&cowbox, &usual, "echo yes").ok(), "yes\n");
 }
 
 #[test]
@@ -324,6 +337,12 @@ fn options_are_shown_by_dockers_names() {
         "5",
         "--domainname",
         "home",
+        "--annotation",
+        "a=b=c",
+        "--expose",
+        "80",
+        "--expose",
+        "8000-8002/udp",
     ];
     cowbox.run([&["create", "--name", "shown"], &options[..], &["box", "true"]].concat()).ok();
     let text = cowbox.run(["inspect", "-f", "{{json .HostConfig}}", "shown"]).ok();
@@ -350,10 +369,17 @@ fn options_are_shown_by_dockers_names() {
         ("Tmpfs", json!({"/t": "exec"})),
         ("Binds", json!(["/tmp:/mnt:ro"])),
         ("MaskedPaths", json!([])),
+        ("Annotations", json!({"a": "b=c"})),
     ] {
         assert_eq!(shown[name], expected, "{name}");
     }
     assert_eq!(cowbox.run(["inspect", "-f", "{{.Config.Domainname}}", "shown"]).ok(), "home\n");
+    cowbox.run(["commit", "shown", "exposing"]).ok();
+    let ports = json!({"80/tcp": {}, "8000/udp": {}, "8001/udp": {}, "8002/udp": {}});
+    for name in ["shown", "exposing"] {
+        let text = cowbox.run(["inspect", "-f", "{{json .Config.ExposedPorts}}", name]).ok();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), ports, "{name}");
+    }
 }
 
 /// Writes an archive of one name for two images of the store.
