@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
 
-use super::isolation::{Isolation, ulimit};
-use super::resources::Resources;
+use super::isolation::ulimit;
+use super::rare::Rare;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::output::units::{parse_duration, parse_size};
 use crate::engine::{CreateOptions, VolumeOption};
@@ -19,7 +19,7 @@ type Ulimit = (String, u64, u64);
 
 /// The options of a new container.
 #[derive(clap::Args)]
-pub(in crate::cli) struct Options {
+pub(in crate::cli) struct Options<R: clap::Args = Rare> {
     /// Assign a name to the container
     #[arg(long)]
     name: Option<String>,
@@ -59,8 +59,6 @@ pub(in crate::cli) struct Options {
     /// Mount the container's root file system as read only
     #[arg(long)]
     read_only: bool,
-    #[command(flatten)]
-    resources: Resources,
     /// End the container after this time (such as 30s)
     #[arg(long, value_name = "DURATION")]
     timeout: Option<String>,
@@ -77,7 +75,7 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "NAME=SOFT[:HARD]")]
     ulimit: Vec<String>,
     #[command(flatten)]
-    isolation: Isolation,
+    rare: R,
     /// Set metadata on the container
     #[arg(short, long, value_name = "KEY=VALUE")]
     label: Vec<String>,
@@ -158,8 +156,8 @@ impl Options {
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
             limits,
-            resources: self.resources.resolve()?,
-            isolation: self.isolation.resolve(ulimits)?,
+            resources: self.rare.resources.resolve()?,
+            isolation: self.rare.isolation(ulimits)?,
             platform: self.platform.as_deref().map(str::parse).transpose()?,
             runtime: self.runtime.clone(),
         })
@@ -228,7 +226,7 @@ impl Options {
             open_files,
             output: size(&self.output_limit)?,
             disk: size(&self.disk)?,
-            ..self.resources.limits()?
+            ..self.rare.resources.limits()?
         };
         Ok((limits, ulimits))
     }
@@ -285,9 +283,9 @@ pub(super) fn labels(words: &[String]) -> BTreeMap<String, String> {
 /// Create a new container
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct Args<R: clap::Args = Rare> {
     #[command(flatten)]
-    options: Options,
+    options: Options<R>,
 }
 
 impl Args {

@@ -2,14 +2,12 @@
 
 use std::fs;
 
-use super::refused::Refused;
-use super::sharing::Sharing;
 use crate::cli::context::Failure;
 use crate::cli::output::units::parse_size;
 use crate::store::{IsolationRecord, LabelPart};
 
 /// Options that native containers alone have.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct Isolation {
     /// Give all capabilities and the host's devices to the container
     #[arg(long)]
@@ -33,10 +31,6 @@ pub(super) struct Isolation {
     /// Run an init inside the container that forwards signals and reaps processes
     #[arg(long)]
     init: bool,
-    #[command(flatten)]
-    sharing: Sharing,
-    #[command(flatten)]
-    refused: Refused,
     /// Add further groups
     #[arg(long, value_name = "GROUP")]
     group_add: Vec<String>,
@@ -49,9 +43,12 @@ pub(super) struct Isolation {
 }
 
 impl Isolation {
-    /// The options as the engine takes them; `ulimits` are those that WASI programs do not have.
-    pub(super) fn resolve(&self, ulimits: Vec<(String, u64, u64)>) -> Result<IsolationRecord, Failure> {
-        self.refused.check()?;
+    /// The options as the engine takes them, beside those of `sharing`; `ulimits` are those that WASI programs do not have.
+    pub(super) fn resolve(
+        &self,
+        sharing: IsolationRecord,
+        ulimits: Vec<(String, u64, u64)>,
+    ) -> Result<IsolationRecord, Failure> {
         let mut record = IsolationRecord {
             privileged: self.privileged,
             cap_add: self.cap_add.clone(),
@@ -64,7 +61,7 @@ impl Isolation {
             group_add: self.group_add.clone(),
             oom_score_adj: self.oom_score_adj,
             userns: self.userns.clone().filter(|mode| !mode.is_empty()),
-            ..self.sharing.resolve()?
+            ..sharing
         };
         if let Some(score) = self.oom_score_adj.filter(|score| !(-1000..=1000).contains(score)) {
             return Err(Failure::new(format!("invalid value {score} for --oom-score-adj: range is -1000 to 1000")));

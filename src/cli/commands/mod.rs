@@ -23,6 +23,7 @@ mod logs;
 mod monitor;
 mod pause;
 mod ps;
+mod rare;
 mod refused;
 mod rename;
 mod resources;
@@ -45,9 +46,11 @@ mod version;
 mod volume;
 mod wait;
 
-use clap::{Args, Subcommand};
+use clap::{Args as _, Subcommand};
 
 use super::context::{Context, Outcome};
+use super::quick::Description;
+use rare::{Rare, Usual};
 
 /// One command of the top level.
 #[derive(Subcommand)]
@@ -139,13 +142,15 @@ pub(super) enum Command {
 
 impl Command {
     /// The description of a command that starts something; none of other commands.
-    pub(super) fn describe(name: &str) -> Option<clap::Command> {
+    pub(super) fn describe(name: &str) -> Option<Description> {
         Some(match name {
-            "run" => run::Args::augment_args(clap::Command::new("run")),
-            "create" => create::Args::augment_args(clap::Command::new("create")),
-            "start" => start::Args::augment_args(clap::Command::new("start")),
-            "exec" => exec::Args::augment_args(clap::Command::new("exec")),
-            "monitor" => monitor::Args::augment_args(clap::Command::new("monitor")),
+            "run" => Description::with_rare::<Rare>(run::Args::<Usual>::augment_args(clap::Command::new("run"))),
+            "create" => {
+                Description::with_rare::<Rare>(create::Args::<Usual>::augment_args(clap::Command::new("create")))
+            }
+            "start" => Description::of::<start::Args>("start"),
+            "exec" => Description::of::<exec::Args>("exec"),
+            "monitor" => Description::of::<monitor::Args>("monitor"),
             _ => return None,
         })
     }

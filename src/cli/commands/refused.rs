@@ -3,7 +3,7 @@
 use crate::cli::context::Failure;
 
 /// Options that are known for their refusal.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct Refused {
     /// Publish a port: refused, as containers have no bridges
     #[arg(short, long, value_name = "PORT")]

@@ -7,7 +7,7 @@ use crate::cli::output::units::parse_size;
 use crate::store::{LimitsRecord, RateRecord, ResourcesRecord, WeightRecord};
 
 /// The limits of a container's cgroup, of which WASI programs have the first three.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct Resources {
     /// Memory limit (such as 512m)
     #[arg(short, long, value_name = "BYTES")]

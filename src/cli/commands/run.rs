@@ -2,6 +2,7 @@
 
 use super::create::Options;
 use super::monitor;
+use super::rare::Rare;
 use super::start::Attached;
 use crate::cli::context::{Context, Failure, Outcome};
 use crate::cli::detach_keys::DetachKeys;
@@ -17,9 +18,9 @@ const EXAMPLES: &str = r#"Examples:
 /// Create and run a new container from an image
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, disable_help_flag = true)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct Args<R: clap::Args = Rare> {
     #[command(flatten)]
-    options: Options,
+    options: Options<R>,
     /// Run the container in the background and print its id
     #[arg(short, long)]
     detach: bool,

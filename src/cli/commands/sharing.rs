@@ -7,7 +7,7 @@ use crate::engine::parse_device;
 use crate::store::{IsolationRecord, NamespaceMode, ResolverRecord, SharingRecord};
 
 /// Options that native containers alone have.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct Sharing {
     /// PID namespace to use (private, host, container:NAME)
     #[arg(long, value_name = "MODE")]

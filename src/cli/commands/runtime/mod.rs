@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use clap::{Args as _, CommandFactory, Parser, Subcommand};
 
-use crate::cli::quick;
+use crate::cli::quick::{self, Description};
 use crate::runtime;
 use crate::runtime::native::{Debug, Id, Lifecycle, StartOptions};
 use log::{Format, Level, Log};
@@ -216,16 +216,15 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 
 impl Command {
     /// The description of a command that every container goes through; none of other commands.
-    fn describe(name: &str) -> Option<clap::Command> {
-        let command = |name: &'static str| clap::Command::new(name);
+    fn describe(name: &str) -> Option<Description> {
         Some(match name {
-            "create" => create::Args::augment_args(command("create")),
-            "start" => start::Args::augment_args(command("start")),
-            "run" => run::Args::augment_args(command("run")),
-            "state" => state::Args::augment_args(command("state")),
-            "kill" => kill::Args::augment_args(command("kill")),
-            "delete" => delete::Args::augment_args(command("delete")),
-            "exec" => exec::Args::augment_args(command("exec")),
+            "create" => Description::of::<create::Args>("create"),
+            "start" => Description::of::<start::Args>("start"),
+            "run" => Description::of::<run::Args>("run"),
+            "state" => Description::of::<state::Args>("state"),
+            "kill" => Description::of::<kill::Args>("kill"),
+            "delete" => Description::of::<delete::Args>("delete"),
+            "exec" => Description::of::<exec::Args>("exec"),
             _ => return None,
         })
     }
