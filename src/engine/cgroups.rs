@@ -1,15 +1,14 @@
-//! The cgroups of native containers that are there: stopping their processes for a while, other limits, removing
-//! what is left.
+//! The cgroups of native containers that are there: stopping their processes for a while, removing what is
+//! left.
 
 use serde::Deserialize;
 
 use super::error::{Error, Result};
-use super::resources::{cgroups_path, check, limited};
+use super::resources::cgroups_path;
 use super::{Container, Engine};
-use crate::oci::runtime::Resources;
 use crate::runtime::InitProcess;
 use crate::runtime::native::{self, CgroupRecord};
-use crate::store::{self, ContainerId, ContainerRecord, ContainerState, LimitsRecord, ResourcesRecord, Status};
+use crate::store::{self, ContainerId, ContainerRecord, ContainerState, Status};
 
 impl Engine {
     /// Stops all processes of a native container that runs, until [`Engine::unpause`].
@@ -34,7 +33,12 @@ impl Engine {
     }
 
     /// Writes down that a container has these cgroups, so that they are removed with it.
-    fn keep_cgroup(&self, container: &Container, known: Option<&CgroupRecord>, cgroup: &CgroupRecord) -> Result<()> {
+    pub(super) fn keep_cgroup(
+        &self,
+        container: &Container,
+        known: Option<&CgroupRecord>,
+        cgroup: &CgroupRecord,
+    ) -> Result<()> {
         if known == Some(cgroup) {
             return Ok(());
         }
@@ -45,27 +49,6 @@ impl Engine {
             return Err(Error::conflict(format!("container {} is not running", container.name)));
         }
         Ok(self.store.set_container_state(id, &ContainerState { cgroup: to_value(cgroup), ..state })?)
-    }
-
-    /// Changes limits of a native container that runs, until it ends: those that say nothing stay as they are. On v1 memory that
-    /// it has from before the first limit of memory is not counted.
-    pub fn update(&self, key: &str, limits: &LimitsRecord, asked: &ResourcesRecord) -> Result<()> {
-        check(limits, asked)?;
-        if !asked.cgroup_parent.is_empty() {
-            return Err(Error::invalid("--cgroup-parent: a container stays in the cgroup that it was started in"));
-        }
-        let asked = limited(limits, asked)?;
-        if asked == Resources::default() {
-            return Err(Error::invalid("you must provide one or more flags when using this command"));
-        }
-        let container = self.container(key)?;
-        let init = container.state.init.filter(|_| container.state.status == Status::Running);
-        let init = init.ok_or_else(|| Error::conflict(format!("container {key} is no native container that runs")))?;
-        self.become_root()?;
-        let known = cgroup_of(&container.record.id, &container.state)?;
-        let cgroup = native::limitable(known.clone(), &cgroups_path(&container.record), &asked)?;
-        self.keep_cgroup(&container, known.as_ref(), &cgroup)?;
-        Ok(native::update(InitProcess { pid: init.pid, start_time: init.start_time }, &cgroup, &asked)?)
     }
 
     /// Lets the processes of a container go on.

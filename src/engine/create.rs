@@ -68,6 +68,8 @@ pub struct CreateOptions {
     pub read_only: bool,
     /// Whether the container goes when it ends.
     pub auto_remove: bool,
+    /// It is to run in the background, without the streams of who creates it.
+    pub detached: bool,
     /// Whether standard input stays open.
     pub open_stdin: bool,
     /// Whether the process has a terminal.
@@ -126,7 +128,7 @@ impl Engine {
         if container.name == name {
             return Err(Error::invalid(format!("renaming a container with the same name as its current name: {name}")));
         }
-        Ok(self.store.rename_container(&container.record, name)?)
+        Ok(self.store.rename_container(&container.record.id, name)?)
     }
 
     fn add_with_random_name(&self, record: &ContainerRecord) -> Result<()> {
@@ -198,6 +200,7 @@ impl Engine {
             mounts: all_mounts(config.volumes.0.iter(), &options.volumes)?,
             read_only: options.read_only,
             auto_remove: options.auto_remove,
+            detached: options.detached,
             open_stdin: options.open_stdin,
             tty: options.tty,
             stop_signal: options

@@ -51,6 +51,7 @@ mod signal;
 mod stop;
 mod system;
 mod top;
+mod update;
 mod user;
 mod volumes;
 

@@ -103,6 +103,9 @@ pub struct ContainerRecord {
     /// Whether the container goes when it ends.
     #[serde(default)]
     pub auto_remove: bool,
+    /// It was to run in the background from the first, and nobody's streams are its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub detached: bool,
     /// Whether its standard input is kept open.
     #[serde(default)]
     pub open_stdin: bool,
@@ -357,24 +360,39 @@ impl Store {
     }
 
     /// Gives a container another name. [`Error::Conflict`] where that is taken.
-    pub fn rename_container(&self, record: &ContainerRecord, name: &str) -> Result<()> {
+    pub fn rename_container(&self, id: &ContainerId, name: &str) -> Result<()> {
         let _lease = self.lease()?;
-        let _lock = lock::exclusive(&self.layout.tmp().join("renames.lock"))?;
-        let (folder, old) = (self.container_folder(&record.id), self.name_of(&record.id));
-        let write = |name: &str| {
-            write_json(&folder, "config.json", &StoredConfig { name: name.to_owned(), record: record.clone() })
-        };
+        let _lock = self.lock_records()?;
+        let folder = self.container_folder(id);
+        let StoredContainer { record, name: old, .. } = self.container(id)?;
+        let mut config = StoredConfig { name: name.to_owned(), record };
         self.check_free(name)?;
         // As where it is created: what its record says comes first, and a name whose holder has another is free.
-        write(name)?;
-        self.reserve_name(name, &record.id).inspect_err(|_| {
+        write_json(&folder, "config.json", &config)?;
+        self.reserve_name(name, id).inspect_err(|_| {
+            config.name.clone_from(&old);
             // Why it cannot have the name is the error to tell.
-            let _ = old.as_deref().map(write);
+            let _ = write_json(&folder, "config.json", &config);
         })?;
-        match old.filter(|old| old != name).map(|old| self.name_path(&old)) {
-            Some(path) => ignore_missing(fs::remove_file(&path)).context("remove", &path),
-            None => Ok(()),
+        if old == name {
+            return Ok(());
         }
+        let path = self.name_path(&old);
+        ignore_missing(fs::remove_file(&path)).context("remove", &path)
+    }
+
+    /// Changes what is written down of a container.
+    pub fn change_container(&self, id: &ContainerId, change: impl FnOnce(&mut ContainerRecord)) -> Result<()> {
+        let _lease = self.lease()?;
+        let _lock = self.lock_records()?;
+        let StoredContainer { mut record, name, .. } = self.container(id)?;
+        change(&mut record);
+        write_json(&self.container_folder(id), "config.json", &StoredConfig { name, record })
+    }
+
+    /// Whoever has it is the only one to change records that are there.
+    fn lock_records(&self) -> Result<Lock> {
+        lock::exclusive(&self.layout.tmp().join("records.lock"))
     }
 
     fn reserve_name(&self, name: &str, id: &ContainerId) -> Result<()> {

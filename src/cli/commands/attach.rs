@@ -32,8 +32,8 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     /// Attaches to a container that is found to run already.
-    pub(super) fn of_running(container: String, keys: Option<DetachKeys>, no_stdin: bool) -> Args {
-        Args { detach_keys: keys.unwrap_or_default(), no_stdin, sig_proxy: true, container }
+    pub(super) fn of_running(container: String, keys: Option<DetachKeys>, no_stdin: bool, sig_proxy: bool) -> Args {
+        Args { detach_keys: keys.unwrap_or_default(), no_stdin, sig_proxy, container }
     }
 
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
@@ -85,15 +85,32 @@ pub(super) fn start(
     stay(&attached, Some(raw), &has_left, lost)
 }
 
+/// Has `monitor` start something without a terminal, and shows what it prints, of its standard output and its standard error what
+/// `shown` says, until it ends. It goes on when this process does not.
+pub(super) fn watch(
+    (mut monitor, attached): (Monitor, Attachment),
+    (stdout, stderr): (bool, bool),
+    lost: impl FnOnce() -> Outcome,
+) -> Outcome {
+    monitor.reports()?;
+    monitor.go_on(&attached)?;
+    ended(show(&attached, stdout, stderr)?, lost)
+}
+
 /// Shows what comes until the end, or until we leave: the exit code.
 fn stay(attached: &Attachment, raw: Option<RawMode>, has_left: &AtomicBool, lost: impl FnOnce() -> Outcome) -> Outcome {
-    let ended = show(attached);
+    let end = show(attached, true, true);
     drop(raw);
     if has_left.load(Ordering::SeqCst) {
         note("read escape sequence");
         return Ok(0);
     }
-    let Some((code, message)) = ended? else { return lost() };
+    ended(end?, lost)
+}
+
+/// The exit code, and why it is that one where that is told.
+fn ended(end: Option<(i32, Option<String>)>, lost: impl FnOnce() -> Outcome) -> Outcome {
+    let Some((code, message)) = end else { return lost() };
     if let Some(message) = message {
         note(&format!("cowbox: {message}"));
     }
@@ -101,12 +118,13 @@ fn stay(attached: &Attachment, raw: Option<RawMode>, has_left: &AtomicBool, lost
 }
 
 /// Shows what comes of the container until it ends: its exit code, and why, if that is told.
-fn show(attached: &Attachment) -> io::Result<Option<(i32, Option<String>)>> {
+fn show(attached: &Attachment, stdout: bool, stderr: bool) -> io::Result<Option<(i32, Option<String>)>> {
     loop {
         match attached.next()? {
             // An output that is gone is no reason to leave the container.
-            Some(Shown::Output(bytes)) => drop(stdio::Stdout.write_all(&bytes)),
-            Some(Shown::Error(bytes)) => drop(stdio::Stderr.write_all(&bytes)),
+            Some(Shown::Output(bytes)) if stdout => drop(stdio::Stdout.write_all(&bytes)),
+            Some(Shown::Error(bytes)) if stderr => drop(stdio::Stderr.write_all(&bytes)),
+            Some(Shown::Output(_) | Shown::Error(_)) => {}
             Some(Shown::End { code, message }) => return Ok(Some((code, message))),
             None => return Ok(None),
         }

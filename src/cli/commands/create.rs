@@ -133,7 +133,7 @@ impl Options {
     }
 
     /// The options as the engine takes them.
-    pub(super) fn resolve(&self) -> Result<CreateOptions, Failure> {
+    pub(super) fn resolve(&self, detached: bool) -> Result<CreateOptions, Failure> {
         let (limits, ulimits) = self.limits()?;
         Ok(CreateOptions {
             image: self.image.clone(),
@@ -151,6 +151,7 @@ impl Options {
             volumes_from: self.volumes_from.clone(),
             read_only: self.read_only,
             auto_remove: self.rm,
+            detached,
             open_stdin: self.interactive,
             tty: self.tty,
             stop_signal: self.stop_signal.clone(),
@@ -174,8 +175,8 @@ impl Options {
     }
 
     /// Creates the container, and writes its id where that was asked for.
-    pub(super) fn create(&self, context: &Context) -> Result<ContainerId, Failure> {
-        let options = self.resolve().map_err(Failure::before_run)?;
+    pub(super) fn create(&self, context: &Context, detached: bool) -> Result<ContainerId, Failure> {
+        let options = self.resolve(detached).map_err(Failure::before_run)?;
         let engine = context.engine().map_err(Failure::before_run)?;
         // Nobody loses the id of another container.
         let file = self.cidfile.as_ref().map(|path| id_file(path)).transpose().map_err(Failure::before_run)?;
@@ -290,7 +291,7 @@ pub(in crate::cli) struct Args<R: clap::Args = Rare> {
 
 impl Args {
     pub(in crate::cli) fn run(self, context: &Context) -> Outcome {
-        let id = self.options.create(context).map_err(|failure| Failure { code: 1, ..failure })?;
+        let id = self.options.create(context, false).map_err(|failure| Failure { code: 1, ..failure })?;
         context.print_line(id.as_str())?;
         Ok(0)
     }

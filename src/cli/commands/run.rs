@@ -27,6 +27,9 @@ pub(in crate::cli) struct Args<R: clap::Args = Rare> {
     /// The keys that leave a container with a terminal (-it) running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
+    /// Pass signals on to a container without a terminal; where not, what ends this command leaves it running
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    sig_proxy: bool,
     /// Attach only these streams (stdin, stdout, stderr)
     #[arg(short, long, value_name = "STREAM")]
     attach: Vec<Stream>,
@@ -56,13 +59,15 @@ impl Args {
             tty: self.options.has_terminal(),
             may_be_left: self.options.is_interactive() && self.attach.is_empty(),
             detach_keys: self.detach_keys,
+            sig_proxy: self.sig_proxy,
             // A container that is gone when it ends needs no log.
             log: !self.options.is_removed(),
         };
         if !self.detach {
             attached.check_input()?;
+            attached.check_proxy().map_err(Failure::before_run)?;
         }
-        let id = self.options.create(context)?;
+        let id = self.options.create(context, self.detach)?;
         if self.detach {
             monitor::detach(context, &id)?;
             context.print_line(id.as_str())?;

@@ -25,6 +25,9 @@ pub(in crate::cli) struct Args {
     /// The keys that leave a container with a terminal running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
+    /// Pass signals on to a container without a terminal; where not, what ends this command leaves it running
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    sig_proxy: bool,
     /// The containers
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -39,7 +42,8 @@ impl Args {
             };
             let container = engine.container(key)?;
             if container.state.status == Status::Running {
-                return attach::Args::of_running(key.clone(), self.detach_keys, !self.interactive).run(context);
+                return attach::Args::of_running(key.clone(), self.detach_keys, !self.interactive, self.sig_proxy)
+                    .run(context);
             }
             let record = &container.record;
             let attached = Attached {
@@ -49,8 +53,10 @@ impl Args {
                 tty: record.tty,
                 may_be_left: record.open_stdin,
                 detach_keys: self.detach_keys,
+                sig_proxy: self.sig_proxy,
                 log: !record.auto_remove,
             };
+            attached.check_proxy()?;
             return attached.run(context, &record.id);
         }
         context.for_each(&self.containers, |key| {
@@ -78,11 +84,21 @@ pub(super) struct Attached {
     pub(super) may_be_left: bool,
     /// The keys that leave it, if not the usual ones.
     pub(super) detach_keys: Option<DetachKeys>,
+    /// Signals are the container's, if it has no terminal; else they are this process's alone.
+    pub(super) sig_proxy: bool,
     /// Its output is logged.
     pub(super) log: bool,
 }
 
 impl Attached {
+    /// A container that outlives this process does not learn that its standard input ends.
+    pub(super) fn check_proxy(&self) -> Result<(), Failure> {
+        match self.goes_on() && self.stdin {
+            true => Err(Failure::new("conflicting options: --interactive without --tty, and --sig-proxy=false")),
+            false => Ok(()),
+        }
+    }
+
     /// Keys can only be taken from a terminal.
     pub(super) fn check_input(&self) -> Result<(), Failure> {
         match self.tty && self.stdin && !io::stdin().is_terminal() {
@@ -91,9 +107,23 @@ impl Attached {
         }
     }
 
+    /// It outlives this process.
+    fn goes_on(&self) -> bool {
+        !self.sig_proxy && !self.tty
+    }
+
     /// Runs the container to its end; the exit code is its own.
     pub(super) fn run(self, context: &Context, id: &ContainerId) -> Outcome {
         let engine = context.engine()?;
+        if self.goes_on() {
+            let Some(attended) = Monitor::attended(context, id, None)? else {
+                return Err(Failure::new(
+                    "--sig-proxy=false: on this system a container ends with the command that runs it",
+                ));
+            };
+            let shown = (self.stdout, self.stderr);
+            return attach::watch(attended, shown, || engine.wait(id.as_str()).map_err(Failure::of_run));
+        }
         let stdin = if self.stdin { Input::Host } else { Input::Null };
         let stdout = if self.stdout { Output::HostStdout } else { Output::Null };
         let stderr = if self.stderr { Output::HostStderr } else { Output::Null };

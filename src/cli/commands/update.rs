@@ -1,9 +1,9 @@
-//! `cowbox update`: other limits for containers that run.
+//! `cowbox update`: other limits for containers.
 
 use super::resources::Resources;
 use crate::cli::context::{Context, Outcome};
 
-/// Change limits of one or more running containers, until they end
+/// Change limits of one or more containers, at once and for later starts
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -120,6 +120,36 @@ fn a_limit_of_processes_holds_for_those_that_enter_too() {
 }
 
 #[test]
+fn other_limits_are_kept_for_later_starts() {
+    let Some(cowbox) = with_box() else { return };
+    let shown = |name: &str| {
+        let fields = "{{.HostConfig.PidsLimit}} {{.HostConfig.CpuShares}} {{.HostConfig.CpusetCpus}}";
+        cowbox.run(["inspect", "-f", fields, name]).ok()
+    };
+    cowbox
+        .run(["create", "--name", "later", "--pids-limit", "5", "--cpuset-cpus", "0", "box", "sh", "-c", "true"])
+        .ok();
+    // One that does not run, too.
+    assert_eq!(cowbox.run(["update", "--cpu-shares", "512", "later"]).ok(), "later\n");
+    assert_eq!(shown("later"), "5 512 0\n");
+    assert!(cowbox.run(["update", "--cpus", "0.5", "--cpu-quota", "5000", "later"]).fails(1).contains("conflicting"));
+    cowbox.run(["update", "--cpus", "0.5", "later"]).ok();
+    let error = cowbox.run(["update", "--cpu-quota", "50000", "later"]).fails(1);
+    assert!(error.contains("conflicting options: --cpus and --cpu-quota"), "{error}");
+    assert_eq!(shown("later"), "5 512 0\n");
+    let mut runner = sleeping(&cowbox, &["--pids-limit", "2"]);
+    cowbox.run(["update", "--pids-limit", "20", "job"]).ok();
+    assert_eq!(shown("job"), "20 0 \n");
+    cowbox.run(["stop", "-t", "0", "job"]).ok();
+    runner.0.wait().unwrap();
+    cowbox.run(["start", "job"]).ok();
+    assert_eq!(cowbox.run(["exec", "job", "sh", "-c", "sleep 0 & sleep 0 & wait; echo both"]).ok(), "both\n");
+    cowbox.run(["rename", "job", "renamed"]).ok();
+    assert_eq!(shown("renamed"), "20 0 \n");
+    cowbox.run(["rm", "-f", "renamed"]).ok();
+}
+
+#[test]
 fn limits_that_cannot_be_kept_are_refused_by_their_names() {
     let Some(cowbox) = with_box() else { return };
     for (options, word) in [

@@ -26,6 +26,14 @@ fn time_memory_and_cpu_have_limits_with_messages_of_their_own() {
     assert!(ended.err.contains("memory"), "{ended:?}");
     cowbox.run(["run", "--name", "box", "-m", "8m", "grow"]);
     assert_eq!(cowbox.run(["inspect", "-f", "{{.State.OOMKilled}}", "box"]).ok(), "true\n");
+    // It is started with others, which it does not get while it runs.
+    cowbox.run(["update", "-m", "16m", "box"]).ok();
+    assert_eq!(cowbox.run(["inspect", "-f", "{{.HostConfig.Memory}}", "box"]).ok(), "16777216\n");
+    assert!(cowbox.run(["start", "-a", "box"]).err.contains("16 MiB"), "the limit that it ran into");
+    assert!(cowbox.run(["update", "--cpu-shares", "2", "box"]).fails(1).contains("is for native containers"));
+    cowbox.run(["run", "-d", "--name", "spinning", "spin"]).ok();
+    assert!(cowbox.run(["update", "-m", "16m", "spinning"]).fails(1).contains("while they run"));
+    cowbox.run(["rm", "-f", "spinning"]).ok();
 }
 
 #[test]

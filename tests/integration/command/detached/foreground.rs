@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -37,6 +38,38 @@ fn is_left(pty: &mut Pty, keys: &str) {
     let typed = keys.trim_end_matches(|key: char| key.is_control());
     assert_eq!((code, shown.strip_prefix(typed).unwrap_or(&shown)), LEFT);
     assert!(pty.is_cooked());
+}
+
+#[test]
+fn without_a_proxy_of_signals_a_container_outlives_the_command() {
+    let Some(boxes) = background() else { return };
+    let script = "echo out; echo error >&2; exit 3";
+    let ended = boxes.run(["run", "--rm", "--sig-proxy=false", "box", "sh", "-c", script]);
+    assert_eq!((ended.code, &ended.out[..], &ended.err[..]), (3, "out\n", "error\n"));
+    let ended = boxes.run(["run", "--sig-proxy=false", "--name", "job", "-a", "STDERR", "box", "sh", "-c", script]);
+    assert_eq!((ended.code, &ended.out[..], &ended.err[..]), (3, "", "error\n"));
+    assert_eq!(boxes.run(["logs", "job"]).out, "out\n");
+    let ended = boxes.run(["start", "-a", "--sig-proxy=false", "job"]);
+    assert_eq!((ended.code, &ended.out[..], &ended.err[..]), (3, "out\n", "error\n"));
+    boxes.run(["rm", "job"]).ok();
+    let script = "echo ready; trap 'echo never' INT TERM; while true; do sleep 0.1; done";
+    let mut command = boxes.command(["run", "--rm", "--sig-proxy=false", "--name", "job", "box", "sh", "-c", script]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert_eq!(boxes.run(["exec", "job", "echo", "there"]).ok(), "there\n");
+    boxes.run(["stop", "-t", "0", "job"]).ok();
+    assert_eq!(boxes.run(["ps", "-aq"]).ok(), "");
+    boxes.is_clean();
+    let error = boxes.run(["run", "-i", "--sig-proxy=false", "box", "true"]).fails(125);
+    assert!(error.contains("--sig-proxy=false"), "{error}");
+    boxes.run(["run", "--rm", "-i", "--sig-proxy", "box", "true"]).ok();
+    boxes.run(["run", "-d", "-i", "--name", "job", "--sig-proxy=false", "box", "true"]).ok();
+    let attached = "{{.Config.AttachStdin}} {{.Config.AttachStdout}} {{.Config.OpenStdin}} {{.Config.StdinOnce}}";
+    assert_eq!(boxes.run(["inspect", "-f", attached, "job"]).ok(), "false false true false\n");
 }
 
 #[test]
