@@ -32,6 +32,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Stops all processes of a native container that runs for as long as what is returned lives. None where there is nothing to
+    /// stop: a container that does not run, is paused already, or is one of WASI programs. Where this process is killed, the
+    /// container stays paused.
+    pub fn hold(&self, key: &str) -> Result<Option<Held<'_>>> {
+        let container = self.container(key)?;
+        let runs = container.state.status == Status::Running && !container.state.paused;
+        if !runs || container.record.runtime != "native" {
+            return Ok(None);
+        }
+        let id = container.record.id.clone();
+        self.pause(id.as_str())?;
+        Ok(Some(Held { engine: self, id }))
+    }
+
     /// Writes down that a container has these cgroups, so that they are removed with it.
     pub(super) fn keep_cgroup(
         &self,
@@ -90,6 +104,19 @@ impl Engine {
             true => Ok(native::clean_up_at(&cgroups_path(record))?),
             false => Ok(()),
         }
+    }
+}
+
+/// A container whose processes are stopped. They go on when this is dropped.
+pub struct Held<'e> {
+    engine: &'e Engine,
+    id: ContainerId,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // One that has ended meanwhile, or that somebody else let go on, is not paused.
+        let _ = self.engine.unpause(self.id.as_str());
     }
 }
 

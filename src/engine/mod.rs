@@ -59,6 +59,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use attach::{Attachment, HandedEnd, RunningExec, Shown};
+pub use cgroups::Held;
 pub use change::Change;
 pub use commit::CommitOptions;
 pub use containers::{Container, DiffLine};

@@ -212,6 +212,31 @@ fn a_running_container_is_seen_with_its_mounts() {
 }
 
 #[test]
+fn a_running_container_is_paused_while_it_is_committed() {
+    let Some(cowbox) = with_box() else { return };
+    let counts = "touch /a /b; while true; do echo >>/a; echo >>/b; done";
+    cowbox.run(["run", "-d", "--name", "counts", "box", "sh", "-c", counts]).ok();
+    for _ in 0..5 {
+        cowbox.run(["commit", "counts", "made"]).ok();
+        let text = cowbox.run(["run", "--rm", "made", "busybox", "stat", "-c", "%s", "/a", "/b"]).ok();
+        let sizes = text.lines().map(|line| line.parse::<u64>().unwrap()).collect::<Vec<_>>();
+        assert!(sizes[0] == sizes[1] || sizes[0] == sizes[1] + 1, "{sizes:?}");
+    }
+    let state = "{{.State.Running}} {{.State.Paused}}";
+    assert_eq!(cowbox.run(["inspect", "-f", state, "counts"]).ok(), "true false\n");
+    for option in ["--pause", "--pause=false", "--no-pause", "-p"] {
+        cowbox.run(["commit", option, "counts", "made"]).ok();
+        assert_eq!(cowbox.run(["inspect", "-f", state, "counts"]).ok(), "true false\n");
+    }
+    // One that was paused stays so.
+    cowbox.run(["pause", "counts"]).ok();
+    cowbox.run(["commit", "--pause", "counts", "made"]).ok();
+    assert_eq!(cowbox.run(["inspect", "-f", state, "counts"]).ok(), "true true\n");
+    cowbox.run(["rm", "-f", "counts"]).ok();
+    cowbox.is_clean();
+}
+
+#[test]
 fn links_of_a_container_do_not_lead_out_of_it() {
     let Some(cowbox) = with_box() else { return };
     fs::create_dir(cowbox.path("hosts")).unwrap();
