@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser};
 
 use crate::sys::heap;
@@ -56,11 +57,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let cli = match parse(&args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nothing can be said where the terminal is gone.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(125) } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return explain(&error, &args),
     };
     let context = Context::new(cli.options.root);
     let code = match cli.command.run(&context) {
@@ -73,6 +70,25 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from((code & 0xff) as u8)
+}
+
+/// Prints what clap says; the exit code is docker's. Who names no command sees which ones there are.
+fn explain(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    let help = OsString::from("--help");
+    match error.kind() {
+        ErrorKind::MissingSubcommand => {
+            if let Err(help) = Cli::try_parse_from(args.iter().chain([&help])) {
+                note(help.to_string().trim_end());
+            }
+        }
+        // Nothing can be said where the terminal is gone.
+        _ => drop(error.print()),
+    }
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::MissingSubcommand => ExitCode::SUCCESS,
+        ErrorKind::MissingRequiredArgument | ErrorKind::InvalidSubcommand => ExitCode::FAILURE,
+        _ => ExitCode::from(125),
+    }
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {

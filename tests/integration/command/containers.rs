@@ -5,6 +5,24 @@ use std::process::Stdio;
 use super::support::{Cowbox, SPINNING, copy_folder, printing, wait_for_output};
 
 #[test]
+fn mistakes_in_arguments_end_as_dockers_do() {
+    let cowbox = Cowbox::empty();
+    for (args, code, words) in [
+        (&[][..], 0, "Create and run a new container"),
+        (&["volume"], 0, "Create a volume"),
+        (&["nosuch"], 1, "nosuch"),
+        (&["run"], 1, "<IMAGE>"),
+        (&["rm"], 1, "<CONTAINER>"),
+        (&["run", "--nosuch", "base"], 125, "--nosuch"),
+        (&["rm", "--nosuch", "box"], 125, "--nosuch"),
+        (&["run", "--cpus", "x", "base"], 125, "--cpus"),
+    ] {
+        let ended = cowbox.run(args);
+        assert!(ended.code == code && ended.err.contains(words), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
 fn a_program_of_the_image_runs_and_its_exit_code_is_passed_on() {
     let cowbox = Cowbox::with_base();
     assert_eq!(cowbox.run(["run", "--rm", "base", "echo", "hello", "world"]).ok(), "hello world\n");
