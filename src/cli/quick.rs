@@ -1,7 +1,8 @@
 //! Parsing of the commands that programs run in loops, without a description of all the others.
 //!
 //! To describe every command to the parser takes a good part of the time in which a container starts. So the command that is
-//! asked for is described alone, and without its rare options where none of them is among the arguments; where that does not parse (help, a mistake), all of them are, and the answer is theirs.
+//! asked for is described alone, and without its rare options where none of them is among the arguments; where that does not
+//! parse (help, a mistake), all of them are, and the answer is theirs.
 
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;

@@ -46,9 +46,7 @@ impl Args {
         context.print_line(&image.id.to_string())?;
         Ok(0)
     }
-}
 
-impl Args {
     /// Pauses a native container that runs. What would end this process lets it go on before.
     fn hold<'e>(&self, context: &Context, engine: &'e Engine) -> Result<Option<Held<'e>>, Failure> {
         let container = engine.container(&self.container)?;
