@@ -188,8 +188,8 @@ pub enum Step {
     MakeLink { target: CString, link: CString },
     /// A directory with those above it.
     MakeDirectory { target: CString, mode: u32 },
-    /// Runs a hook with what the parent said last as its input.
-    Hook { program: Program, timeout: Option<u32> },
+    /// Runs a hook with what the parent said last as its input, perhaps with the home that was found.
+    Hook { program: Program, timeout: Option<u32>, has_home: bool },
     /// Opens a terminal in the root's `/dev/pts`, sends the parent its master, and makes it the streams and the controlling
     /// terminal; with `console` it is shown at `/dev/console`, and with `plain` it ends lines as they were written.
     Terminal { rows: u16, columns: u16, owner: u32, console: bool, plain: bool },

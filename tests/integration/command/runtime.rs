@@ -17,6 +17,9 @@ use super::support::native::received_descriptor;
 fn a_container_is_created_started_killed_and_deleted() {
     let Some(bundle) = Bundle::new() else { return };
     bundle.script("echo up; exec sleep 1000");
+    fs::remove_dir(bundle.path("states")).unwrap();
+    let missing = bundle.runtime(["list"]);
+    assert!(missing.code == 1 && missing.err.contains("no such file or directory"), "{missing:?}");
     let pid_file = bundle.path("pid");
     let folder = bundle.path("");
     bundle
@@ -124,7 +127,10 @@ fn hooks_run_in_their_order_and_read_the_state() {
     let log = bundle.path("hooks.log");
     fs::write(&log, "").unwrap();
     let hook = |name: &str| {
-        let note = format!("echo {name} $(sed 's/.*\"status\":\"\\([a-z]*\\)\".*/\\1/') $A >> {}", log.display());
+        // Those of createContainer begin in the container's root, as with runc and crun.
+        let begin = if name == "createContainer" { "ls bin/busybox >/dev/null && " } else { "" };
+        let note =
+            format!("{begin}echo {name} $(sed 's/.*\"status\":\"\\([a-z]*\\)\".*/\\1/') $A >> {}", log.display());
         json!([{"path": "/bin/sh", "args": ["sh", "-c", note], "env": ["PATH=/usr/bin:/bin", "A=b"]}])
     };
     bundle.change(|config| {
@@ -152,7 +158,7 @@ fn hooks_run_in_their_order_and_read_the_state() {
     // What was begun is undone.
     let undone = "prestart creating b\npoststop stopped b\n";
     assert_eq!(fs::read_to_string(&log).unwrap(), format!("{expected}{undone}"));
-    let env = json!([{"path": "/bin/sh", "args": ["sh", "-c", "test \"$OF\" = process"]}]);
+    let env = json!([{"path": "/bin/sh", "args": ["sh", "-c", "test \"$OF\" = process && test -n \"$HOME\""]}]);
     bundle.change(|config| {
         config["process"]["env"] = json!(["OF=process", "PATH=/bin"]);
         config["hooks"] = json!({"startContainer": env});

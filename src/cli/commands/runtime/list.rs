@@ -1,7 +1,7 @@
 //! `cowbox runtime list`: the containers of a folder of states.
 
 use super::state::Told;
-use super::{Failure, Outcome, print};
+use super::{Failure, Outcome, default_root, print};
 use crate::runtime::native::{ContainerState, Lifecycle};
 
 /// List containers
@@ -24,6 +24,11 @@ pub(super) enum Format {
 
 impl Args {
     pub(super) fn run(self, lifecycle: &Lifecycle) -> Outcome {
+        let root = &lifecycle.root;
+        // One that was asked for: the usual one is made with the first container.
+        if !root.exists() && default_root().ok().as_ref() != Some(root) {
+            return Err(Failure::new(format!("open {}: no such file or directory", root.display())));
+        }
         let containers = lifecycle.list()?;
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         let told: Vec<Told> = containers.iter().map(|one| Told::of(one, owner(one, &users))).collect();

@@ -167,7 +167,7 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
         None => {}
     }
     // With the filter and the rights of the program, as with other runtimes.
-    push_hooks(&mut last, "startContainer", hooks, &process.env)?;
+    push_hooks(&mut last, "startContainer", hooks, Some(&process.env))?;
     if with.init {
         last.push(Step::Init, "start an init");
     }
@@ -178,7 +178,10 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
 
 /// What is hidden in the root.
 fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
-    for path in &linux.masked_paths {
+    for (at, path) in linux.masked_paths.iter().enumerate() {
+        if linux.masked_paths[..at].contains(path) {
+            continue;
+        }
         let options = labels::with_label(&linux.mount_label, "tmpfs", "size=0k,nr_inodes=1")?;
         script.push(Step::Mask { target: target(path, Make::Skip)?, options }, format!("mask {path}"));
     }
@@ -330,22 +333,30 @@ fn push_hooks_of_mounts(script: &mut Script, spec: &Spec) -> Result<()> {
     if !hooks.prestart.is_empty() || !hooks.create_runtime.is_empty() || !hooks.create_container.is_empty() {
         script.push(Step::Sync(MOUNTED), "wait for the hooks of the runtime");
     }
-    push_hooks(script, "createContainer", &hooks.create_container, &[])
+    if !hooks.create_container.is_empty() {
+        // Where they begin is nowhere specified; with runc and crun it is the root.
+        script.push(Step::WorkInRoot, "enter the root");
+    }
+    push_hooks(script, "createContainer", &hooks.create_container, None)
 }
 
-/// Hooks that run in the container's namespaces; those without an environment have `environment`. That of the container's
-/// process is for programs of the container alone: one of the host would load what the container says.
-fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook], environment: &[String]) -> Result<()> {
+/// Hooks that run in the container's namespaces; those without an environment have that of the container's process, where it is
+/// given: it is for programs of the container alone, as one of the host would load what the container says.
+fn push_hooks(script: &mut Script, name: &str, hooks: &[Hook], process: Option<&[String]>) -> Result<()> {
     for (number, hook) in hooks.iter().enumerate() {
         if !hook.path.starts_with('/') {
             return Err(refuse(format!("{name} hook #{number}: the path {:?} is not absolute", hook.path)));
         }
         let all = |texts: &[String]| texts.iter().map(|line| text(line)).collect::<Result<Vec<_>>>();
         let arguments = if hook.args.is_empty() { vec![text(&hook.path)?] } else { all(&hook.args)? };
-        let environment = if hook.env.is_empty() { environment } else { &hook.env };
+        let inherited = process.filter(|_| hook.env.is_empty());
+        let environment = inherited.unwrap_or(&hook.env);
         let program = Program::new(vec![text(&hook.path)?], arguments, all(environment)?);
         let timeout = hook.timeout.map(|seconds| u32::try_from(seconds).unwrap_or(0));
-        script.push(Step::Hook { program, timeout }, format!("error running {name} hook #{number}: {}", hook.path));
+        script.push(
+            Step::Hook { program, timeout, has_home: inherited.is_some() },
+            format!("error running {name} hook #{number}: {}", hook.path),
+        );
     }
     Ok(())
 }

@@ -186,7 +186,8 @@ fn streams_may_be_given_in_any_order() {
 
 #[test]
 fn hooks_read_what_the_parent_said_and_end_in_time() {
-    let hook = |text: &str, timeout| Step::Hook { program: program(&["/bin/sh", "-c", text]), timeout };
+    let hook =
+        |text: &str, timeout| Step::Hook { program: program(&["/bin/sh", "-c", text]), timeout, has_home: false };
     let sync = |last: Step| script(vec![Step::Sync(4), last, shell("exit 3")]);
     let ended = |script: Script| {
         let (child, channel) = spawn(&of(&script, 0)).unwrap();
@@ -209,7 +210,7 @@ fn hooks_read_what_the_parent_said_and_end_in_time() {
     assert_eq!(ended(sync(hook("kill -SYS $$", None))), (Ok(killed), WaitStatus::Exited(255)));
     let endless = hook("exec sleep 1000", Some(0));
     assert_eq!(ended(sync(endless)), (Err(libc::ETIMEDOUT), WaitStatus::Exited(255)));
-    let none = Step::Hook { program: program(&["/nowhere"]), timeout: None };
+    let none = Step::Hook { program: program(&["/nowhere"]), timeout: None, has_home: false };
     assert_eq!(ended(sync(none)), (Err(libc::ENOENT), WaitStatus::Exited(255)));
 }
 

@@ -183,7 +183,7 @@ impl Walk {
                 Step::MakeNode { target, mode, device, owner } => self.make_node(target, *mode, *device, *owner),
                 Step::MakeLink { target, link } => self.make_link(target, link),
                 Step::MakeDirectory { target, mode } => place::make_directories(self.root, target, *mode).map(drop),
-                Step::Hook { program, timeout } => self.hook(program, *timeout),
+                Step::Hook { program, timeout, has_home } => self.hook(program, *timeout, *has_home),
                 Step::Terminal { rows, columns, owner, console, plain } => {
                     self.terminal((*rows, *columns), *owner, *console, *plain)
                 }

@@ -12,7 +12,10 @@ use crate::sys::linux::{find, hook};
 impl Walk {
     /// A hook that did not end with 0 is told of with its status, and the beginning of what it said.
     #[allow(unsafe_code)]
-    pub(super) fn hook(&mut self, program: &Program, timeout: Option<u32>) -> Outcome {
+    pub(super) fn hook(&mut self, program: &Program, timeout: Option<u32>, has_home: bool) -> Outcome {
+        if let Some(home) = self.home.as_ref().filter(|_| has_home) {
+            program.add_variable(home.as_ptr());
+        }
         let (status, said) = hook::run(program, &self.word[..self.word_len], timeout)?;
         if status == 0 {
             return Ok(());
