@@ -75,7 +75,7 @@ pub(super) enum Command {
     Pause(pause::Pause),
     /// Unpause all processes within one or more containers
     Unpause(pause::Unpause),
-    /// Change limits of one or more running containers, until they end
+    /// Change limits of one or more containers, at once and for later starts
     Update(update::Args),
     /// Block until one or more containers stop, then print their exit codes
     Wait(wait::Args),
