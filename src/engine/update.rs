@@ -18,7 +18,8 @@ impl Engine {
         if !asked.cgroup_parent.is_empty() {
             return Err(Error::invalid("--cgroup-parent: a container stays in the cgroup that it was started in"));
         }
-        if limited(limits, asked)? == Resources::default() {
+        let resources = limited(limits, asked)?;
+        if resources == Resources::default() {
             return Err(Error::invalid("you must provide one or more flags when using this command"));
         }
         let container = self.container(key)?;
@@ -39,7 +40,7 @@ impl Engine {
                 ))
                 .hint(format!("end it with `cowbox stop {key}`, and start it again")));
             }
-            self.limit(&container, &now(&changed, limits, asked)?)?;
+            self.limit(&container, &now(&changed, resources)?)?;
         }
         Ok(self.store.change_container(&record.id, |record| change(record, limits, asked))?)
     }
@@ -58,8 +59,7 @@ impl Engine {
 }
 
 /// What is to be set: what was asked for, and of memory and swap, which are one limit, both.
-fn now(changed: &ContainerRecord, limits: &LimitsRecord, asked: &ResourcesRecord) -> Result<Resources> {
-    let mut resources = limited(limits, asked)?;
+fn now(changed: &ContainerRecord, mut resources: Resources) -> Result<Resources> {
     let of_memory = limited(&changed.limits, &changed.resources)?.memory;
     if let (Some(memory), Some(all)) = (&mut resources.memory, of_memory)
         && (memory.limit.is_some() || memory.swap.is_some())

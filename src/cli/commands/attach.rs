@@ -23,16 +23,29 @@ pub(in crate::cli) struct Args {
     /// Do not attach standard input
     #[arg(long)]
     no_stdin: bool,
-    /// Pass signals on to a container without a terminal
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
-    sig_proxy: bool,
+    #[command(flatten)]
+    sig_proxy: SigProxy,
     /// The container
     container: String,
 }
 
+/// Whose the signals to this process are.
+#[derive(clap::Args)]
+pub(super) struct SigProxy {
+    /// Pass signals on to a container without a terminal; where not, what ends this command leaves it running
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    sig_proxy: bool,
+}
+
+impl SigProxy {
+    pub(super) fn is_on(&self) -> bool {
+        self.sig_proxy
+    }
+}
+
 impl Args {
     /// Attaches to a container that is found to run already.
-    pub(super) fn of_running(container: String, keys: Option<DetachKeys>, no_stdin: bool, sig_proxy: bool) -> Args {
+    pub(super) fn of_running(container: String, keys: Option<DetachKeys>, no_stdin: bool, sig_proxy: SigProxy) -> Args {
         Args { detach_keys: keys.unwrap_or_default(), no_stdin, sig_proxy, container }
     }
 
@@ -53,7 +66,7 @@ impl Args {
         if record.tty {
             show_anew(&attached);
             follow_size(&attached);
-        } else if self.sig_proxy {
+        } else if self.sig_proxy.is_on() {
             forward_signals(context, record.id.clone())?;
         }
         let keys = types_keys.then(|| Watch::new(self.detach_keys));

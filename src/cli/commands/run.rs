@@ -1,5 +1,6 @@
 //! `cowbox run`: create, start, wait.
 
+use super::attach::SigProxy;
 use super::create::Options;
 use super::monitor;
 use super::rare::Rare;
@@ -27,9 +28,8 @@ pub(in crate::cli) struct Args<R: clap::Args = Rare> {
     /// The keys that leave a container with a terminal (-it) running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
-    /// Pass signals on to a container without a terminal; where not, what ends this command leaves it running
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
-    sig_proxy: bool,
+    #[command(flatten)]
+    sig_proxy: SigProxy,
     /// Attach only these streams (stdin, stdout, stderr)
     #[arg(short, long, value_name = "STREAM")]
     attach: Vec<Stream>,
@@ -59,7 +59,7 @@ impl Args {
             tty: self.options.has_terminal(),
             may_be_left: self.options.is_interactive() && self.attach.is_empty(),
             detach_keys: self.detach_keys,
-            sig_proxy: self.sig_proxy,
+            sig_proxy: self.sig_proxy.is_on(),
             // A container that is gone when it ends needs no log.
             log: !self.options.is_removed(),
         };

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+use super::attach::SigProxy;
 use super::monitor::Monitor;
 use super::{attach, monitor};
 use crate::cli::context::{Context, Failure, Outcome, note};
@@ -25,9 +26,8 @@ pub(in crate::cli) struct Args {
     /// The keys that leave a container with a terminal running in the background
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<DetachKeys>,
-    /// Pass signals on to a container without a terminal; where not, what ends this command leaves it running
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
-    sig_proxy: bool,
+    #[command(flatten)]
+    sig_proxy: SigProxy,
     /// The containers
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -53,7 +53,7 @@ impl Args {
                 tty: record.tty,
                 may_be_left: record.open_stdin,
                 detach_keys: self.detach_keys,
-                sig_proxy: self.sig_proxy,
+                sig_proxy: self.sig_proxy.is_on(),
                 log: !record.auto_remove,
             };
             attached.check_proxy()?;

@@ -122,6 +122,15 @@ fn capabilities_that_other_sets_rule_out_are_left_out_with_a_warning() {
 }
 
 #[test]
+fn a_path_is_masked_once() {
+    let Some(bundle) = Bundle::new() else { return };
+    bundle.change(|config| config["linux"]["maskedPaths"] = json!(["/proc/keys", "/proc/timer_list", "/proc/keys"]));
+    bundle.script("grep -c ' /proc/keys ' /proc/self/mountinfo");
+    assert_eq!(bundle.run("one").ok(), "1\n");
+    bundle.is_gone();
+}
+
+#[test]
 fn hooks_run_in_their_order_and_read_the_state() {
     let Some(bundle) = Bundle::new() else { return };
     let log = bundle.path("hooks.log");

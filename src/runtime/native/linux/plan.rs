@@ -1,5 +1,6 @@
 //! What a spec asks for, as the script of the container's first process.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -178,10 +179,8 @@ pub(super) fn plan(spec: &Spec, folder: &Path, root: &NativeRoot, with: Surround
 
 /// What is hidden in the root.
 fn push_hidden(script: &mut Script, linux: &Linux) -> Result<()> {
-    for (at, path) in linux.masked_paths.iter().enumerate() {
-        if linux.masked_paths[..at].contains(path) {
-            continue;
-        }
+    let mut masked = BTreeSet::new();
+    for path in linux.masked_paths.iter().filter(|path| masked.insert(*path)) {
         let options = labels::with_label(&linux.mount_label, "tmpfs", "size=0k,nr_inodes=1")?;
         script.push(Step::Mask { target: target(path, Make::Skip)?, options }, format!("mask {path}"));
     }
